@@ -1,0 +1,33 @@
+// A pool of threads for loops whose parts are fixed by the shape of the work, never by the number of threads.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+namespace viva {
+
+// Set by the caller (a signal handler may) to stop a computation at the next part.
+using Cancel = std::atomic<bool>;
+
+class ThreadPool {
+ public:
+  // threads >= 1 counts the calling thread; 1 starts no other thread. Idle threads sleep.
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const;
+  // Runs body(0), …, body(parts - 1), each once, in any order, and returns when all are done. The first exception is
+  // rethrown here; parts not yet begun are then skipped. A call from inside a body runs on the calling thread alone.
+  // Callable from many threads at once.
+  void run(int64_t parts, const std::function<void(int64_t)>& body);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace viva
