@@ -20,9 +20,10 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int threads() const;
-  // Runs body(0), …, body(parts - 1), each once, in any order, and returns when all are done. The first exception is
-  // rethrown here; parts not yet begun are then skipped. A call from inside a body runs on the calling thread alone.
-  // Callable from many threads at once.
+  // Runs body(0), …, body(parts - 1), each once, in any order, and returns when all are done. After an exception the
+  // parts not yet begun are skipped, and the exception of the lowest part is rethrown here: the same one for any number
+  // of threads. A call from inside a body (of any pool) runs on the calling thread alone. Callable from many threads at
+  // once.
   void run(int64_t parts, const std::function<void(int64_t)>& body);
 
  private:
