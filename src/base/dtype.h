@@ -13,12 +13,26 @@
 namespace viva {
 
 enum class Dtype : uint8_t {
-  boolean, int8, int16, int32, int64, uint8, uint16, uint32, uint64,
-  float16, bfloat16, float32, float64, complex64, complex128,
+  boolean,
+  int8,
+  int16,
+  int32,
+  int64,
+  uint8,
+  uint16,
+  uint32,
+  uint64,
+  float16,
+  bfloat16,
+  float32,
+  float64,
+  complex64,
+  complex128,
 };
 inline constexpr int dtype_count = 15;
 
-// 16-bit floats are storage formats: arithmetic converts to float, computes, and rounds once (to nearest, ties to even).
+// 16-bit floats are storage formats: arithmetic converts to float, computes, and rounds once (to nearest, ties to
+// even).
 struct Float16 {
   uint16_t bits = 0;
   Float16() = default;
@@ -56,12 +70,20 @@ template <class T> inline constexpr bool is_std_complex<std::complex<T>> = true;
 template <class T> inline constexpr bool is_float_type = std::is_floating_point_v<T> || is_half<T>;
 
 // The type in which one element of T is computed: float for the 16-bit formats, T itself otherwise.
-template <class T> struct ComputeOf { using type = T; };
-template <> struct ComputeOf<Float16> { using type = float; };
-template <> struct ComputeOf<BFloat16> { using type = float; };
+template <class T> struct ComputeOf {
+  using type = T;
+};
+template <> struct ComputeOf<Float16> {
+  using type = float;
+};
+template <> struct ComputeOf<BFloat16> {
+  using type = float;
+};
 template <class T> using Compute = typename ComputeOf<T>::type;
 
-template <class T> struct Tag { using type = T; };
+template <class T> struct Tag {
+  using type = T;
+};
 
 template <class T> constexpr Dtype dtype_of() {
   if constexpr (std::is_same_v<T, bool>) return Dtype::boolean;
@@ -78,27 +100,45 @@ template <class T> constexpr Dtype dtype_of() {
   else if constexpr (std::is_same_v<T, float>) return Dtype::float32;
   else if constexpr (std::is_same_v<T, double>) return Dtype::float64;
   else if constexpr (std::is_same_v<T, std::complex<float>>) return Dtype::complex64;
-  else { static_assert(std::is_same_v<T, std::complex<double>>, "not an element type"); return Dtype::complex128; }
+  else {
+    static_assert(std::is_same_v<T, std::complex<double>>, "not an element type");
+    return Dtype::complex128;
+  }
 }
 
 // Calls f(Tag<T>{}) with the C++ type of d.
 template <class F> decltype(auto) dispatch(Dtype d, F&& f) {
   switch (d) {
-    case Dtype::boolean: return f(Tag<bool>{});
-    case Dtype::int8: return f(Tag<int8_t>{});
-    case Dtype::int16: return f(Tag<int16_t>{});
-    case Dtype::int32: return f(Tag<int32_t>{});
-    case Dtype::int64: return f(Tag<int64_t>{});
-    case Dtype::uint8: return f(Tag<uint8_t>{});
-    case Dtype::uint16: return f(Tag<uint16_t>{});
-    case Dtype::uint32: return f(Tag<uint32_t>{});
-    case Dtype::uint64: return f(Tag<uint64_t>{});
-    case Dtype::float16: return f(Tag<Float16>{});
-    case Dtype::bfloat16: return f(Tag<BFloat16>{});
-    case Dtype::float32: return f(Tag<float>{});
-    case Dtype::float64: return f(Tag<double>{});
-    case Dtype::complex64: return f(Tag<std::complex<float>>{});
-    case Dtype::complex128: break;
+    case Dtype::boolean:
+      return f(Tag<bool>{});
+    case Dtype::int8:
+      return f(Tag<int8_t>{});
+    case Dtype::int16:
+      return f(Tag<int16_t>{});
+    case Dtype::int32:
+      return f(Tag<int32_t>{});
+    case Dtype::int64:
+      return f(Tag<int64_t>{});
+    case Dtype::uint8:
+      return f(Tag<uint8_t>{});
+    case Dtype::uint16:
+      return f(Tag<uint16_t>{});
+    case Dtype::uint32:
+      return f(Tag<uint32_t>{});
+    case Dtype::uint64:
+      return f(Tag<uint64_t>{});
+    case Dtype::float16:
+      return f(Tag<Float16>{});
+    case Dtype::bfloat16:
+      return f(Tag<BFloat16>{});
+    case Dtype::float32:
+      return f(Tag<float>{});
+    case Dtype::float64:
+      return f(Tag<double>{});
+    case Dtype::complex64:
+      return f(Tag<std::complex<float>>{});
+    case Dtype::complex128:
+      break;
   }
   return f(Tag<std::complex<double>>{});
 }

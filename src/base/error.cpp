@@ -11,6 +11,9 @@ std::string to_string(Where w) {
 }
 
 Error::Error(ErrorKind kind, std::string message, Where where)
-    : kind_(kind), message_(std::move(message)), text_(where ? to_string(where) + ": " + message_ : message_), where_(where) {}
+    : kind_(kind),
+      message_(std::move(message)),
+      text_(where ? to_string(where) + ": " + message_ : message_),
+      where_(where) {}
 
 }  // namespace viva

@@ -11,7 +11,8 @@ TEST(Dtype, NamesRoundTrip) {
   for (int i = 0; i < dtype_count; ++i) {
     const auto d = static_cast<Dtype>(i);
     EXPECT_EQ(dtype_from_name(name(d)), d);
-    EXPECT_EQ(dispatch(d, [](auto tag) { return static_cast<int64_t>(sizeof(typename decltype(tag)::type)); }), size_of(d));
+    EXPECT_EQ(dispatch(d, [](auto tag) { return static_cast<int64_t>(sizeof(typename decltype(tag)::type)); }),
+              size_of(d));
   }
   EXPECT_FALSE(dtype_from_name("float"));
 }

@@ -1,0 +1,11 @@
+#include "base/cpu.h"
+
+#include <gtest/gtest.h>
+
+namespace viva {
+namespace {
+
+TEST(Cpu, TheMachineThatRunsTheTestsIsSupported) { EXPECT_TRUE(cpu_supported()); }
+
+}  // namespace
+}  // namespace viva
