@@ -1,0 +1,297 @@
+#include "graph/build.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "graph/opdef.h"
+
+namespace viva {
+
+Build::Build(std::string function_name) : f_(std::make_shared<Function>()) { f_->name_ = std::move(function_name); }
+
+Value Build::parameter(const Type& type, std::string name) {
+  numel(type.shape);
+  if (f_->nodes_.size() != f_->params_.size())
+    throw usage_error("[parameter] {}: parameters come before every operation", name);
+  Node& n = f_->nodes_.emplace_back();
+  n.types = {type};
+  n.names = {std::move(name)};
+  n.id = static_cast<int64_t>(f_->nodes_.size()) - 1;
+  return f_->params_.emplace_back(n.out());
+}
+
+Values Build::emit(std::string_view name, Values in, Attrs attrs, std::vector<Body> bodies, Where where) {
+  return emit(op(name), std::move(in), std::move(attrs), std::move(bodies), where);
+}
+
+Values Build::emit(const OpDef& op, Values in, Attrs attrs, std::vector<Body> bodies, Where where) {
+  if (where_) where = where_;
+  std::vector<Type> types;
+  try {
+    for (const Value& v : in)
+      if (!v) throw usage_error("an operand is absent");
+    types = (*op.infer)({types_of(in), attrs, bodies});
+    for (const Type& t : types) numel(t.shape);
+  } catch (const Error& e) {
+    throw Error(e.kind(), fmt::format("[{}] {}", op.name, e.message()), e.where() ? e.where() : where);
+  }
+  Node& n = f_->nodes_.emplace_back();
+  n.op = &op;
+  n.in = std::move(in);
+  n.attrs = std::move(attrs);
+  n.bodies = std::move(bodies);
+  n.types = std::move(types);
+  n.names.resize(n.types.size());
+  n.where = where;
+  n.id = static_cast<int64_t>(f_->nodes_.size()) - 1;
+  return n.outs();
+}
+
+Values Build::repeat(const Node& n, Values in) {
+  Values out = emit(*n.op, std::move(in), n.attrs, n.bodies, n.where);
+  for (size_t i = 0; i < out.size(); ++i)
+    if (!n.names[i].empty()) set_name(out[i], n.names[i]);
+  return out;
+}
+
+Values Build::inline_call(const Function& f, Ins args) {
+  if (args.size() != f.params().size())
+    throw usage_error("[call] {} takes {} arguments, not {}", f.name(), f.params().size(), args.size());
+  std::unordered_map<Value, Value, ValueHash> map;
+  for (size_t i = 0; i < args.size(); ++i) {
+    if (args[i].type() != f.params()[i].type())
+      throw usage_error("[call] {}: argument {} is {}, not {}", f.name(), i, to_string(args[i].type()),
+                        to_string(f.params()[i].type()));
+    map[f.params()[i]] = args[i];
+  }
+  for (const Node& n : f.nodes()) {
+    if (!n.op) continue;
+    Values in;
+    for (const Value& v : n.in) in.push_back(map.at(v));
+    const Values out = repeat(n, std::move(in));
+    for (int i = 0; i < n.outputs(); ++i) map[n.out(i)] = out[static_cast<size_t>(i)];
+  }
+  Values out;
+  for (const Value& v : f.outputs()) out.push_back(map.at(v));
+  return out;
+}
+
+void Build::set_name(Value v, std::string name) {
+  const_cast<Node*>(v.node())->names[static_cast<size_t>(v.port())] = std::move(name);  // still private to this Build
+}
+
+Body Build::finish(Values outputs, std::vector<std::string> output_names) {
+  output_names.resize(outputs.size());
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (!outputs[i]) throw usage_error("[{}] output {} is absent", f_->name_, i);
+    if (output_names[i].empty()) output_names[i] = outputs[i].name();
+  }
+  f_->outputs_ = std::move(outputs);
+  f_->output_names_ = std::move(output_names);
+  return std::move(f_);
+}
+
+Value Build::one_of(std::string_view op, Values in, Attrs attrs, Loc l) {
+  return emit(op, std::move(in), std::move(attrs), {}, l).front();
+}
+
+Value Build::reduce(std::string_view op, Value x, Ints dims, Loc l) {
+  std::ranges::sort(dims);
+  return one_of(op, {x}, {{"dims", std::move(dims)}}, l);
+}
+
+Value Build::constant(Array value, Loc l) { return one_of("constant", {}, {{"value", std::move(value)}}, l); }
+Value Build::scalar(Dtype dtype, double value, Loc l) { return constant(Array::full({dtype, {}}, value), l); }
+
+Value Build::full(const Type& type, double value, Loc l) {
+  const Value s = scalar(type.dtype, value, l);
+  return type.shape.empty() ? s : broadcast(s, type.shape, {}, l);
+}
+
+Value Build::iota(const Type& type, int64_t dim, Loc l) {
+  return one_of("iota", {}, {{"dtype", type.dtype}, {"shape", type.shape}, {"dim", dim}}, l);
+}
+
+Value Build::rng_bits(Value key, Dtype dtype, Shape shape, Loc l) {
+  return one_of("rng_bits", {key}, {{"dtype", dtype}, {"shape", std::move(shape)}}, l);
+}
+
+Value Build::compare(Direction d, Value x, Value y, Loc l) {
+  return one_of("compare", {x, y}, {{"direction", std::string(to_string(d))}}, l);
+}
+
+Value Build::select(Value predicate, Value on_true, Value on_false, Loc l) {
+  return one_of("select", {predicate, on_true, on_false}, {}, l);
+}
+
+Value Build::convert(Value x, Dtype to, Loc l) {
+  return x && x.dtype() == to ? x : one_of("convert", {x}, {{"dtype", to}}, l);
+}
+Value Build::bitcast(Value x, Dtype to, Loc l) {
+  return x && x.dtype() == to ? x : one_of("bitcast", {x}, {{"dtype", to}}, l);
+}
+
+Value Build::dot_general(Value lhs, Value rhs, const DotDims& dims, std::optional<Dtype> dtype, Loc l) {
+  Attrs a{{"dtype", dtype.value_or(lhs ? lhs.dtype() : Dtype::float32)}};
+  dims.put(a);
+  return one_of("dot_general", {lhs, rhs}, std::move(a), l);
+}
+
+Value Build::dot(Value x, Value y, Loc l) {
+  return dot_general(x, y, {.lhs_batch = {}, .rhs_batch = {}, .lhs_contract = {x.rank() - 1}, .rhs_contract = {0}}, {},
+                     l);
+}
+
+Value Build::conv_general(Value lhs, Value rhs, const ConvDims& dims, std::optional<Dtype> dtype, Loc l) {
+  Attrs a{{"dtype", dtype.value_or(lhs ? lhs.dtype() : Dtype::float32)}};
+  dims.put(a);
+  return one_of("conv_general", {lhs, rhs}, std::move(a), l);
+}
+
+Value Build::broadcast(Value x, Shape shape, Ints dims, Loc l) {
+  if (x && x.shape() == shape && dims == iota_ints(x.rank())) return x;
+  return one_of("broadcast", {x}, {{"shape", std::move(shape)}, {"dims", std::move(dims)}}, l);
+}
+
+Value Build::reshape(Value x, Shape shape, Loc l) {
+  if (x && x.shape() == shape) return x;
+  return one_of("reshape", {x}, {{"shape", std::move(shape)}}, l);
+}
+
+Value Build::transpose(Value x, Ints permutation, Loc l) {
+  if (x && permutation == iota_ints(x.rank())) return x;
+  return one_of("transpose", {x}, {{"permutation", std::move(permutation)}}, l);
+}
+
+Value Build::move_axis(Value x, int64_t from, int64_t to, Loc l) {
+  Ints p = without(iota_ints(x.rank()), std::array{from});
+  p.insert(p.begin() + to, from);
+  return transpose(x, std::move(p), l);
+}
+
+Value Build::reverse(Value x, Ints dims, Loc l) {
+  if (dims.empty()) return x;
+  std::ranges::sort(dims);
+  return one_of("reverse", {x}, {{"dims", std::move(dims)}}, l);
+}
+
+Value Build::slice(Value x, Ints start, Ints limit, Ints strides, Loc l) {
+  if (strides.empty()) strides.assign(start.size(), 1);
+  return one_of("slice", {x},
+                {{"start", std::move(start)}, {"limit", std::move(limit)}, {"strides", std::move(strides)}}, l);
+}
+
+Value Build::pad(Value x, Value value, Ints low, Ints high, Ints interior, Loc l) {
+  if (interior.empty()) interior.assign(low.size(), 0);
+  return one_of("pad", {x, value},
+                {{"low", std::move(low)}, {"high", std::move(high)}, {"interior", std::move(interior)}}, l);
+}
+
+Value Build::concatenate(Values xs, int64_t dim, Loc l) {
+  if (xs.size() == 1) return xs.front();
+  return one_of("concatenate", std::move(xs), {{"dim", dim}}, l);
+}
+
+Value Build::squeeze(Value x, const Ints& dims, Loc l) {
+  for (int64_t d : dims)
+    if (d < 0 || d >= x.rank() || x.dim(d) != 1)
+      throw Error(ErrorKind::usage, fmt::format("[squeeze] {} has no dimension {} of extent 1", to_string(x.type()), d),
+                  l);
+  return reshape(x, without(x.shape(), dims), l);
+}
+
+Value Build::unsqueeze(Value x, const Ints& dims, Loc l) {
+  Shape shape = x.shape();
+  Ints sorted = dims;
+  std::ranges::sort(sorted);
+  for (int64_t d : sorted) {
+    if (d < 0 || d > static_cast<int64_t>(shape.size()))
+      throw Error(ErrorKind::usage, fmt::format("[unsqueeze] dimension {} is outside {}", d, to_string(x.type())), l);
+    shape.insert(shape.begin() + d, 1);
+  }
+  return reshape(x, std::move(shape), l);
+}
+
+Value Build::dynamic_slice(Value x, Values starts, Ints sizes, Loc l) {
+  starts.insert(starts.begin(), x);
+  return one_of("dynamic_slice", std::move(starts), {{"sizes", std::move(sizes)}}, l);
+}
+
+Value Build::dynamic_update_slice(Value x, Value update, Values starts, Loc l) {
+  starts.insert(starts.begin(), {x, update});
+  return one_of("dynamic_update_slice", std::move(starts), {}, l);
+}
+
+Value Build::gather(Value x, Value indices, Value fill, const GatherDims& dims, Loc l) {
+  Attrs a;
+  dims.put(a);
+  return one_of("gather", {x, indices, fill}, std::move(a), l);
+}
+
+Value Build::scatter(Value x, Value indices, Value updates, Combine combine, const GatherDims& dims, Loc l) {
+  Attrs a{{"combine", std::string(to_string(combine))}};
+  dims.put(a);
+  return one_of("scatter", {x, indices, updates}, std::move(a), l);
+}
+
+Value Build::reduce_sum(Value x, Ints dims, std::optional<Dtype> dtype, Loc l) {
+  std::ranges::sort(dims);
+  return one_of("reduce_sum", {x},
+                {{"dims", std::move(dims)}, {"dtype", dtype.value_or(x ? x.dtype() : Dtype::float32)}}, l);
+}
+
+Value Build::argmax(Value x, int64_t dim, Dtype index, Loc l) {
+  return one_of("argmax", {x}, {{"dim", dim}, {"dtype", index}}, l);
+}
+
+Value Build::cumsum(Value x, int64_t dim, bool reverse, Loc l) {
+  return one_of("cumsum", {x}, {{"dim", dim}, {"reverse", reverse}}, l);
+}
+
+Value Build::window_sum(Value x, const WindowDims& dims, Loc l) {
+  Attrs a;
+  dims.put(a);
+  return one_of("window_sum", {x}, std::move(a), l);
+}
+
+Value Build::window_argmax(Value x, const WindowDims& dims, Dtype index, Loc l) {
+  Attrs a{{"dtype", index}};
+  dims.put(a);
+  return one_of("window_argmax", {x}, std::move(a), l);
+}
+
+Values Build::call(const Body& f, Values args, bool recompute, Loc l) {
+  return emit("call", std::move(args), {{"policy", std::string(recompute ? "recompute" : "save")}}, {f}, l);
+}
+
+Values Build::barrier(Values xs, Loc l) { return emit("barrier", std::move(xs), {}, {}, l); }
+
+Value Build::tap(Value x, std::string name, Loc l) { return one_of("tap", {x}, {{"name", std::move(name)}}, l); }
+
+Value Build::broadcast_to(Value x, const Shape& shape, Loc l) {
+  const auto skip = static_cast<int64_t>(shape.size()) - x.rank();
+  if (skip < 0)
+    throw Error(ErrorKind::usage,
+                fmt::format("[broadcast] {} has more dimensions than {}", to_string(x.type()), to_string(shape)), l);
+  return broadcast(x, shape, iota_ints(x.rank(), skip), l);
+}
+
+Value Build::relu(Value x, Loc l) {
+  const Value z = zero(x, l);
+  return select(compare(Direction::gt, x, z, l), x, z, l);
+}
+
+Value Build::reduce_mean(Value x, const Ints& dims, Loc l) {
+  double count = 1;
+  for (int64_t d : dims) count *= static_cast<double>(x.dim(d));
+  return scale(reduce_sum(x, dims, {}, l), 1 / count, l);
+}
+
+Value Build::reduce_min(Value x, const Ints& dims, Loc l) {
+  const bool is_real = is_float(x.dtype());
+  const Value flipped = is_real ? neg(x, l) : logical_not(x, l);
+  const Value r = reduce_max(flipped, dims, l);
+  return is_real ? neg(r, l) : logical_not(r, l);
+}
+
+}  // namespace viva

@@ -1,0 +1,43 @@
+#include "ops/pointwise.h"
+
+namespace viva::pointwise {
+
+std::vector<Array> evaluate(TileFn f, const Node& n, std::span<const Array> in) {
+  if (!f) throw internal_error("[{}] no value for {}", n.op->name, name(in[0].dtype()));
+  Array out = Array::make(n.types[0]);
+  std::vector<const void*> args;
+  for (const Array& a : in) args.push_back(a.data());
+  f(out.mutable_data(), args.data(), out.size());
+  return {out};
+}
+
+Value weighted_sum(Build& b, std::initializer_list<std::pair<Value, Value>> slope_and_tangent) {
+  Value sum;
+  for (const auto& [slope, tangent] : slope_and_tangent) {
+    if (!slope || !tangent) continue;
+    const Value term = b.mul(tangent, slope);
+    sum = sum ? b.add(sum, term) : term;
+  }
+  return sum;
+}
+
+Values batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t size, std::span<int> out_axis,
+             Transforms&) {
+  int at = -1;
+  for (int a : axis)
+    if (at < 0) at = a;
+  Values args;
+  for (size_t i = 0; i < in.size(); ++i) args.push_back(batched_at(b, in[i], axis[i], at, size));
+  for (int& a : out_axis) a = at;
+  return b.repeat(n, std::move(args));
+}
+
+Lowered lower_tile(const Node& n, TileFn f) {
+  loops::Nest nest = loops::elementwise(n.types[0].shape, types_of(n.in));
+  std::vector<loops::Register> args;
+  for (size_t i = 0; i < n.in.size(); ++i) args.push_back(nest.load(static_cast<int>(i)));
+  nest.store(nest.apply(f, n.types[0].dtype, std::move(args), n.op->name, n.op));
+  return {std::move(nest)};
+}
+
+}  // namespace viva::pointwise

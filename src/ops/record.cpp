@@ -1,0 +1,80 @@
+#include "ops/record.h"
+
+#include <algorithm>
+
+namespace viva {
+
+void require_dims(const Ints& dims, int64_t rank, std::string_view what) {
+  for (size_t i = 0; i < dims.size(); ++i) {
+    require(dims[i] >= 0 && dims[i] < rank, "{} {} is outside rank {}", what, dims[i], rank);
+    require(!contains(std::span(dims).first(i), dims[i]), "{} {} is named twice", what, dims[i]);
+  }
+}
+
+void require_sorted_dims(const Ints& dims, int64_t rank, std::string_view what) {
+  require_dims(dims, rank, what);
+  require(std::ranges::is_sorted(dims), "{}s {} are not in ascending order", what, to_string(dims));
+}
+
+void plain_split(SplitSite& s, const Node& n, std::span<Value> out_known, std::span<Value> out_unknown, Transforms&) {
+  const bool known = std::ranges::all_of(s.in_known, [](Value v) { return bool(v); });
+  Values in;
+  for (size_t i = 0; i < n.in.size(); ++i)
+    in.push_back(known ? s.in_known[i] : s.in_known[i] ? s.residual(s.in_known[i]) : s.in_unknown[i]);
+  std::ranges::copy((known ? s.known : s.unknown).repeat(n, std::move(in)), (known ? out_known : out_unknown).begin());
+}
+
+Values plain_prune(Build& b, const Node& n, Ins in, const Mask&) { return b.repeat(n, Values(in.begin(), in.end())); }
+
+Value batched_at(Build& b, Value x, int axis, int want, int64_t n) {
+  if (axis >= 0) return b.move_axis(x, axis, want);
+  Ints dims = shifted(iota_ints(x.rank()), want);
+  return b.broadcast(x, inserted(x.shape(), want, n), std::move(dims));
+}
+
+std::optional<double> splat_value(Value v) {
+  while (v.node()->op && v.node()->op->name == "broadcast") v = v.node()->in[0];
+  if (!v.node()->op || v.node()->op->name != "constant") return std::nullopt;
+  const Array& a = v.node()->attrs.array("value");
+  if (a.size() == 0 || a.size() > 64 || is_complex(a.dtype())) return std::nullopt;
+  const auto width = static_cast<size_t>(size_of(a.dtype()));
+  for (int64_t i = 1; i < a.size(); ++i)
+    if (!std::equal(a.data(), a.data() + width, a.data() + static_cast<size_t>(i) * width)) return std::nullopt;
+  return a.at(0);
+}
+
+Ints shifted(const Ints& dims, int axis) {
+  Ints r = dims;
+  for (int64_t& d : r) d += d >= axis;
+  return r;
+}
+
+Ints inserted(Ints v, int64_t at, int64_t value) {
+  v.insert(v.begin() + at, value);
+  return v;
+}
+
+Array sample_floats(Shape shape, double lo, double hi, int seed, Dtype dtype) {
+  Array a = Array::make({Dtype::float64, std::move(shape)});
+  auto out = a.as_mutable<double>();
+  // A golden-ratio sequence: well spread, all distinct, the same on every machine.
+  for (size_t i = 0; i < out.size(); ++i) {
+    const double u = 0.37 + 0.6180339887498949 * static_cast<double>(i) + 0.2360679775 * seed;
+    double v = lo + (hi - lo) * (u - std::floor(u));
+    if (std::abs(v) < 0.05) v += lo < 0 ? 0.1 : 0.05;
+    out[i] = v;
+  }
+  return a.converted(dtype);
+}
+
+Array sample_ints(Shape shape, int64_t lo, int64_t hi, int seed, Dtype dtype) {
+  Array a = Array::make({Dtype::int64, std::move(shape)});
+  auto out = a.as_mutable<int64_t>();
+  for (size_t i = 0; i < out.size(); ++i) {
+    const uint64_t h = (i + 1 + static_cast<uint64_t>(seed) * 977u) * 0x9e3779b97f4a7c15u;
+    out[i] = lo + static_cast<int64_t>((h >> 33) % static_cast<uint64_t>(hi - lo + 1));
+  }
+  return a.converted(dtype);
+}
+
+}  // namespace viva

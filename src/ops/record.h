@@ -1,0 +1,50 @@
+// What the records share: operand checks, the rules of operations without functions inside, and batching helpers.
+#pragma once
+
+#include "base/error.h"
+#include "graph/build.h"
+#include "graph/opdef.h"
+
+namespace viva {
+
+template <class... A>
+void require(bool ok, fmt::format_string<A...> f, A&&... a) {
+  if (!ok) throw usage_error(f, std::forward<A>(a)...);
+}
+inline void require_operands(const Infer::Site& s, size_t n) {
+  require(s.in.size() == n, "takes {} operands, not {}", n, s.in.size());
+}
+// Each entry a dimension below rank, none twice.
+void require_dims(const Ints& dims, int64_t rank, std::string_view what);
+void require_sorted_dims(const Ints& dims, int64_t rank, std::string_view what);
+
+// Known where all inputs are known, else unknown: right for every operation that holds no function.
+void plain_split(SplitSite& s, const Node& n, std::span<Value> out_known, std::span<Value> out_unknown, Transforms&);
+Values plain_prune(Build& b, const Node& n, Ins in, const Mask& used);
+
+// x with its batch axis at `want`, broadcast to n there where it has none (axis -1).
+Value batched_at(Build& b, Value x, int axis, int want, int64_t n);
+inline Value batched_front(Build& b, Value x, int axis, int64_t n) { return batched_at(b, x, axis, 0, n); }
+
+// The number that every element of v equals, where v is a constant or a broadcast of one; else nothing.
+std::optional<double> splat_value(Value v);
+
+// dims with every entry at or above axis moved up by one: the same dimensions after a batch axis went in there.
+Ints shifted(const Ints& dims, int axis);
+Ints inserted(Ints v, int64_t at, int64_t value);
+template <class... V>
+Ints joined(const Ints& first, const V&... rest) {
+  Ints r = first;
+  (r.insert(r.end(), rest.begin(), rest.end()), ...);
+  return r;
+}
+
+// Deterministic numbers in [lo, hi], no two equal, none near 0 or a tie; for samples.
+Array sample_floats(Shape shape, double lo, double hi, int seed, Dtype dtype = Dtype::float64);
+Array sample_ints(Shape shape, int64_t lo, int64_t hi, int seed, Dtype dtype = Dtype::int32);
+
+inline constexpr Absent nothing_simpler{Reason::no_sound_form, "no simpler form is known"};
+inline constexpr Absent integer_result{Reason::integer_output, "the result is an integer or a truth value"};
+inline constexpr Absent flat{Reason::no_tangent, "piecewise constant: the derivative is zero wherever it exists"};
+
+}  // namespace viva
