@@ -1,0 +1,181 @@
+#include "examine/statistics.h"
+
+#include <algorithm>
+#include <boost/math/distributions/students_t.hpp>
+#include <boost/math/special_functions/beta.hpp>
+#include <cmath>
+#include <limits>
+
+#include "base/error.h"
+
+namespace viva {
+namespace {
+
+void check_binomial(int64_t k, int64_t n, double alpha) {
+  if (n < 0 || k < 0 || k > n) throw usage_error("clopper_pearson: {} of {} is no count", k, n);
+  if (!(alpha > 0 && alpha < 1)) throw usage_error("clopper_pearson: the error rate {} is not between 0 and 1", alpha);
+}
+
+bool all_finite(std::span<const double> v) {
+  return std::all_of(v.begin(), v.end(), [](double x) { return std::isfinite(x); });
+}
+
+// P(X >= c) for X ~ Binomial(n, p).
+double upper_tail(int64_t c, int64_t n, double p) {
+  if (c <= 0) return 1;
+  if (c > n) return 0;
+  return boost::math::ibeta(static_cast<double>(c), static_cast<double>(n - c + 1), p);
+}
+// P(X <= c).
+double lower_tail(int64_t c, int64_t n, double p) {
+  if (c < 0) return 0;
+  if (c >= n) return 1;
+  return boost::math::ibetac(static_cast<double>(c + 1), static_cast<double>(n - c), p);
+}
+
+}  // namespace
+
+// P(X >= k | p) = I_p(k, n - k + 1): the lower bound is where this is alpha.
+double clopper_pearson_lower(int64_t k, int64_t n, double alpha) {
+  check_binomial(k, n, alpha);
+  if (k == 0) return 0;
+  return boost::math::ibeta_inv(static_cast<double>(k), static_cast<double>(n - k + 1), alpha);
+}
+
+double clopper_pearson_upper(int64_t k, int64_t n, double alpha) {
+  check_binomial(k, n, alpha);
+  if (k == n) return 1;
+  return boost::math::ibetac_inv(static_cast<double>(k + 1), static_cast<double>(n - k), alpha);
+}
+
+Range clopper_pearson(int64_t k, int64_t n, double alpha) {
+  return {clopper_pearson_lower(k, n, alpha / 2), clopper_pearson_upper(k, n, alpha / 2)};
+}
+
+double sidak(double alpha, int64_t size) {
+  if (size < 1) throw usage_error("sidak: a family of {} intervals", size);
+  return -std::expm1(std::log1p(-alpha) / static_cast<double>(size));
+}
+
+double sum_of(std::span<const double> v) {
+  double sum = 0, lost = 0;
+  for (const double x : v) {
+    const double next = sum + x;
+    lost += std::abs(sum) >= std::abs(x) ? (sum - next) + x : (x - next) + sum;
+    sum = next;
+  }
+  // Infinities make the compensation NaN; the plain sum is then right.
+  return std::isfinite(lost) ? sum + lost : sum;
+}
+
+double mean_of(std::span<const double> v) {
+  return v.empty() ? std::numeric_limits<double>::quiet_NaN() : sum_of(v) / static_cast<double>(v.size());
+}
+
+std::optional<Range> student_t(std::span<const double> rows, double alpha) {
+  if (rows.size() < 2 || !all_finite(rows)) return std::nullopt;
+  const double n = static_cast<double>(rows.size()), mean = mean_of(rows);
+  std::vector<double> squares(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) squares[i] = (rows[i] - mean) * (rows[i] - mean);
+  const boost::math::students_t law(n - 1);
+  const double half =
+      boost::math::quantile(boost::math::complement(law, alpha / 2)) * std::sqrt(sum_of(squares) / (n - 1) / n);
+  if (!std::isfinite(half)) return std::nullopt;
+  return Range{mean - half, mean + half};
+}
+
+bool student_t_applies(std::span<const double> rows) {
+  if (rows.size() < 200 || !all_finite(rows)) return false;
+  double sum = 0, largest = 0;
+  for (const double x : rows) {
+    sum += std::abs(x);
+    largest = std::max(largest, std::abs(x));
+  }
+  return largest <= .1 * sum;
+}
+
+Detectable detectable_against(double p0, int64_t n, double alpha, double power) {
+  if (!(p0 >= 0 && p0 <= 1)) throw usage_error("detectable_against: the rate {} is not between 0 and 1", p0);
+  Detectable out;
+  if (n <= 0) return out;
+  // The smallest count whose upper tail is at most alpha / 2, and the largest whose lower tail is.
+  int64_t low = 0, high = n + 1;
+  while (low < high) {
+    const int64_t c = low + (high - low) / 2;
+    if (upper_tail(c, n, p0) <= alpha / 2)
+      high = c;
+    else
+      low = c + 1;
+  }
+  const int64_t reject_above = high;
+  low = -1, high = n;
+  while (low < high) {
+    const int64_t c = low + (high - low + 1) / 2;
+    if (lower_tail(c, n, p0) <= alpha / 2)
+      low = c;
+    else
+      high = c - 1;
+  }
+  const int64_t reject_below = low;
+  if (reject_above <= n) {
+    const double p =
+        boost::math::ibeta_inv(static_cast<double>(reject_above), static_cast<double>(n - reject_above + 1), power);
+    out.above = p - p0;
+  }
+  if (reject_below >= 0) {
+    const double p =
+        boost::math::ibetac_inv(static_cast<double>(reject_below + 1), static_cast<double>(n - reject_below), power);
+    out.below = p - p0;
+  }
+  return out;
+}
+
+std::optional<double> detectable_paired(double discordance, int64_t n) {
+  if (n <= 0) return std::nullopt;
+  return (1.960 + 0.842) * std::sqrt(discordance / static_cast<double>(n));
+}
+
+double log_sum_exp(std::span<const double> v) {
+  double top = -std::numeric_limits<double>::infinity();
+  for (const double x : v) {
+    if (std::isnan(x)) return x;
+    top = std::max(top, x);
+  }
+  if (std::isinf(top)) return top;
+  double sum = 0;
+  for (const double x : v) sum += std::exp(x - top);
+  return top + std::log(sum);
+}
+
+// (top - x_label) + log(sum(exp(x - top))): the two terms are not negative, so nothing cancels.
+double log_loss_of_logits(std::span<const double> logits, int64_t label) {
+  double top = -std::numeric_limits<double>::infinity(), rest = 0;
+  size_t at = 0;
+  for (size_t k = 0; k < logits.size(); ++k) {
+    if (std::isnan(logits[k])) return logits[k];
+    if (logits[k] > top) top = logits[k], at = k;
+  }
+  if (std::isinf(top)) return std::numeric_limits<double>::quiet_NaN();
+  for (size_t k = 0; k < logits.size(); ++k) {
+    if (k != at) rest += std::exp(logits[k] - top);
+  }
+  return (top - logits[static_cast<size_t>(label)]) + std::log1p(rest);
+}
+
+void softmax(std::span<const double> logits, std::span<double> p) {
+  const double top = logits.empty() ? 0 : *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (size_t k = 0; k < logits.size(); ++k) sum += p[k] = std::exp(logits[k] - top);
+  for (double& x : p) x /= sum;
+}
+
+double brier(std::span<const double> p, int64_t label) {
+  double sum = 0;
+  for (size_t k = 0; k < p.size(); ++k) {
+    const double d = p[k] - (static_cast<int64_t>(k) == label ? 1 : 0);
+    sum += d * d;
+  }
+  return sum;
+}
+
+}  // namespace viva
