@@ -102,19 +102,15 @@ Detectable detectable_against(double p0, int64_t n, double alpha, double power) 
   int64_t low = 0, high = n + 1;
   while (low < high) {
     const int64_t c = low + (high - low) / 2;
-    if (upper_tail(c, n, p0) <= alpha / 2)
-      high = c;
-    else
-      low = c + 1;
+    if (upper_tail(c, n, p0) <= alpha / 2) high = c;
+    else low = c + 1;
   }
   const int64_t reject_above = high;
   low = -1, high = n;
   while (low < high) {
     const int64_t c = low + (high - low + 1) / 2;
-    if (lower_tail(c, n, p0) <= alpha / 2)
-      low = c;
-    else
-      high = c - 1;
+    if (lower_tail(c, n, p0) <= alpha / 2) low = c;
+    else high = c - 1;
   }
   const int64_t reject_below = low;
   if (reject_above <= n) {

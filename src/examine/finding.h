@@ -1,0 +1,201 @@
+// What an examination states: findings, the claims they rule on, and the records of what was examined.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace viva {
+
+enum class Target : uint8_t { these_rows, rows_drawn_like_these, this_file };
+enum class Kind : uint8_t { exact, estimate, bound };
+enum class Sided : uint8_t { two, lower, upper };  // lower: only a lower bound is stated
+enum class Verdict : uint8_t { supported, refuted, undecided, none };
+enum class Status : uint8_t { run, withheld, not_run };
+// As written in reports: "rows drawn like these", "not run", …
+std::string_view to_string(Target t);
+std::string_view to_string(Kind k);
+std::string_view to_string(Sided s);
+std::string_view to_string(Verdict v);
+std::string_view to_string(Status s);
+
+struct Interval {
+  std::optional<double> low, high;  // absent: nothing is stated on that side
+  double level = .95;               // probability that the procedure covers the truth
+  std::string method;
+  Sided sided = Sided::two;
+};
+
+// Findings whose intervals hold together.
+struct Family {
+  std::string id;
+  int64_t size = 1;
+  std::string adjustment;
+};
+
+struct Check {
+  std::string what;
+  bool passed = false;
+};
+
+struct RowsUsed {
+  std::string data;   // id of a data record
+  std::string which;  // "all", or the rule that picks them
+  int64_t count = 0;
+};
+
+// Evidence: small aggregates and example rows, never whole data sets.
+using Cell = std::variant<std::monostate, int64_t, double, std::string>;
+struct Table {
+  std::string id, title;
+  std::vector<std::string> columns;
+  std::vector<std::vector<Cell>> rows;
+};
+struct Point {
+  std::string label;
+  std::optional<double> x, y, low, high;
+};
+struct Series {
+  std::string id, title, x, y;  // x and y name the axes
+  std::vector<Point> points;
+};
+struct Examples {
+  std::string id, title, data;  // data: id of the data record that the row numbers (from 0) count in
+  std::vector<std::pair<int64_t, std::string>> rows;
+};
+struct Count {
+  std::string id;
+  int64_t count = 0;
+};
+struct Evidence {
+  std::vector<Count> counts;
+  std::vector<Table> tables;
+  std::vector<Series> series;
+  std::vector<Examples> examples;
+};
+
+struct Cost {
+  double seconds = 0;
+  int64_t evaluations = 0;  // rows sent through the network
+  double flops = 0;
+};
+
+struct Finding {
+  std::string id;  // examiner.quantity[key]
+  std::string title;
+  Target target = Target::these_rows;
+  Kind kind = Kind::exact;
+  std::optional<double> estimate;
+  std::string unit_of_estimate;
+  std::optional<int64_t> n;  // how many units
+  std::string unit;          // what is counted as independent, "" where nothing is
+  std::optional<RowsUsed> rows_used;
+  std::optional<Interval> interval;
+  std::optional<Family> family;
+  std::vector<std::string> assumptions;
+  std::optional<Check> check;
+  Verdict verdict = Verdict::none;
+  Status status = Status::run;
+  std::string why;  // of a status other than run, an estimate or interval that is missing, or a classification
+  Evidence evidence;
+  Cost cost;
+  std::vector<std::string> limits;
+};
+
+enum class Op : uint8_t { at_least, at_most, above, below };
+std::string_view to_string(Op op);  // ">=", "<=", ">", "<"
+
+// The key of a quantity: none, a quoted string, or a number; `text` is how the user wrote it, without brackets.
+struct ClaimKey {
+  std::variant<std::monostate, std::string, double> value;
+  std::string text;
+  bool none() const { return value.index() == 0; }
+};
+
+struct Claim {
+  std::string id;         // "claim.1", …, in the order given
+  std::string statement;  // normalised spelling
+  std::string examiner, quantity;
+  ClaimKey key;
+  Op op = Op::at_least;
+  double value = 0;
+  std::string finding;  // id of the finding that was ruled on
+  Verdict ruling = Verdict::none;
+  std::string would_decide;  // of an undecided claim, in plain words
+};
+
+struct FileRecord {
+  std::string path, sha256;
+  int64_t bytes = 0;
+};
+
+struct OperatorCount {
+  std::string op;  // with its domain unless that is ONNX's own
+  int64_t count = 0;
+};
+
+struct Missing {
+  std::string op, why;
+};
+
+// Whether the operators of a graph have the rules that one transformation needs.
+struct Coverage {
+  std::string transformation;  // jvp, split, transpose, batch, lower
+  std::vector<Missing> missing;
+};
+
+struct ModelRecord {
+  std::string id = "model";
+  std::string path, sha256;
+  std::vector<FileRecord> files;  // the model and the external data it names
+  std::string producer;
+  int64_t ir_version = 0;
+  std::vector<std::pair<std::string, int64_t>> opsets;  // domain and version
+  std::vector<OperatorCount> operators;
+  int64_t parameters = 0;
+  double flops = 0;                                              // of one example, 2 a multiply-add
+  std::string input_name, input_type, output_name, output_type;  // types with the batch dimension as in the file
+  std::string batch;                                             // how rows are fed, in words
+  std::vector<std::string> training_operators;                   // in training mode, by node name
+  std::optional<int64_t> softmax_axis;                           // of the last node where that is a Softmax
+  std::vector<Coverage> coverage;
+};
+
+struct DataRecord {
+  std::string id;    // "data" or "train"
+  std::string spec;  // as on the command line
+  std::vector<FileRecord> files;
+  int64_t rows = 0;
+  std::string row_type;
+  std::string scaling;  // what was done to the stored values, "" for nothing
+  std::vector<std::string> classes;
+};
+
+struct Diagnosis {
+  std::string id, title, text;
+};
+
+struct Limit {
+  std::string id, text;
+};
+
+struct Report {
+  std::string viva;     // version
+  std::string command;  // canonical
+  uint64_t seed = 0;
+  std::vector<ModelRecord> models;
+  std::vector<DataRecord> data;
+  std::vector<Claim> claims;
+  std::vector<Finding> findings;
+  std::vector<Diagnosis> diagnosis;
+  std::vector<Limit> limits;
+  Cost cost;
+  int threads = 1;
+  const Finding* find(std::string_view id) const;
+};
+
+}  // namespace viva

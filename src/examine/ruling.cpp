@@ -1,0 +1,181 @@
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "examine/claims.h"
+#include "examine/statistics.h"
+#include "examine/words.h"
+
+namespace viva {
+namespace {
+
+Verdict rule_tally(const Claim& c, int64_t k, int64_t n, double alpha) {
+  const Range r = clopper_pearson(k, n, alpha);
+  return rule(c.op, c.value, r.low, r.high);
+}
+
+bool wants_high(Op op) { return op == Op::at_least || op == Op::above; }
+
+// The count nearest to k that gives `wanted`, searching towards n (up) or 0; nullopt where none does.
+std::optional<int64_t> nearest_count(const Claim& c, const Measure::Tally& t, double alpha, Verdict wanted, bool up) {
+  const int64_t last = up ? t.n : 0;
+  if (rule_tally(c, last, t.n, alpha) != wanted) return std::nullopt;
+  int64_t no = t.k, yes = last;  // both ends of the interval grow with k, so the ruling changes once
+  while (std::abs(yes - no) > 1) {
+    const int64_t middle = no + (yes - no) / 2;
+    (rule_tally(c, middle, t.n, alpha) == wanted ? yes : no) = middle;
+  }
+  return yes;
+}
+
+// About how many rows of the same rate decide. Doubling, then bisection; nullopt beyond 10^9.
+std::optional<int64_t> rows_at_this_rate(const Claim& c, const Measure::Tally& t, double alpha) {
+  const double rate = static_cast<double>(t.k) / static_cast<double>(t.n);
+  const auto decided = [&](int64_t n) {
+    const auto k = static_cast<int64_t>(std::llround(rate * static_cast<double>(n)));
+    return rule_tally(c, std::min(k, n), n, alpha) != Verdict::undecided;
+  };
+  int64_t low = t.n, high = t.n;
+  while (!decided(high)) {
+    low = high;
+    high *= 2;
+    if (high > 1000000000) return std::nullopt;
+  }
+  while (high - low > std::max<int64_t>(1, high / 1000)) {
+    const int64_t middle = low + (high - low) / 2;
+    (decided(middle) ? high : low) = middle;
+  }
+  return high;
+}
+
+std::string would_decide(const Claim& c, const Measure::Tally& t, double alpha) {
+  if (t.n == 0) return "any rows at all: there are none";
+  const bool up = wants_high(c.op);
+  const auto support = nearest_count(c, t, alpha, Verdict::supported, up);
+  const auto refute = nearest_count(c, t, alpha, Verdict::refuted, !up);
+  std::string s;
+  if (support) s = fmt::format("{} {} would, {} are", grouped(*support), t.noun, grouped(t.k));
+  else s = fmt::format("no count of {} rows could support it ({} are {})", grouped(t.n), grouped(t.k), t.noun);
+  if (refute) s += fmt::format("; {} or {} would refute it", grouped(*refute), up ? "fewer" : "more");
+  else s += "; none could refute it";
+  if (const auto n = rows_at_this_rate(c, t, alpha)) s += fmt::format("; or about {} rows at this rate", rounded(*n));
+  return s;
+}
+
+// For a mean: the estimate moved so far that the needed end reaches the value, its distance unchanged.
+std::string would_decide(const Claim& c, double estimate, const Interval& i) {
+  const bool up = wants_high(c.op);
+  const std::optional<double> end = up ? i.low : i.high;
+  if (!end) return fmt::format("a {} end of the interval, which this method does not state", up ? "lower" : "upper");
+  const double room = std::abs(*end - estimate), needed = estimate + (c.value - *end);
+  std::string s = fmt::format("a value of {} would, {} is measured", shown(needed), shown(estimate));
+  const double gap = std::abs(estimate - c.value);
+  const double factor = gap > 0 ? (room / gap) * (room / gap) : 0;
+  if (factor > 1 && factor < 1e4)
+    s += fmt::format("; or about {} times as many rows of the same spread", shown(factor, 2));
+  return s;
+}
+
+const Measure& measure_of(const Claim& c, std::span<const Measure> measures) {
+  std::string have;
+  int listed = 0;
+  for (const Measure& m : measures) {
+    if (m.quantity != c.quantity) continue;
+    const auto* name = std::get_if<std::string>(&c.key.value);
+    const auto* number = std::get_if<double>(&c.key.value);
+    if (name ? m.name == *name && !m.name.empty() : number ? m.number == *number : m.name.empty() && !m.number)
+      return m;
+    if (++listed <= 12) have += (have.empty() ? "" : ", ") + m.finding.id;
+  }
+  throw usage_error("claim '{}': no such key; there {} {}{}", c.statement, listed == 1 ? "is" : "are",
+                    listed ? have : "none", listed > 12 ? ", …" : "");
+}
+
+Verdict both(Verdict a, Verdict b) {
+  if (a == Verdict::none) return b;
+  if (a == Verdict::refuted || b == Verdict::refuted) return Verdict::refuted;
+  return a == Verdict::undecided ? a : b;
+}
+
+// The finding restated at the claims' level, as one of the claim's own.
+Finding restated(const Claim& c, const Finding& base, const std::optional<Interval>& interval, int64_t claims) {
+  Finding f = base;
+  f.id = c.id;
+  f.title = "Claim: " + c.statement;
+  f.interval = interval;
+  f.family = Family{"claims", claims, "Bonferroni: each two-sided interval at 1 - .05/k, one-sided at 1 - .025/k"};
+  f.verdict = c.ruling;
+  f.evidence = {};
+  f.cost = {};
+  return f;
+}
+
+void rule_claim(Claim& c, const Measure& m, int64_t claims, Report& report) {
+  const auto base = std::find_if(report.findings.begin(), report.findings.end(),
+                                 [&](const Finding& f) { return f.id == m.finding.id; });
+  const double alpha = claim_alpha(claims, m.sided);
+  c.finding = m.finding.id;
+  c.ruling = Verdict::undecided;
+  const auto settle = [&] { base->verdict = both(base->verdict, c.ruling); };
+  if (m.finding.status != Status::run || !m.finding.estimate) {
+    c.would_decide = "the quantity is withheld: " + m.finding.why;
+    return settle();
+  }
+  if (!m.interval) {
+    c.ruling = rule(c.op, c.value, m.finding.estimate, m.finding.estimate);
+    return settle();
+  }
+  const std::optional<Interval> interval = m.interval(alpha);
+  if (interval) c.ruling = rule(c.op, c.value, interval->low, interval->high);
+  if (!interval)
+    c.would_decide = fmt::format("an interval at level {}, which is withheld: {}", shown(1 - alpha, 6),
+                                 m.finding.why.empty() ? "the method cannot give one at this level" : m.finding.why);
+  else if (c.ruling == Verdict::undecided)
+    c.would_decide = m.tally ? would_decide(c, *m.tally, alpha) : would_decide(c, *m.finding.estimate, *interval);
+  const bool own_level = claims == 1 && !m.finding.family && m.finding.interval && interval &&
+                         m.finding.interval->level == interval->level;
+  if (own_level || !interval) return settle();
+  c.finding = c.id;
+  report.findings.push_back(restated(c, m.finding, interval, claims));
+}
+
+}  // namespace
+
+Verdict rule(Op op, double value, std::optional<double> low, std::optional<double> high) {
+  const auto is = [](const std::optional<double>& end, auto compare) { return end && compare(*end); };
+  bool yes = false, no = false;
+  switch (op) {
+    case Op::at_least:
+      yes = is(low, [&](double x) { return x >= value; });
+      no = is(high, [&](double x) { return x < value; });
+      break;
+    case Op::above:
+      yes = is(low, [&](double x) { return x > value; });
+      no = is(high, [&](double x) { return x <= value; });
+      break;
+    case Op::at_most:
+      yes = is(high, [&](double x) { return x <= value; });
+      no = is(low, [&](double x) { return x > value; });
+      break;
+    case Op::below:
+      yes = is(high, [&](double x) { return x < value; });
+      no = is(low, [&](double x) { return x >= value; });
+      break;
+  }
+  if ((low && std::isnan(*low)) || (high && std::isnan(*high)) || yes == no) return Verdict::undecided;
+  return yes ? Verdict::supported : Verdict::refuted;
+}
+
+double claim_alpha(int64_t claims, Sided sided) {
+  if (claims < 1) throw usage_error("claim_alpha: {} claims", claims);
+  return claims_alpha / (sided == Sided::two ? 1 : 2) / static_cast<double>(claims);
+}
+
+void rule_claims(std::vector<Measure> measures, Report& report) {
+  for (const Measure& m : measures) report.findings.push_back(m.finding);
+  std::vector<Claim> claims = report.claims;
+  for (Claim& c : claims) rule_claim(c, measure_of(c, measures), static_cast<int64_t>(claims.size()), report);
+  report.claims = std::move(claims);
+}
+
+}  // namespace viva

@@ -1,0 +1,31 @@
+#include "examine/words.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace viva {
+
+std::string grouped(int64_t v) {
+  const std::string digits = std::to_string(v);
+  std::string s;
+  for (size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0 && digits[i - 1] != '-') s.push_back(',');
+    s.push_back(digits[i]);
+  }
+  return s;
+}
+
+std::string rounded(int64_t v) {
+  int64_t unit = 1;
+  while (v / unit >= 1000) unit *= 10;
+  return grouped((v + unit / 2) / unit * unit);
+}
+
+std::string shown(double v, int digits) { return fmt::format("{:.{}g}", v, digits); }
+
+std::string counted(int64_t n, const char* one, const char* many) {
+  return fmt::format("{} {}", grouped(n), n == 1 ? one : many);
+}
+
+}  // namespace viva
