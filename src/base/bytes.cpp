@@ -1,0 +1,73 @@
+#include "base/bytes.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/error.h"
+
+namespace viva {
+
+Bytes Bytes::make(size_t size) {
+  constexpr size_t limit = size_t{1} << 47;
+  Bytes b;
+  auto* p = size < limit ? static_cast<std::byte*>(std::aligned_alloc(64, (size + 64) / 64 * 64)) : nullptr;
+  if (!p) throw input_error("no memory for {} bytes", size);
+  b.storage_ = std::shared_ptr<const std::byte>(p, [](const std::byte* q) { std::free(const_cast<std::byte*>(q)); });
+  b.size_ = size;
+  return b;
+}
+
+Bytes Bytes::of(std::string_view text) {
+  Bytes b = make(text.size());
+  std::ranges::copy(as_bytes(text), b.mutable_data());
+  return b;
+}
+
+void swap_bytes(std::byte* data, size_t count, size_t width) {
+  if (width == 1) return;
+  for (size_t i = 0; i < count; ++i) std::reverse(data + i * width, data + (i + 1) * width);
+}
+
+namespace {
+
+// The length of the UTF-8 sequence at the front of text, 0 where there is none (Unicode, table 3-7).
+size_t utf8_length(std::string_view text) {
+  const auto at = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  const auto tail = [&](size_t i) { return at(i) >= 0x80 && at(i) <= 0xbf; };
+  const unsigned a = at(0), b = at(1);
+  if (a < 0x80) return 1;
+  if (a >= 0xc2 && a <= 0xdf) return tail(1) ? 2 : 0;
+  if (a >= 0xe0 && a <= 0xef) {
+    const bool overlong = a == 0xe0 && b < 0xa0, surrogate = a == 0xed && b > 0x9f;
+    return tail(1) && tail(2) && !overlong && !surrogate ? 3 : 0;
+  }
+  if (a >= 0xf0 && a <= 0xf4) {
+    const bool overlong = a == 0xf0 && b < 0x90, too_large = a == 0xf4 && b > 0x8f;
+    return tail(1) && tail(2) && tail(3) && !overlong && !too_large ? 4 : 0;
+  }
+  return 0;
+}
+
+bool is_control(std::string_view c) {
+  const auto u = static_cast<unsigned char>(c[0]);
+  if (c.size() == 2) return u == 0xc2 && static_cast<unsigned char>(c[1]) < 0xa0;
+  return c.size() == 1 && (u < 0x20 || u == 0x7f);
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  std::string r;
+  while (!text.empty()) {
+    const size_t n = utf8_length(text);
+    const std::string_view c = text.substr(0, n ? n : 1);
+    if (n == 0 || is_control(c))
+      for (char x : c) r += fmt::format("\\x{:02x}", static_cast<unsigned char>(x));
+    else
+      r += c;
+    text.remove_prefix(c.size());
+  }
+  return r;
+}
+
+}  // namespace viva
