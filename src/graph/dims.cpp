@@ -5,8 +5,7 @@
 namespace viva {
 namespace {
 
-template <size_t N>
-size_t index_in(const std::array<std::string_view, N>& names, std::string_view s) {
+template <size_t N> size_t index_in(const std::array<std::string_view, N>& names, std::string_view s) {
   for (size_t i = 0; i < N; ++i)
     if (names[i] == s) return i;
   throw usage_error("'{}' is none of {}", s, fmt::join(names, ", "));

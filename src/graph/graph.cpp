@@ -8,8 +8,7 @@
 namespace viva {
 namespace {
 
-template <class T>
-const T& get(const Attrs& attrs, std::string_view name) {
+template <class T> const T& get(const Attrs& attrs, std::string_view name) {
   const Attr* a = attrs.find(name);
   if (!a) throw internal_error("attribute {} is missing", name);
   if (const T* v = std::get_if<T>(a)) return *v;
@@ -29,12 +28,9 @@ size_t hash(const Attr& a) {
         } else if constexpr (std::is_same_v<T, Array>) {
           return std::hash<std::string_view>()(
               {reinterpret_cast<const char*>(v.data()), static_cast<size_t>(v.bytes())});
-        } else if constexpr (std::is_same_v<T, double>)
-          return std::bit_cast<uint64_t>(v);
-        else if constexpr (std::is_same_v<T, std::string>)
-          return std::hash<std::string>()(v);
-        else
-          return static_cast<size_t>(v);
+        } else if constexpr (std::is_same_v<T, double>) return std::bit_cast<uint64_t>(v);
+        else if constexpr (std::is_same_v<T, std::string>) return std::hash<std::string>()(v);
+        else return static_cast<size_t>(v);
       },
       a);
 }
@@ -47,10 +43,8 @@ Attrs::Attrs(std::initializer_list<std::pair<std::string, Attr>> items) {
 
 void Attrs::set(std::string_view name, Attr value) {
   auto it = std::ranges::lower_bound(items_, name, {}, [](const auto& p) { return std::string_view(p.first); });
-  if (it != items_.end() && it->first == name)
-    it->second = std::move(value);
-  else
-    items_.emplace(it, std::string(name), std::move(value));
+  if (it != items_.end() && it->first == name) it->second = std::move(value);
+  else items_.emplace(it, std::string(name), std::move(value));
 }
 
 const Attr* Attrs::find(std::string_view name) const {
@@ -73,12 +67,9 @@ bool same(const Attr& a, const Attr& b) {
       [&](const auto& x) {
         using T = std::decay_t<decltype(x)>;
         const T& y = std::get<T>(b);
-        if constexpr (std::is_same_v<T, Array>)
-          return same_bits(x, y);
-        else if constexpr (std::is_same_v<T, double>)
-          return std::bit_cast<uint64_t>(x) == std::bit_cast<uint64_t>(y);
-        else
-          return x == y;
+        if constexpr (std::is_same_v<T, Array>) return same_bits(x, y);
+        else if constexpr (std::is_same_v<T, double>) return std::bit_cast<uint64_t>(x) == std::bit_cast<uint64_t>(y);
+        else return x == y;
       },
       a);
 }

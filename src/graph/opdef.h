@@ -25,8 +25,7 @@ struct Absent {
 };
 
 // A rule or a reasoned absence. There is no default: a record that leaves a field out does not compile.
-template <class T>
-class Rule {
+template <class T> class Rule {
  public:
   template <class F>
     requires std::is_convertible_v<F, typename T::Fn>
@@ -97,7 +96,8 @@ struct Eval {
   using Fn = std::vector<Array> (*)(const Node&, std::span<const Array> in, Evaluator&);
 };
 struct Jvp {
-  // tangent: one for each input, null for zero. Returns one for each output, null for zero.
+  // tangent: one for each input, null for zero; at least one is not. Returns one for each output, null for zero. A rule
+  // that computes the outputs anew beside their tangents appends them, so that the primal node falls away.
   using Fn = Values (*)(Build&, const Node&, Ins in, Ins out, Ins tangent, Transforms&);
 };
 struct Split {
@@ -162,8 +162,7 @@ const OpDef* find_op(std::string_view name);  // null where there is none
 const OpDef& op(std::string_view name);       // throws a usage error where there is none
 
 // Calls f(name, rule) for each rule of an operation, in the order of the matrix.
-template <class F>
-void for_each_rule(const OpDef& d, F&& f) {
+template <class F> void for_each_rule(const OpDef& d, F&& f) {
   f("infer", d.infer), f("eval", d.eval), f("jvp", d.jvp), f("split", d.split), f("transpose", d.transpose);
   f("batch", d.batch), f("lower", d.lower), f("prune", d.prune), f("simplify", d.simplify);
 }

@@ -14,10 +14,7 @@ struct Binary {
 };
 
 // Integer arithmetic wraps; done unsigned, and in 64 bits so that no promotion to int can overflow.
-template <class T>
-uint64_t wide(T x) {
-  return static_cast<uint64_t>(x);
-}
+template <class T> uint64_t wide(T x) { return static_cast<uint64_t>(x); }
 
 Value add_or(Build& b, Value x, Value y) { return !x ? y : !y ? x : b.add(x, y); }
 bool is_splat(Value v, double c) {
@@ -29,12 +26,9 @@ struct Add : Binary {
   using Domain = Numbers;
   static constexpr std::string_view name = "add", doc = "x + y; integers wrap";
   static constexpr bool commutative = true;
-  template <class T>
-  static T value(T x, T y) {
-    if constexpr (std::is_integral_v<T>)
-      return static_cast<T>(wide(x) + wide(y));
-    else
-      return x + y;
+  template <class T> static T value(T x, T y) {
+    if constexpr (std::is_integral_v<T>) return static_cast<T>(wide(x) + wide(y));
+    else return x + y;
   }
   static Values jvp(Build& b, const Node&, Ins, Ins, Ins t, Transforms&) { return {add_or(b, t[0], t[1])}; }
   static void transpose(Build&, const Node&, Ins in, Ins ct, std::span<Value> r, Transforms&) {
@@ -53,12 +47,9 @@ struct Add : Binary {
 struct Sub : Binary {
   using Domain = Numbers;
   static constexpr std::string_view name = "sub", doc = "x - y; integers wrap";
-  template <class T>
-  static T value(T x, T y) {
-    if constexpr (std::is_integral_v<T>)
-      return static_cast<T>(wide(x) - wide(y));
-    else
-      return x - y;
+  template <class T> static T value(T x, T y) {
+    if constexpr (std::is_integral_v<T>) return static_cast<T>(wide(x) - wide(y));
+    else return x - y;
   }
   static Values jvp(Build& b, const Node&, Ins, Ins, Ins t, Transforms&) {
     return {!t[1] ? t[0] : !t[0] ? b.neg(t[1]) : b.sub(t[0], t[1])};
@@ -75,20 +66,15 @@ struct Mul : Binary {
   using Domain = Numbers;
   static constexpr std::string_view name = "mul", doc = "x · y; integers wrap";
   static constexpr bool commutative = true;
-  template <class T>
-  static T value(T x, T y) {
-    if constexpr (std::is_integral_v<T>)
-      return static_cast<T>(wide(x) * wide(y));
-    else
-      return x * y;
+  template <class T> static T value(T x, T y) {
+    if constexpr (std::is_integral_v<T>) return static_cast<T>(wide(x) * wide(y));
+    else return x * y;
   }
   static Value slope0(Build&, Value, Value y, Value) { return y; }
   static Value slope1(Build&, Value x, Value, Value) { return x; }
   static void transpose(Build& b, const Node&, Ins in, Ins ct, std::span<Value> r, Transforms&) {
-    if (!in[0])
-      r[0] = b.mul(ct[0], in[1]);
-    else
-      r[1] = b.mul(ct[0], in[0]);
+    if (!in[0]) r[0] = b.mul(ct[0], in[1]);
+    else r[1] = b.mul(ct[0], in[0]);
   }
   static Values simplify(Build&, const Node&, Ins in) {
     if (is_splat(in[1], 1)) return {in[0]};
@@ -101,15 +87,13 @@ struct Div : Binary {
   using Domain = Numbers;
   static constexpr std::string_view name = "div", doc = "x / y; integers truncate, x/0 = 0, lowest/-1 = lowest";
   static constexpr double lo = 0.3;
-  template <class T>
-  static T value(T x, T y) {
+  template <class T> static T value(T x, T y) {
     if constexpr (std::is_integral_v<T>) {
       if (y == 0) return 0;
       if constexpr (std::is_signed_v<T>)
         if (y == -1) return static_cast<T>(0 - wide(x));
       return static_cast<T>(x / y);
-    } else
-      return x / y;
+    } else return x / y;
   }
   static Value slope0(Build& b, Value, Value y, Value) { return b.recip(y); }
   static Value slope1(Build& b, Value, Value y, Value z) { return b.neg(b.div(z, y)); }  // -x/y² = -z/y
@@ -124,15 +108,13 @@ struct Rem : Binary {
   using Domain = Numbers;
   static constexpr std::string_view name = "rem", doc = "x - y·trunc(x/y), the sign of x; integers: x % 0 = x";
   static constexpr double lo = 0.3;
-  template <class T>
-  static T value(T x, T y) {
+  template <class T> static T value(T x, T y) {
     if constexpr (std::is_integral_v<T>) {
       if (y == 0) return x;
       if constexpr (std::is_signed_v<T>)
         if (y == -1) return 0;
       return static_cast<T>(x % y);
-    } else
-      return std::fmod(x, y);
+    } else return std::fmod(x, y);
   }
   static Values jvp(Build& b, const Node&, Ins in, Ins out, Ins t, Transforms&) {
     if (!t[1]) return {t[0]};
@@ -149,8 +131,7 @@ struct Pow : Binary {
       name = "pow",
       doc = "x to the power y, pow(x, 0) = 1; an integer to a negative power is 0 but for bases 1 and -1";
   static constexpr double lo = 0.3;
-  template <class T>
-  static T value(T x, T y) {
+  template <class T> static T value(T x, T y) {
     if constexpr (std::is_integral_v<T>) {
       if constexpr (std::is_signed_v<T>)
         if (y < 0) return x == 1 ? T(1) : x == -1 ? static_cast<T>(y % 2 ? -1 : 1) : T(0);
@@ -158,8 +139,7 @@ struct Pow : Binary {
       for (uint64_t e = wide(y); e; e >>= 1, base *= base)
         if (e & 1) r *= base;
       return static_cast<T>(r);
-    } else
-      return std::pow(x, y);
+    } else return std::pow(x, y);
   }
   // y·x^(y-1), and 0 for y = 0 also where x = 0.
   static Value slope0(Build& b, Value x, Value y, Value) {
@@ -183,8 +163,7 @@ struct Max : Binary {
   using Domain = Ordered;
   static constexpr std::string_view name = "max", doc = "the greater; NaN propagates; a tie shares the tangent equally";
   static constexpr bool commutative = true;
-  template <class T>
-  static T value(T x, T y) {
+  template <class T> static T value(T x, T y) {
     if constexpr (std::is_floating_point_v<T>) {
       if (std::isnan(x) || std::isnan(y)) return x + y;
       if (x == y) return std::signbit(x) ? y : x;  // max(-0, 0) = 0 in either order
@@ -199,8 +178,7 @@ struct Min : Binary {
   using Domain = Ordered;
   static constexpr std::string_view name = "min", doc = "the lesser; NaN propagates; a tie shares the tangent equally";
   static constexpr bool commutative = true;
-  template <class T>
-  static T value(T x, T y) {
+  template <class T> static T value(T x, T y) {
     if constexpr (std::is_floating_point_v<T>) {
       if (std::isnan(x) || std::isnan(y)) return x + y;
       if (x == y) return std::signbit(x) ? x : y;
@@ -214,10 +192,7 @@ struct Min : Binary {
 struct Atan2 : Binary {
   using Domain = Floats;
   static constexpr std::string_view name = "atan2", doc = "the angle of the point (y, x): atan(y/x) in its quadrant";
-  template <class T>
-  static T value(T y, T x) {
-    return std::atan2(y, x);
-  }
+  template <class T> static T value(T y, T x) { return std::atan2(y, x); }
   static Value slope0(Build& b, Value y, Value x, Value) { return b.div(x, b.add(b.square(x), b.square(y))); }
   static Value slope1(Build& b, Value y, Value x, Value) { return b.neg(b.div(y, b.add(b.square(x), b.square(y)))); }
 };
@@ -226,10 +201,7 @@ struct And : Binary {
   using Domain = Bits;
   static constexpr std::string_view name = "and", doc = "logical and of bool, bitwise of integers";
   static constexpr bool commutative = true;
-  template <class T>
-  static T value(T x, T y) {
-    return static_cast<T>(x & y);
-  }
+  template <class T> static T value(T x, T y) { return static_cast<T>(x & y); }
   static constexpr Absent jvp = integer_result;
 };
 
@@ -237,10 +209,7 @@ struct Or : Binary {
   using Domain = Bits;
   static constexpr std::string_view name = "or", doc = "logical or of bool, bitwise of integers";
   static constexpr bool commutative = true;
-  template <class T>
-  static T value(T x, T y) {
-    return static_cast<T>(x | y);
-  }
+  template <class T> static T value(T x, T y) { return static_cast<T>(x | y); }
   static constexpr Absent jvp = integer_result;
 };
 
@@ -248,16 +217,12 @@ struct Xor : Binary {
   using Domain = Bits;
   static constexpr std::string_view name = "xor", doc = "exclusive or of bool, bitwise of integers";
   static constexpr bool commutative = true;
-  template <class T>
-  static T value(T x, T y) {
-    return static_cast<T>(x ^ y);
-  }
+  template <class T> static T value(T x, T y) { return static_cast<T>(x ^ y); }
   static constexpr Absent jvp = integer_result;
 };
 
 // By the width of T or more, or by a negative count: everything is shifted out.
-template <class T>
-bool shifts_out(T by) {
+template <class T> bool shifts_out(T by) {
   if constexpr (std::is_signed_v<T>)
     if (by < 0) return true;
   return wide(by) >= sizeof(T) * 8;
@@ -266,10 +231,7 @@ bool shifts_out(T by) {
 struct ShiftLeft : Binary {
   using Domain = Integers;
   static constexpr std::string_view name = "shift_left", doc = "x · 2^by; 0 where by is negative or at least the width";
-  template <class T>
-  static T value(T x, T by) {
-    return shifts_out(by) ? T(0) : static_cast<T>(wide(x) << by);
-  }
+  template <class T> static T value(T x, T by) { return shifts_out(by) ? T(0) : static_cast<T>(wide(x) << by); }
   static constexpr Absent jvp = integer_result;
 };
 
@@ -278,10 +240,7 @@ struct ShiftRight : Binary {
   static constexpr std::string_view
       name = "shift_right",
       doc = "bits shifted down, the sign filling in signed dtypes; 0 where by is negative or at least the width";
-  template <class T>
-  static T value(T x, T by) {
-    return shifts_out(by) ? T(0) : static_cast<T>(x >> by);
-  }
+  template <class T> static T value(T x, T by) { return shifts_out(by) ? T(0) : static_cast<T>(x >> by); }
   static constexpr Absent jvp = integer_result;
 };
 

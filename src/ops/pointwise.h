@@ -12,8 +12,7 @@ using loops::TileFn;
 // Element types an operation takes.
 struct Floats {
   static constexpr std::string_view text = "a float dtype";
-  template <class T>
-  static constexpr bool has = is_float_type<T>;
+  template <class T> static constexpr bool has = is_float_type<T>;
 };
 struct Numbers {
   static constexpr std::string_view text = "an integer or float dtype";
@@ -22,29 +21,24 @@ struct Numbers {
 };
 struct Bits {
   static constexpr std::string_view text = "bool or an integer dtype";
-  template <class T>
-  static constexpr bool has = std::is_integral_v<T>;
+  template <class T> static constexpr bool has = std::is_integral_v<T>;
 };
 struct Integers {
   static constexpr std::string_view text = "an integer dtype";
-  template <class T>
-  static constexpr bool has = std::is_integral_v<T> && !std::is_same_v<T, bool>;
+  template <class T> static constexpr bool has = std::is_integral_v<T> && !std::is_same_v<T, bool>;
 };
 struct Ordered {
   static constexpr std::string_view text = "bool, an integer or a float dtype";
-  template <class T>
-  static constexpr bool has = std::is_integral_v<T> || is_float_type<T>;
+  template <class T> static constexpr bool has = std::is_integral_v<T> || is_float_type<T>;
 };
 
-template <class Domain>
-bool in_domain(Dtype d) {
+template <class Domain> bool in_domain(Dtype d) {
   return dispatch(d, [](auto tag) { return Domain::template has<typename decltype(tag)::type>; });
 }
 
 namespace pointwise {
 
-template <class Op, class T>
-void tile1(void* out, const void* const* in, int64_t n) {
+template <class Op, class T> void tile1(void* out, const void* const* in, int64_t n) {
   using C = Compute<T>;
   using R = decltype(Op::template value<C>(C{}));
   using Out = std::conditional_t<std::is_same_v<R, C>, T, R>;
@@ -53,8 +47,7 @@ void tile1(void* out, const void* const* in, int64_t n) {
   for (int64_t i = 0; i < n; ++i) o[i] = static_cast<Out>(Op::template value<C>(static_cast<C>(x[i])));
 }
 
-template <class Op, class T>
-void tile2(void* out, const void* const* in, int64_t n) {
+template <class Op, class T> void tile2(void* out, const void* const* in, int64_t n) {
   using C = Compute<T>;
   using R = decltype(Op::template value<C>(C{}, C{}));
   using Out = std::conditional_t<std::is_same_v<R, C>, T, R>;
@@ -64,27 +57,21 @@ void tile2(void* out, const void* const* in, int64_t n) {
     o[i] = static_cast<Out>(Op::template value<C>(static_cast<C>(x[i]), static_cast<C>(y[i])));
 }
 
-template <class Op>
-TileFn tile_of(Dtype d) {
+template <class Op> TileFn tile_of(Dtype d) {
   return dispatch(d, [](auto tag) -> TileFn {
     using T = typename decltype(tag)::type;
-    if constexpr (!Op::Domain::template has<T>)
-      return nullptr;
-    else if constexpr (Op::arity == 1)
-      return tile1<Op, T>;
-    else
-      return tile2<Op, T>;
+    if constexpr (!Op::Domain::template has<T>) return nullptr;
+    else if constexpr (Op::arity == 1) return tile1<Op, T>;
+    else return tile2<Op, T>;
   });
 }
 
-template <class Op>
-constexpr bool gives_bool() {
+template <class Op> constexpr bool gives_bool() {
   if constexpr (requires { Op::bool_result; }) return Op::bool_result;
   return false;
 }
 
-template <class Op>
-std::vector<Type> infer(const Infer::Site& s) {
+template <class Op> std::vector<Type> infer(const Infer::Site& s) {
   require_operands(s, Op::arity);
   for (const Type& t : s.in) {
     require(in_domain<typename Op::Domain>(t.dtype), "takes {}, not {}", Op::Domain::text, to_string(t));
@@ -94,18 +81,15 @@ std::vector<Type> infer(const Infer::Site& s) {
 }
 
 std::vector<Array> evaluate(TileFn f, const Node& n, std::span<const Array> in);
-template <class Op>
-std::vector<Array> eval(const Node& n, std::span<const Array> in, Evaluator&) {
+template <class Op> std::vector<Array> eval(const Node& n, std::span<const Array> in, Evaluator&) {
   return evaluate(tile_of<Op>(in[0].dtype()), n, in);
 }
 
 // Σ slope_i · tangent_i over the tangents present.
 Value weighted_sum(Build& b, std::initializer_list<std::pair<Value, Value>> slope_and_tangent);
 
-template <class Op>
-Values jvp_of_slopes(Build& b, const Node&, Ins in, Ins out, Ins t, Transforms&) {
-  if constexpr (Op::arity == 1)
-    return {b.mul(t[0], Op::slope(b, in[0], out[0]))};
+template <class Op> Values jvp_of_slopes(Build& b, const Node&, Ins in, Ins out, Ins t, Transforms&) {
+  if constexpr (Op::arity == 1) return {b.mul(t[0], Op::slope(b, in[0], out[0]))};
   else {
     const Value s0 = t[0] ? Op::slope0(b, in[0], in[1], out[0]) : Value{};
     const Value s1 = t[1] ? Op::slope1(b, in[0], in[1], out[0]) : Value{};
@@ -116,35 +100,22 @@ Values jvp_of_slopes(Build& b, const Node&, Ins in, Ins out, Ins t, Transforms&)
 Values batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t size, std::span<int> out_axis,
              Transforms&);
 Lowered lower_tile(const Node& n, TileFn f);
-template <class Op>
-Lowered lower(const Node& n) {
-  return lower_tile(n, tile_of<Op>(n.in[0].dtype()));
+template <class Op> Lowered lower(const Node& n) { return lower_tile(n, tile_of<Op>(n.in[0].dtype())); }
+
+template <class Op> constexpr Rule<Jvp> jvp_rule() {
+  if constexpr (requires { Op::jvp; }) return Op::jvp;
+  else return jvp_of_slopes<Op>;
+}
+template <class Op> constexpr Rule<Transpose> transpose_rule() {
+  if constexpr (requires { Op::transpose; }) return Op::transpose;
+  else return Absent{Reason::not_linear, "a nonlinear function of each operand"};
+}
+template <class Op> constexpr Rule<Simplify> simplify_rule() {
+  if constexpr (requires { Op::simplify; }) return Op::simplify;
+  else return nothing_simpler;
 }
 
-template <class Op>
-constexpr Rule<Jvp> jvp_rule() {
-  if constexpr (requires { Op::jvp; })
-    return Op::jvp;
-  else
-    return jvp_of_slopes<Op>;
-}
-template <class Op>
-constexpr Rule<Transpose> transpose_rule() {
-  if constexpr (requires { Op::transpose; })
-    return Op::transpose;
-  else
-    return Absent{Reason::not_linear, "a nonlinear function of each operand"};
-}
-template <class Op>
-constexpr Rule<Simplify> simplify_rule() {
-  if constexpr (requires { Op::simplify; })
-    return Op::simplify;
-  else
-    return nothing_simpler;
-}
-
-template <class Op>
-Sample sample(std::string label, const Shape& shape, Dtype d) {
+template <class Op> Sample sample(std::string label, const Shape& shape, Dtype d) {
   Sample s{std::move(label), {}, {}, {}};
   const int64_t lo = d == Dtype::boolean || is_unsigned(d) ? 0 : -9, hi = d == Dtype::boolean ? 1 : 9;
   for (int i = 0; i < Op::arity; ++i)
@@ -155,8 +126,7 @@ Sample sample(std::string label, const Shape& shape, Dtype d) {
   return s;
 }
 
-template <class Op>
-std::vector<Sample> samples() {
+template <class Op> std::vector<Sample> samples() {
   std::vector<Sample> all;
   const auto add = [&](std::string_view label, const Shape& shape, Dtype d) {
     if (in_domain<typename Op::Domain>(d)) all.push_back(sample<Op>(std::string(label), shape, d));
@@ -167,8 +137,7 @@ std::vector<Sample> samples() {
 }
 
 // One aggregate: GCC names a field that is left out.
-template <class Op>
-constexpr OpDef record() {
+template <class Op> constexpr OpDef record() {
   return {.name = Op::name, .family = "pointwise", .doc = Op::doc, .commutes = requires {Op::commutative;
 }
 , .infer = infer<Op>, .eval = eval<Op>, .jvp = jvp_rule<Op>(), .split = plain_split, .transpose = transpose_rule<Op>(),

@@ -7,8 +7,7 @@
 
 namespace viva {
 
-template <class... A>
-void require(bool ok, fmt::format_string<A...> f, A&&... a) {
+template <class... A> void require(bool ok, fmt::format_string<A...> f, A&&... a) {
   if (!ok) throw usage_error(f, std::forward<A>(a)...);
 }
 inline void require_operands(const Infer::Site& s, size_t n) {
@@ -32,8 +31,7 @@ std::optional<double> splat_value(Value v);
 // dims with every entry at or above axis moved up by one: the same dimensions after a batch axis went in there.
 Ints shifted(const Ints& dims, int axis);
 Ints inserted(Ints v, int64_t at, int64_t value);
-template <class... V>
-Ints joined(const Ints& first, const V&... rest) {
+template <class... V> Ints joined(const Ints& first, const V&... rest) {
   Ints r = first;
   (r.insert(r.end(), rest.begin(), rest.end()), ...);
   return r;

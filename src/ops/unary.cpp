@@ -16,12 +16,9 @@ struct Unary {
 struct Neg : Unary {
   using Domain = Numbers;
   static constexpr std::string_view name = "neg", doc = "-x; integers wrap";
-  template <class T>
-  static T value(T x) {
-    if constexpr (std::is_integral_v<T>)
-      return static_cast<T>(-static_cast<std::make_unsigned_t<T>>(x));
-    else
-      return -x;
+  template <class T> static T value(T x) {
+    if constexpr (std::is_integral_v<T>) return static_cast<T>(-static_cast<std::make_unsigned_t<T>>(x));
+    else return -x;
   }
   static Values jvp(Build& b, const Node&, Ins, Ins, Ins t, Transforms&) { return {b.neg(t[0])}; }
   static void transpose(Build& b, const Node&, Ins, Ins ct, std::span<Value> r, Transforms&) { r[0] = b.neg(ct[0]); }
@@ -34,14 +31,10 @@ struct Neg : Unary {
 struct Abs : Unary {
   using Domain = Numbers;
   static constexpr std::string_view name = "abs", doc = "|x|; the slope at 0 is 0; the lowest signed integer stays";
-  template <class T>
-  static T value(T x) {
-    if constexpr (std::is_unsigned_v<T>)
-      return x;
-    else if constexpr (std::is_integral_v<T>)
-      return x < 0 ? Neg::value(x) : x;
-    else
-      return std::abs(x);
+  template <class T> static T value(T x) {
+    if constexpr (std::is_unsigned_v<T>) return x;
+    else if constexpr (std::is_integral_v<T>) return x < 0 ? Neg::value(x) : x;
+    else return std::abs(x);
   }
   static Value slope(Build& b, Value x, Value) { return b.sign(x); }
 };
@@ -49,60 +42,42 @@ struct Abs : Unary {
 struct Sign : Unary {
   using Domain = Numbers;
   static constexpr std::string_view name = "sign", doc = "-1, 0 or 1; keeps signed zeros and NaN";
-  template <class T>
-  static T value(T x) {
-    return x > T(0) ? T(1) : x < T(0) ? static_cast<T>(-1) : x;
-  }
+  template <class T> static T value(T x) { return x > T(0) ? T(1) : x < T(0) ? static_cast<T>(-1) : x; }
   static constexpr Absent jvp = flat;
 };
 
 struct Floor : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "floor", doc = "the greatest integer not above x";
-  template <class T>
-  static T value(T x) {
-    return std::floor(x);
-  }
+  template <class T> static T value(T x) { return std::floor(x); }
   static constexpr Absent jvp = flat;
 };
 
 struct Ceil : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "ceil", doc = "the least integer not below x";
-  template <class T>
-  static T value(T x) {
-    return std::ceil(x);
-  }
+  template <class T> static T value(T x) { return std::ceil(x); }
   static constexpr Absent jvp = flat;
 };
 
 struct Round : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "round", doc = "the nearest integer, halves to even";
-  template <class T>
-  static T value(T x) {
-    return std::nearbyint(x);
-  }
+  template <class T> static T value(T x) { return std::nearbyint(x); }
   static constexpr Absent jvp = flat;
 };
 
 struct Exp : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "exp", doc = "e^x";
-  template <class T>
-  static T value(T x) {
-    return std::exp(x);
-  }
+  template <class T> static T value(T x) { return std::exp(x); }
   static Value slope(Build&, Value, Value y) { return y; }
 };
 
 struct Expm1 : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "expm1", doc = "e^x - 1, accurate near zero";
-  template <class T>
-  static T value(T x) {
-    return std::expm1(x);
-  }
+  template <class T> static T value(T x) { return std::expm1(x); }
   static Value slope(Build& b, Value x, Value) { return b.exp(x); }
 };
 
@@ -110,10 +85,7 @@ struct Log : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "log", doc = "the natural logarithm; -inf at 0, NaN below";
   static constexpr double lo = 0.2;
-  template <class T>
-  static T value(T x) {
-    return std::log(x);
-  }
+  template <class T> static T value(T x) { return std::log(x); }
   static Value slope(Build& b, Value x, Value) { return b.recip(x); }
 };
 
@@ -121,18 +93,14 @@ struct Log1p : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "log1p", doc = "log(1 + x), accurate near zero";
   static constexpr double lo = -0.8;
-  template <class T>
-  static T value(T x) {
-    return std::log1p(x);
-  }
+  template <class T> static T value(T x) { return std::log1p(x); }
   static Value slope(Build& b, Value x, Value) { return b.recip(b.add(x, b.one(x))); }  // d/dx log(1+x) = 1/(1+x)
 };
 
 struct Softplus : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "softplus", doc = "log(1 + e^x), without overflow";
-  template <class T>
-  static T value(T x) {
+  template <class T> static T value(T x) {
     return std::isnan(x) ? x : (x > 0 ? x : T(0)) + std::log1p(std::exp(-std::abs(x)));
   }
   static Value slope(Build& b, Value x, Value) { return b.logistic(x); }
@@ -142,10 +110,7 @@ struct Sqrt : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "sqrt", doc = "the square root; NaN below 0";
   static constexpr double lo = 0.2;
-  template <class T>
-  static T value(T x) {
-    return std::sqrt(x);
-  }
+  template <class T> static T value(T x) { return std::sqrt(x); }
   static Value slope(Build& b, Value, Value y) { return b.div(b.full_like(y, 0.5), y); }
 };
 
@@ -153,22 +118,16 @@ struct Rsqrt : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "rsqrt", doc = "1 / sqrt(x)";
   static constexpr double lo = 0.2;
-  template <class T>
-  static T value(T x) {
-    return T(1) / std::sqrt(x);
-  }
+  template <class T> static T value(T x) { return T(1) / std::sqrt(x); }
   static Value slope(Build& b, Value x, Value y) { return b.div(b.scale(y, -0.5), x); }  // -1/2 x^(-3/2) = -y / 2x
 };
 
 struct Square : Unary {
   using Domain = Numbers;
   static constexpr std::string_view name = "square", doc = "x·x; integers wrap";
-  template <class T>
-  static T value(T x) {
-    if constexpr (std::is_integral_v<T>)
-      return static_cast<T>(static_cast<uint64_t>(x) * static_cast<uint64_t>(x));
-    else
-      return x * x;
+  template <class T> static T value(T x) {
+    if constexpr (std::is_integral_v<T>) return static_cast<T>(static_cast<uint64_t>(x) * static_cast<uint64_t>(x));
+    else return x * x;
   }
   static Value slope(Build& b, Value x, Value) { return b.add(x, x); }
 };
@@ -176,30 +135,21 @@ struct Square : Unary {
 struct Sin : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "sin", doc = "the sine of x radians";
-  template <class T>
-  static T value(T x) {
-    return std::sin(x);
-  }
+  template <class T> static T value(T x) { return std::sin(x); }
   static Value slope(Build& b, Value x, Value) { return b.cos(x); }
 };
 
 struct Cos : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "cos", doc = "the cosine of x radians";
-  template <class T>
-  static T value(T x) {
-    return std::cos(x);
-  }
+  template <class T> static T value(T x) { return std::cos(x); }
   static Value slope(Build& b, Value x, Value) { return b.neg(b.sin(x)); }
 };
 
 struct Tanh : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "tanh", doc = "the hyperbolic tangent";
-  template <class T>
-  static T value(T x) {
-    return std::tanh(x);
-  }
+  template <class T> static T value(T x) { return std::tanh(x); }
   // 1 - y² as (1 - y)(1 + y), which does not cancel twice.
   static Value slope(Build& b, Value, Value y) { return b.mul(b.sub(b.one(y), y), b.add(b.one(y), y)); }
 };
@@ -207,8 +157,7 @@ struct Tanh : Unary {
 struct Logistic : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "logistic", doc = "1 / (1 + e^-x)";
-  template <class T>
-  static T value(T x) {
+  template <class T> static T value(T x) {
     if (x >= 0) return T(1) / (T(1) + std::exp(-x));
     const T e = std::exp(x);  // small: 1 - y would lose the tail
     return e / (T(1) + e);
@@ -219,10 +168,7 @@ struct Logistic : Unary {
 struct Erf : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "erf", doc = "2/√π ∫₀ˣ e^(-t²) dt";
-  template <class T>
-  static T value(T x) {
-    return std::erf(x);
-  }
+  template <class T> static T value(T x) { return std::erf(x); }
   static Value slope(Build& b, Value x, Value) {
     return b.scale(b.exp(b.neg(b.square(x))), 2 * std::numbers::inv_sqrtpi);
   }
@@ -231,12 +177,9 @@ struct Erf : Unary {
 struct Not : Unary {
   using Domain = Bits;
   static constexpr std::string_view name = "not", doc = "logical not of bool, every bit flipped of integers";
-  template <class T>
-  static T value(T x) {
-    if constexpr (std::is_same_v<T, bool>)
-      return !x;
-    else
-      return static_cast<T>(~x);
+  template <class T> static T value(T x) {
+    if constexpr (std::is_same_v<T, bool>) return !x;
+    else return static_cast<T>(~x);
   }
   static constexpr Absent jvp = integer_result;
 };
@@ -245,10 +188,7 @@ struct IsFinite : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "is_finite", doc = "true where x is neither infinite nor NaN";
   static constexpr bool bool_result = true;
-  template <class T>
-  static bool value(T x) {
-    return std::isfinite(x);
-  }
+  template <class T> static bool value(T x) { return std::isfinite(x); }
   static constexpr Absent jvp = integer_result;
 };
 

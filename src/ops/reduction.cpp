@@ -1,0 +1,468 @@
+// Reductions over dimensions, argmax and cumsum.
+#include <algorithm>
+
+#include "loops/lowered.h"
+#include "ops/catalog.h"
+#include "ops/pointwise.h"
+#include "ops/reference.h"
+
+namespace viva {
+namespace {
+
+Type reduced_type(const Node& n) { return n.types[0]; }
+const Ints& dims_of(const Node& n) { return n.attrs.ints("dims"); }
+
+template <class Domain> Shape reduced_shape(const Infer::Site& s) {
+  require_operands(s, 1);
+  require(in_domain<Domain>(s.in[0].dtype), "takes {}, not {}", Domain::text, to_string(s.in[0]));
+  require_sorted_dims(s.attrs.ints("dims"), s.in[0].rank(), "dimension");
+  return without(s.in[0].shape, s.attrs.ints("dims"));
+}
+
+struct Truth {
+  static constexpr std::string_view text = "bool";
+  template <class T> static constexpr bool has = std::is_same_v<T, bool>;
+};
+
+template <class Domain> std::vector<Type> infer_same(const Infer::Site& s) {
+  return {{s.in.empty() ? Dtype::boolean : s.in[0].dtype, reduced_shape<Domain>(s)}};
+}
+
+// x put back along the reduced dimensions of the operand.
+Value spread(Build& b, const Node& n, Value x) {
+  const Shape& shape = n.in[0].shape();
+  return b.broadcast(x, shape, without(iota_ints(n.in[0].rank()), dims_of(n)));
+}
+
+Values batch_dims(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t, std::span<int> out_axis,
+                  Transforms&) {
+  Attrs a = n.attrs;
+  const Ints dims = shifted(dims_of(n), axis[0]);
+  a.set("dims", dims);
+  out_axis[0] = axis[0] - static_cast<int>(std::ranges::count_if(dims, [&](int64_t d) { return d < axis[0]; }));
+  return b.emit(*n.op, {in[0]}, std::move(a));
+}
+
+// Folds the reduced elements of x in row-major order: acc = f(acc, element), from init.
+template <class T, class A, class R, class F> void fold(const Array& x, Array& out, const Ints& dims, A init, F&& f) {
+  const Ints strides = row_major(x.shape()), kept = without(strides, dims), inner = permute(strides, dims);
+  const Shape space = permute(x.shape(), dims);
+  const auto v = x.as<T>();
+  auto o = out.as_mutable<R>();
+  for_each_index(out.shape(), [&](const Ints& i, int64_t flat) {
+    A acc = init;
+    const int64_t base = flat_index(i, kept);
+    for_each_index(space,
+                   [&](const Ints& k, int64_t) { acc = f(acc, v[static_cast<size_t>(base + flat_index(k, inner))]); });
+    o[static_cast<size_t>(flat)] = static_cast<R>(acc);
+  });
+}
+
+// Loops: kept dimensions, then the reduced ones in order.
+loops::Nest reduction_nest(const Node& n, const Ints& dims, loops::Register& x) {
+  loops::Nest nest = loops::elementwise(without(n.in[0].shape(), dims), types_of(n.in));
+  for (int64_t d : dims) nest.extents.push_back(n.in[0].dim(d));
+  const Ints order = joined(without(iota_ints(n.in[0].rank()), dims), dims);
+  std::vector<loops::Index> at(order.size());
+  for (size_t loop = 0; loop < order.size(); ++loop)
+    at[static_cast<size_t>(order[loop])] = nest.at(static_cast<int>(loop));
+  x = nest.load(0, std::move(at));
+  return nest;
+}
+
+template <loops::Reduction kind> Lowered lower_reduction(const Node& n) {
+  loops::Register x;
+  loops::Nest nest = reduction_nest(n, dims_of(n), x);
+  nest.store(nest.reduce(kind, {x}, n.types[0].dtype));
+  return {std::move(nest)};
+}
+
+Values no_dims_simplify(Build&, const Node& n, Ins in) {
+  return dims_of(n).empty() && n.types[0] == in[0].type() ? Values{in[0]} : Values{};
+}
+
+std::vector<Sample> reduction_samples(bool integers, bool bools, bool floats, bool linear, bool dtype) {
+  std::vector<Sample> all;
+  const auto add = [&](std::string label, Array x, Ints dims, std::optional<Dtype> to = {}) {
+    Sample s{std::move(label), {std::move(x)}, {{"dims", std::move(dims)}}, {}};
+    if (dtype) s.attrs.set("dtype", to.value_or(s.in[0].dtype()));
+    if (linear && s.in[0].dtype() == Dtype::float64) s.linear = {{true}};
+    all.push_back(std::move(s));
+  };
+  if (floats) {
+    add("last", sample_floats({2, 3}, -2, 2, 0), {1}), add("first", sample_floats({5, 2}, -2, 2, 1), {0});
+    add("outer two", sample_floats({2, 3, 4}, -2, 2, 2), {0, 2}), add("all", sample_floats({3, 2}, -2, 2, 3), {0, 1});
+    add("none", sample_floats({3}, -2, 2, 4), {}), add("empty result", sample_floats({0, 3}, -2, 2, 5), {1});
+    add("empty range", sample_floats({2, 0}, -2, 2, 5), {1});
+    add("with a zero", Array::of<double>({1.5, 0, -2, 3}, {2, 2}), {1});
+  }
+  if (integers)
+    add("i32", sample_ints({3, 4}, -9, 9, 0), {0}), add("u8", sample_ints({2, 3}, 0, 200, 0, Dtype::uint8), {1});
+  if (dtype) add("i8 to i32", sample_ints({3, 40}, 50, 120, 0, Dtype::int8), {1}, Dtype::int32);
+  if (bools)
+    add("bool", sample_ints({3, 4}, 0, 1, 0, Dtype::boolean), {1}),
+        add("bool none", Array::zeros({Dtype::boolean, {2, 0}}), {1});
+  return all;
+}
+
+// reduce_sum
+
+std::vector<Type> sum_infer(const Infer::Site& s) {
+  const Shape shape = reduced_shape<Numbers>(s);
+  const Dtype from = s.in[0].dtype, to = s.attrs.dtype("dtype");
+  require((is_float(from) && is_float(to)) || (is_integer(from) && is_integer(to)), "does not sum {} in {}", name(from),
+          name(to));
+  return {{to, shape}};
+}
+
+std::vector<Array> sum_eval(const Node& n, std::span<const Array> in, Evaluator&) {
+  Array out = Array::make(reduced_type(n));
+  dispatch(in[0].dtype(), [&](auto from) {
+    dispatch(out.dtype(), [&](auto to) {
+      using T = typename decltype(from)::type;
+      using R = typename decltype(to)::type;
+      if constexpr (Numbers::has<T> && std::is_integral_v<T> && Numbers::has<R> && std::is_integral_v<R>)
+        fold<T, uint64_t, R>(in[0], out, dims_of(n), uint64_t{0},
+                             [](uint64_t a, T v) { return a + static_cast<uint64_t>(v); });
+      else if constexpr (is_float_type<T> && is_float_type<R>) {
+        using A = std::common_type_t<Compute<T>, Compute<R>>;
+        fold<T, A, R>(in[0], out, dims_of(n), A(0),
+                      [](A a, T v) { return a + static_cast<A>(static_cast<Compute<T>>(v)); });
+      }
+    });
+  });
+  return {out};
+}
+
+Values sum_jvp(Build& b, const Node& n, Ins, Ins, Ins t, Transforms&) { return b.repeat(n, {t[0]}); }
+
+void sum_transpose(Build& b, const Node& n, Ins, Ins ct, std::span<Value> r, Transforms&) {
+  r[0] = spread(b, n, b.convert(ct[0], n.in[0].dtype()));
+}
+
+// reduce_max
+
+std::vector<Array> max_eval(const Node& n, std::span<const Array> in, Evaluator&) {
+  Array out = Array::make(reduced_type(n));
+  dispatch(in[0].dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (Ordered::has<T>) {
+      using A = Compute<T>;
+      A lowest = std::numeric_limits<A>::lowest();
+      if constexpr (std::is_floating_point_v<A>) lowest = -std::numeric_limits<A>::infinity();
+      fold<T, A, T>(in[0], out, dims_of(n), lowest, [](A a, T v) {
+        const A x = static_cast<A>(v);
+        if constexpr (std::is_floating_point_v<A>) {
+          if (std::isnan(a) || std::isnan(x)) return a + x;
+          if (a == x) return std::signbit(a) ? x : a;
+        }
+        return x > a ? x : a;
+      });
+    }
+  });
+  return {out};
+}
+
+// The mean of the tangents of the greatest elements.
+Values max_jvp(Build& b, const Node& n, Ins in, Ins out, Ins t, Transforms&) {
+  const Value greatest = b.compare(Direction::eq, in[0], spread(b, n, out[0]));
+  const Value mask = b.convert(greatest, in[0].dtype());
+  return {b.div(b.reduce_sum(b.mul(t[0], mask), dims_of(n)), b.reduce_sum(mask, dims_of(n)))};
+}
+
+// reduce_prod
+
+std::vector<Array> prod_eval(const Node& n, std::span<const Array> in, Evaluator&) {
+  Array out = Array::make(reduced_type(n));
+  dispatch(in[0].dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (Numbers::has<T>) {
+      using A = std::conditional_t<std::is_integral_v<T>, uint64_t, Compute<T>>;
+      fold<T, A, T>(in[0], out, dims_of(n), A(1),
+                    [](A a, T v) { return a * static_cast<A>(static_cast<Compute<T>>(v)); });
+    }
+  });
+  return {out};
+}
+
+// Halves are multiplied until one element is left. No division, so it is right beside zeros, at every order.
+Values prod_jvp(Build& b, const Node& n, Ins in, Ins, Ins t, Transforms&) {
+  const Ints& dims = dims_of(n);
+  const Ints kept = without(iota_ints(n.in[0].rank()), dims), order = joined(kept, dims);
+  Shape flat = without(n.in[0].shape(), dims);
+  int64_t count = 1;
+  for (int64_t d : dims) count *= n.in[0].dim(d);
+  flat.push_back(count);
+  const int64_t last = static_cast<int64_t>(flat.size()) - 1;
+  Value x = b.reshape(b.transpose(in[0], order), flat), tangent = b.reshape(b.transpose(t[0], order), flat);
+  if (count == 0) return {Value{}};
+  const auto part = [&](Value v, int64_t from, int64_t to) {
+    Ints start(flat.size(), 0), limit = v.shape();
+    start.back() = from, limit.back() = to;
+    return b.slice(v, start, limit);
+  };
+  while (count > 1) {
+    const int64_t half = count / 2;
+    const Value p = part(x, 0, half), q = part(x, half, 2 * half), tp = part(tangent, 0, half),
+                tq = part(tangent, half, 2 * half);
+    Values xs{b.mul(p, q)}, ts{b.add(b.mul(tp, q), b.mul(p, tq))};
+    if (count % 2) xs.push_back(part(x, 2 * half, count)), ts.push_back(part(tangent, 2 * half, count));
+    x = b.concatenate(xs, last), tangent = b.concatenate(ts, last);
+    count = half + count % 2;
+  }
+  return {b.reshape(tangent, n.types[0].shape)};
+}
+
+// reduce_and, reduce_or
+
+template <bool all> std::vector<Array> truth_eval(const Node& n, std::span<const Array> in, Evaluator&) {
+  Array out = Array::make(reduced_type(n));
+  fold<bool, bool, bool>(in[0], out, dims_of(n), all, [](bool a, bool v) { return all ? a && v : a || v; });
+  return {out};
+}
+
+// argmax
+
+std::vector<Type> argmax_infer(const Infer::Site& s) {
+  require_operands(s, 1);
+  require(in_domain<Ordered>(s.in[0].dtype), "takes {}, not {}", Ordered::text, to_string(s.in[0]));
+  const int64_t dim = s.attrs.integer("dim");
+  require_dims({dim}, s.in[0].rank(), "dimension");
+  const Dtype d = s.attrs.dtype("dtype");
+  require(d == Dtype::int32 || d == Dtype::int64, "gives i32 or i64, not {}", name(d));
+  require(d == Dtype::int64 || s.in[0].shape[static_cast<size_t>(dim)] <= INT32_MAX, "{} has positions beyond i32",
+          to_string(s.in[0]));
+  return {{d, without(s.in[0].shape, std::array{dim})}};
+}
+
+std::vector<Array> argmax_eval(const Node& n, std::span<const Array> in, Evaluator&) {
+  const int64_t dim = n.attrs.integer("dim");
+  Array positions = Array::make({Dtype::int64, n.types[0].shape});
+  dispatch(in[0].dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (Ordered::has<T>) {
+      using A = Compute<T>;
+      struct Best {
+        A value{};
+        int64_t at = 0, seen = 0;
+        explicit operator int64_t() const { return at; }
+      };
+      fold<T, Best, int64_t>(in[0], positions, {dim}, Best{}, [](Best best, T v) {
+        const A x = static_cast<A>(v);
+        bool better = best.seen == 0 || x > best.value;
+        if constexpr (std::is_floating_point_v<A>) better = !std::isnan(best.value) && (better || std::isnan(x));
+        if (best.seen == 0 || better) best.value = x, best.at = best.seen;
+        ++best.seen;
+        return best;
+      });
+    }
+  });
+  return {positions.converted(n.types[0].dtype)};
+}
+
+Values argmax_batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t, std::span<int> out_axis,
+                    Transforms&) {
+  const int64_t dim = n.attrs.integer("dim"), moved = dim + (dim >= axis[0]);
+  out_axis[0] = axis[0] - (moved < axis[0]);
+  return {b.argmax(in[0], moved, n.types[0].dtype)};
+}
+
+Lowered argmax_lower(const Node& n) {
+  loops::Register x;
+  loops::Nest nest = reduction_nest(n, {n.attrs.integer("dim")}, x);
+  nest.store(nest.reduce(loops::Reduction::argmax, {x}, n.types[0].dtype));
+  return {std::move(nest)};
+}
+
+std::vector<Sample> argmax_samples() {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto sample = [](std::string label, Array x, int64_t dim, Dtype d) {
+    return Sample{std::move(label), {std::move(x)}, {{"dim", dim}, {"dtype", d}}, {}};
+  };
+  return {sample("rows", sample_floats({3, 4}, -2, 2, 0), 1, Dtype::int64),
+          sample("columns", sample_floats({3, 4}, -2, 2, 1), 0, Dtype::int32),
+          sample("ties", Array::of<double>({1, 3, 3, 2, 2, 2}, {2, 3}), 1, Dtype::int64),
+          sample("nan", Array::of<double>({1, nan, nan, 2}, {4}), 0, Dtype::int64),
+          sample("u8", sample_ints({2, 5}, 0, 3, 0, Dtype::uint8), 1, Dtype::int64),
+          sample("empty", sample_floats({2, 0}, -2, 2, 0), 1, Dtype::int64)};
+}
+
+// cumsum
+
+std::vector<Type> cumsum_infer(const Infer::Site& s) {
+  require_operands(s, 1);
+  require(in_domain<Numbers>(s.in[0].dtype), "takes {}, not {}", Numbers::text, to_string(s.in[0]));
+  require_dims({s.attrs.integer("dim")}, s.in[0].rank(), "dimension");
+  s.attrs.flag("reverse");
+  return {s.in[0]};
+}
+
+std::vector<Array> cumsum_eval(const Node& n, std::span<const Array> in, Evaluator&) {
+  const auto dim = static_cast<size_t>(n.attrs.integer("dim"));
+  const bool reverse = n.attrs.flag("reverse");
+  const int64_t extent = in[0].shape()[dim], step = row_major(in[0].shape())[dim];
+  Array out = Array::make(n.types[0]);
+  dispatch(out.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (Numbers::has<T>) {
+      using A = std::conditional_t<std::is_integral_v<T>, uint64_t, Compute<T>>;
+      const auto x = in[0].as<T>();
+      auto o = out.as_mutable<T>();
+      for_each_index(out.shape(), [&](const Ints& i, int64_t flat) {
+        if (i[dim] != 0) return;
+        A sum = 0;
+        for (int64_t k = 0; k < extent; ++k) {
+          const auto at = static_cast<size_t>(flat + (reverse ? extent - 1 - k : k) * step);
+          sum += static_cast<A>(static_cast<Compute<T>>(x[at]));
+          o[at] = static_cast<T>(sum);
+        }
+      });
+    }
+  });
+  return {out};
+}
+
+void cumsum_transpose(Build& b, const Node& n, Ins, Ins ct, std::span<Value> r, Transforms&) {
+  r[0] = b.cumsum(ct[0], n.attrs.integer("dim"), !n.attrs.flag("reverse"));
+}
+
+Values cumsum_batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t, std::span<int> out_axis,
+                    Transforms&) {
+  const int64_t dim = n.attrs.integer("dim");
+  out_axis[0] = axis[0];
+  return {b.cumsum(in[0], dim + (dim >= axis[0]), n.attrs.flag("reverse"))};
+}
+
+Lowered cumsum_lower(const Node& n) {
+  loops::Register x;
+  const int64_t dim = n.attrs.integer("dim");
+  loops::Nest nest = reduction_nest(n, {dim}, x);
+  nest.store(nest.scan(loops::Reduction::sum, x, n.types[0].dtype, n.attrs.flag("reverse")));
+  const Ints strides = row_major(n.types[0].shape);
+  nest.stores[0].strides = joined(without(strides, std::array{dim}), Ints{strides[static_cast<size_t>(dim)]});
+  return {std::move(nest)};
+}
+
+std::vector<Sample> cumsum_samples() {
+  const auto sample = [](std::string label, Array x, int64_t dim, bool reverse) {
+    Sample s{std::move(label), {std::move(x)}, {{"dim", dim}, {"reverse", reverse}}, {}};
+    if (is_float(s.in[0].dtype())) s.linear = {{true}};
+    return s;
+  };
+  return {sample("rows", sample_floats({2, 5}, -2, 2, 0), 1, false),
+          sample("columns reversed", sample_floats({4, 2}, -2, 2, 1), 0, true),
+          sample("empty", sample_floats({0, 2}, -2, 2, 1), 0, false),
+          sample("i32", sample_ints({6}, -9, 9, 0), 0, true)};
+}
+
+std::vector<Sample> sum_samples() { return reduction_samples(true, false, true, true, true); }
+std::vector<Sample> prod_samples() { return reduction_samples(true, false, true, false, false); }
+std::vector<Sample> truth_samples() { return reduction_samples(false, true, false, false, false); }
+std::vector<Sample> max_samples() {
+  std::vector<Sample> all = reduction_samples(true, true, true, false, false);
+  std::erase_if(all, [](const Sample& s) { return s.label == "empty range"; });  // -inf has no tangent to share
+  return all;
+}
+
+constexpr Absent not_linear{Reason::not_linear, "a nonlinear function of the elements"};
+
+}  // namespace
+
+namespace ops {
+constinit const OpDef reduce_sum = {.name = "reduce_sum",
+                                    .family = "reduction",
+                                    .doc = "the sum over dimensions, accumulated and given in dtype; 0 over nothing",
+                                    .infer = sum_infer,
+                                    .eval = sum_eval,
+                                    .jvp = sum_jvp,
+                                    .split = plain_split,
+                                    .transpose = sum_transpose,
+                                    .batch = batch_dims,
+                                    .lower = lower_reduction<loops::Reduction::sum>,
+                                    .prune = plain_prune,
+                                    .simplify = no_dims_simplify,
+                                    .samples = sum_samples};
+constinit const OpDef reduce_max = {
+    .name = "reduce_max",
+    .family = "reduction",
+    .doc =
+        "the greatest over dimensions; NaN propagates; equal maxima share the tangent; the lowest value over nothing",
+    .infer = infer_same<Ordered>,
+    .eval = max_eval,
+    .jvp = max_jvp,
+    .split = plain_split,
+    .transpose = not_linear,
+    .batch = batch_dims,
+    .lower = lower_reduction<loops::Reduction::max>,
+    .prune = plain_prune,
+    .simplify = no_dims_simplify,
+    .samples = max_samples};
+constinit const OpDef reduce_prod = {.name = "reduce_prod",
+                                     .family = "reduction",
+                                     .doc = "the product over dimensions; 1 over nothing",
+                                     .infer = infer_same<Numbers>,
+                                     .eval = prod_eval,
+                                     .jvp = prod_jvp,
+                                     .split = plain_split,
+                                     .transpose = not_linear,
+                                     .batch = batch_dims,
+                                     .lower = lower_reduction<loops::Reduction::product>,
+                                     .prune = plain_prune,
+                                     .simplify = no_dims_simplify,
+                                     .samples = prod_samples};
+constinit const OpDef reduce_and = {.name = "reduce_and",
+                                    .family = "reduction",
+                                    .doc = "whether all hold; true over nothing",
+                                    .infer = infer_same<Truth>,
+                                    .eval = truth_eval<true>,
+                                    .jvp = integer_result,
+                                    .split = plain_split,
+                                    .transpose = not_linear,
+                                    .batch = batch_dims,
+                                    .lower = lower_reduction<loops::Reduction::all>,
+                                    .prune = plain_prune,
+                                    .simplify = no_dims_simplify,
+                                    .samples = truth_samples};
+constinit const OpDef reduce_or = {.name = "reduce_or",
+                                   .family = "reduction",
+                                   .doc = "whether any holds; false over nothing",
+                                   .infer = infer_same<Truth>,
+                                   .eval = truth_eval<false>,
+                                   .jvp = integer_result,
+                                   .split = plain_split,
+                                   .transpose = not_linear,
+                                   .batch = batch_dims,
+                                   .lower = lower_reduction<loops::Reduction::any>,
+                                   .prune = plain_prune,
+                                   .simplify = no_dims_simplify,
+                                   .samples = truth_samples};
+constinit const OpDef argmax = {
+    .name = "argmax",
+    .family = "reduction",
+    .doc = "the position of the first greatest element, or of the first NaN; 0 over nothing",
+    .infer = argmax_infer,
+    .eval = argmax_eval,
+    .jvp = integer_result,
+    .split = plain_split,
+    .transpose = not_linear,
+    .batch = argmax_batch,
+    .lower = argmax_lower,
+    .prune = plain_prune,
+    .simplify = nothing_simpler,
+    .samples = argmax_samples};
+constinit const OpDef cumsum = {.name = "cumsum",
+                                .family = "reduction",
+                                .doc = "inclusive sums from the first position on, or in reverse from the last",
+                                .infer = cumsum_infer,
+                                .eval = cumsum_eval,
+                                .jvp = sum_jvp,
+                                .split = plain_split,
+                                .transpose = cumsum_transpose,
+                                .batch = cumsum_batch,
+                                .lower = cumsum_lower,
+                                .prune = plain_prune,
+                                .simplify = nothing_simpler,
+                                .samples = cumsum_samples};
+}  // namespace ops
+
+}  // namespace viva

@@ -1,0 +1,272 @@
+// Operations that hold a function or only mark values: call, barrier, tap.
+#include <algorithm>
+#include <cstring>
+
+#include "graph/prune.h"
+#include "loops/lowered.h"
+#include "ops/catalog.h"
+#include "ops/record.h"
+
+namespace viva {
+namespace {
+
+Mask present(Ins values) {
+  Mask m;
+  for (const Value& v : values) m.push_back(bool(v));
+  return m;
+}
+Values only_present(Ins values) {
+  Values r;
+  std::ranges::copy_if(values, std::back_inserter(r), [](Value v) { return bool(v); });
+  return r;
+}
+Mask inverted(Mask m) {
+  m.flip();
+  return m;
+}
+
+// call
+
+bool recomputes(const Node& n) { return n.attrs.text("policy") == "recompute"; }
+
+Values call_like(Build& b, const Node& n, const Body& f, Values in) {
+  return b.emit(*n.op, std::move(in), n.attrs, {f});
+}
+
+std::vector<Type> call_infer(const Infer::Site& s) {
+  require(s.bodies.size() == 1, "holds {} functions, not one", s.bodies.size());
+  const std::string& policy = s.attrs.text("policy");
+  require(policy == "save" || policy == "recompute", "policy '{}' is neither save nor recompute", policy);
+  const Function& f = *s.bodies[0];
+  require(s.in.size() == f.params().size(), "{} takes {} arguments, not {}", f.name(), f.params().size(), s.in.size());
+  for (size_t i = 0; i < s.in.size(); ++i)
+    require(s.in[i] == f.params()[i].type(), "{}: argument {} is {}, not {}", f.name(), i, to_string(s.in[i]),
+            to_string(f.params()[i].type()));
+  return f.output_types();
+}
+
+std::vector<Array> call_eval(const Node& n, std::span<const Array> in, Evaluator& e) {
+  return e.call(*n.bodies[0], in);
+}
+
+Values call_jvp(Build& b, const Node& n, Ins in, Ins, Ins t, Transforms& tf) {
+  const size_t outputs = n.types.size();
+  const auto [f, has] = tf.jvp(n.bodies[0], present(t), Mask(outputs, false));
+  Values args(in.begin(), in.end());
+  std::ranges::copy(only_present(t), std::back_inserter(args));
+  const Values out = call_like(b, n, f, std::move(args));
+  Values result(outputs);
+  for (size_t i = 0, next = outputs; i < outputs; ++i)
+    if (has[i]) result[i] = out[next++];
+  result.insert(result.end(), out.begin(), out.begin() + static_cast<int64_t>(outputs));
+  return result;
+}
+
+// save: the known part hands its residuals over. recompute: the unknown part gets the known inputs and runs it again.
+void call_split(SplitSite& s, const Node& n, std::span<Value> out_known, std::span<Value> out_unknown, Transforms& tf) {
+  const Mask known = present(s.in_known);
+  if (std::ranges::all_of(known, [](bool k) { return k; })) return plain_split(s, n, out_known, out_unknown, tf);
+  const SplitBody parts = tf.split(n.bodies[0], known, Mask(n.types.size(), false));
+  const auto known_outputs = static_cast<size_t>(std::ranges::count(parts.out_known, true));
+  Body first = parts.known, second = parts.unknown;
+  Values args;
+  if (recomputes(n)) {
+    Mask used(parts.known->outputs().size(), false);
+    std::fill_n(used.begin(), known_outputs, true);
+    first = prune(*parts.known, used, false).body;
+    second = prune(*n.bodies[0], inverted(parts.out_known), false).body;
+  }
+  Values first_out;
+  if (!first->outputs().empty()) first_out = call_like(s.known, n, first, only_present(s.in_known));
+  if (recomputes(n)) {
+    for (size_t i = 0; i < n.in.size(); ++i) args.push_back(known[i] ? s.residual(s.in_known[i]) : s.in_unknown[i]);
+  } else {
+    for (size_t i = known_outputs; i < first_out.size(); ++i) args.push_back(s.residual(first_out[i]));
+    std::ranges::copy(only_present(s.in_unknown), std::back_inserter(args));
+  }
+  Values second_out;
+  if (!second->outputs().empty()) second_out = call_like(s.unknown, n, second, std::move(args));
+  for (size_t i = 0, k = 0, u = 0; i < n.types.size(); ++i)
+    if (parts.out_known[i]) out_known[i] = first_out[k++];
+    else out_unknown[i] = second_out[u++];
+}
+
+void call_transpose(Build& b, const Node& n, Ins in, Ins ct, std::span<Value> r, Transforms& tf) {
+  const Mask linear = inverted(present(in));
+  Values args = only_present(in);
+  std::ranges::copy(only_present(ct), std::back_inserter(args));
+  const Values out = call_like(b, n, tf.transpose(n.bodies[0], linear, present(ct)), std::move(args));
+  for (size_t i = 0, next = 0; i < linear.size(); ++i)
+    if (linear[i]) r[i] = out[next++];
+}
+
+Values call_batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t size, std::span<int> out_axis,
+                  Transforms& tf) {
+  const auto [f, axes] = tf.batch(n.bodies[0], {axis.begin(), axis.end()}, size, Mask(n.types.size(), false));
+  std::ranges::copy(axes, out_axis.begin());
+  return call_like(b, n, f, {in.begin(), in.end()});
+}
+
+Values call_prune(Build& b, const Node& n, Ins in, const Mask& used) {
+  const Pruned p = prune(*n.bodies[0], used, true);
+  if (p.body->nodes().size() == n.bodies[0]->nodes().size() && p.body->outputs().size() == used.size())
+    return b.repeat(n, {in.begin(), in.end()});
+  Values args;
+  for (size_t i = 0; i < in.size(); ++i)
+    if (p.params[i]) args.push_back(in[i]);
+  const Values kept = b.emit(*n.op, std::move(args), n.attrs, {p.body}, n.where);
+  Values out(used.size());
+  for (size_t i = 0, next = 0; i < used.size(); ++i)
+    if (used[i]) out[i] = kept[next++];
+  return out;
+}
+
+std::vector<Sample> call_samples() {
+  Build b("f");
+  const Value x = b.parameter({Dtype::float64, {3}}, "x"), y = b.parameter({Dtype::float64, {3}}, "y");
+  const Body f = b.finish({b.mul(x, b.sin(y)), b.add(x, x), b.exp(y)});
+  std::vector<Sample> all;
+  for (const char* policy : {"save", "recompute"})
+    all.push_back(
+        {policy, {sample_floats({3}, -2, 2, 0), sample_floats({3}, -2, 2, 1)}, {{"policy", std::string(policy)}}, {f}});
+  Build g("g");
+  const Value u = g.parameter({Dtype::float64, {2}}, "u"), w = g.parameter({Dtype::float64, {2}}, "w");
+  all.push_back({"linear",
+                 {sample_floats({2}, -2, 2, 0), sample_floats({2}, -2, 2, 1)},
+                 {{"policy", std::string("save")}},
+                 {g.finish({g.mul(u, g.sin(w)), g.add(u, u)})},
+                 {{true, false}}});
+  return all;
+}
+
+// barrier
+
+std::vector<Type> barrier_infer(const Infer::Site& s) {
+  require(!s.in.empty(), "takes at least one operand");
+  return {s.in.begin(), s.in.end()};
+}
+
+std::vector<Array> same_eval(const Node&, std::span<const Array> in, Evaluator&) { return {in.begin(), in.end()}; }
+
+// A barrier over the values present, in their places.
+Values barrier_over(Build& b, Ins values) {
+  Values out(values.size());
+  const Values passed = only_present(values).empty() ? Values{} : b.barrier(only_present(values));
+  for (size_t i = 0, next = 0; i < values.size(); ++i)
+    if (values[i]) out[i] = passed[next++];
+  return out;
+}
+
+Values barrier_jvp(Build& b, const Node&, Ins, Ins, Ins t, Transforms&) { return barrier_over(b, t); }
+
+void barrier_transpose(Build& b, const Node&, Ins in, Ins ct, std::span<Value> r, Transforms&) {
+  const Values out = barrier_over(b, ct);
+  for (size_t i = 0; i < in.size(); ++i)
+    if (!in[i]) r[i] = out[i];
+}
+
+// Each operand keeps its own axis.
+Values same_batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t, std::span<int> out_axis,
+                  Transforms&) {
+  std::ranges::copy(axis, out_axis.begin());
+  return b.repeat(n, {in.begin(), in.end()});
+}
+
+Values barrier_prune(Build& b, const Node&, Ins in, const Mask& used) {
+  Values kept(in.begin(), in.end());
+  for (size_t i = 0; i < kept.size(); ++i)
+    if (!used[i]) kept[i] = {};
+  return barrier_over(b, kept);
+}
+
+Lowered same_lower(const Node& n) {
+  if (n.in.size() == 1) {
+    loops::Nest nest = loops::elementwise(n.types[0].shape, types_of(n.in));
+    nest.store(nest.load(0));
+    return {std::move(nest)};
+  }
+  std::vector<size_t> bytes;
+  for (const Type& t : n.types) bytes.push_back(static_cast<size_t>(numel(t.shape) * size_of(t.dtype)));
+  return {loops::Host{"barrier", [bytes](auto in, auto out, ThreadPool&) {
+                        for (size_t i = 0; i < bytes.size(); ++i) std::memcpy(out[i], in[i], bytes[i]);
+                      }}};
+}
+
+std::vector<Sample> barrier_samples() {
+  return {
+      {"two", {sample_floats({2}, -2, 2, 0), sample_floats({2, 3}, -2, 2, 1)}, {}, {}, {{true, true}, {true, false}}},
+      {"one i32", {sample_ints({3}, -9, 9, 0)}, {}, {}}};
+}
+
+// tap
+
+std::vector<Type> tap_infer(const Infer::Site& s) {
+  require_operands(s, 1);
+  require(!s.attrs.text("name").empty(), "needs a name");
+  return {s.in[0]};
+}
+
+Values tap_jvp(Build& b, const Node& n, Ins, Ins, Ins t, Transforms&) {
+  return {b.tap(t[0], n.attrs.text("name") + ".tangent")};
+}
+
+// The cotangent of the tangent of a value is named after the value itself.
+void tap_transpose(Build& b, const Node& n, Ins, Ins ct, std::span<Value> r, Transforms&) {
+  std::string name = n.attrs.text("name");
+  constexpr std::string_view tangent = ".tangent";
+  if (name.ends_with(tangent)) name.resize(name.size() - tangent.size());
+  r[0] = b.tap(ct[0], name + ".cotangent");
+}
+
+std::vector<Sample> tap_samples() {
+  return {{"f64", {sample_floats({2, 2}, -2, 2, 0)}, {{"name", std::string("hidden")}}, {}, {{true}}},
+          {"i32", {sample_ints({2}, -9, 9, 0)}, {{"name", std::string("tokens")}}, {}}};
+}
+
+}  // namespace
+
+namespace ops {
+constinit const OpDef call = {
+    .name = "call",
+    .family = "structure",
+    .doc = "another function's outputs; split under 'save' hands over residuals, under 'recompute' the inputs",
+    .infer = call_infer,
+    .eval = call_eval,
+    .jvp = call_jvp,
+    .split = call_split,
+    .transpose = call_transpose,
+    .batch = call_batch,
+    .lower = Absent{Reason::no_sound_form, "a function is no single loop nest: plans inline it"},
+    .prune = call_prune,
+    .simplify = nothing_simpler,
+    .samples = call_samples};
+constinit const OpDef barrier = {.name = "barrier",
+                                 .family = "structure",
+                                 .doc = "its operands; common sub-expressions are not shared across it",
+                                 .infer = barrier_infer,
+                                 .eval = same_eval,
+                                 .jvp = barrier_jvp,
+                                 .split = plain_split,
+                                 .transpose = barrier_transpose,
+                                 .batch = same_batch,
+                                 .lower = same_lower,
+                                 .prune = barrier_prune,
+                                 .simplify = nothing_simpler,
+                                 .samples = barrier_samples};
+constinit const OpDef tap = {
+    .name = "tap",
+    .family = "structure",
+    .doc = "its operand under a name, for probe and intervene; jvp adds name.tangent, transpose name.cotangent",
+    .infer = tap_infer,
+    .eval = same_eval,
+    .jvp = tap_jvp,
+    .split = plain_split,
+    .transpose = tap_transpose,
+    .batch = same_batch,
+    .lower = same_lower,
+    .prune = plain_prune,
+    .simplify = nothing_simpler,
+    .samples = tap_samples};
+}  // namespace ops
+
+}  // namespace viva
