@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2016  # the stand-ins expand when they run
 # tools/setup against stand-ins for dpkg-query, apt-get and the schema: what it installs, when it waits, what it says.
 set -euo pipefail
 setup=$(cd "$(dirname "$0")/../.." && pwd)/tools/setup
-# shellcheck disable=SC2016  # the stand-ins expand when they run
 
 box=$(mktemp -d)
 trap 'rm -rf "$box"' EXIT
