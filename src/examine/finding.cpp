@@ -31,6 +31,10 @@ std::string_view to_string(Status s) {
   constexpr std::string_view names[] = {"run", "withheld", "not run"};
   return pick(names, s);
 }
+std::string_view to_string(BatchMode b) {
+  constexpr std::string_view names[] = {"symbolic", "vectorised", "padded"};
+  return pick(names, b);
+}
 std::string_view to_string(Op op) {
   constexpr std::string_view names[] = {">=", "<=", ">", "<"};
   return pick(names, op);

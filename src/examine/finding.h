@@ -148,6 +148,11 @@ struct Coverage {
   std::vector<Missing> missing;
 };
 
+// How rows are fed: the file's batch dimension is free; it is fixed at 1 and the graph was vectorised; or it is fixed
+// above 1 and rows go in chunks of that size, the last one padded.
+enum class BatchMode : uint8_t { symbolic, vectorised, padded };
+std::string_view to_string(BatchMode b);
+
 struct ModelRecord {
   std::string id = "model";
   std::string path, sha256;
@@ -159,9 +164,10 @@ struct ModelRecord {
   int64_t parameters = 0;
   double flops = 0;                                              // of one example, 2 a multiply-add
   std::string input_name, input_type, output_name, output_type;  // types with the batch dimension as in the file
-  std::string batch;                                             // how rows are fed, in words
-  std::vector<std::string> training_operators;                   // in training mode, by node name
-  std::optional<int64_t> softmax_axis;                           // of the last node where that is a Softmax
+  BatchMode batch = BatchMode::symbolic;
+  int64_t batch_size = 0;                       // of the file where it is fixed, else 0
+  std::vector<std::string> training_operators;  // in training mode, by node name
+  std::optional<int64_t> softmax_axis;          // of the last node where that is a Softmax
   std::vector<Coverage> coverage;
 };
 

@@ -24,6 +24,16 @@ std::string rounded(int64_t v) {
 
 std::string shown(double v, int digits) { return fmt::format("{:.{}g}", v, digits); }
 
+std::string quoted_key(std::string_view name) {
+  std::string s = "\"";
+  for (const char c : name) {
+    if (c == '"' || c == '\\') s.push_back('\\');
+    s.push_back(c);
+  }
+  s.push_back('"');
+  return s;
+}
+
 std::string counted(int64_t n, const char* one, const char* many) {
   return fmt::format("{} {}", grouped(n), n == 1 ? one : many);
 }

@@ -1,0 +1,227 @@
+#include "examine/evaluation.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+
+#include "base/error.h"
+#include "examine/statistics.h"
+
+namespace viva {
+namespace {
+
+constexpr double sum_tolerance = 1e-3;
+
+// What the rules of OutputKind need, gathered row by row.
+struct KindCounts {
+  int64_t judged = 0, probabilities = 0, log_probabilities = 0, fractions = 0, entries = 0, near_one_hot = 0;
+  double sum = 0, sum_of_squares = 0, worst_sum = 0;
+
+  void add(std::span<const double> row) {
+    double total = 0, exponentials = 0;
+    bool in_unit = true, negative = true;
+    for (const double x : row) {
+      total += x;
+      exponentials += std::exp(x);
+      in_unit = in_unit && x >= 0 && x <= 1;
+      negative = negative && x <= 0;
+      near_one_hot += x >= -.5 && x <= 1.5;
+    }
+    ++judged;
+    entries += static_cast<int64_t>(row.size());
+    fractions += in_unit;
+    probabilities += in_unit && std::abs(total - 1) <= sum_tolerance;
+    log_probabilities += negative && std::abs(exponentials - 1) <= sum_tolerance;
+    sum += total;
+    sum_of_squares += total * total;
+    worst_sum = std::max(worst_sum, std::abs(total - 1));
+  }
+
+  bool like_one_hot() const {
+    const double n = static_cast<double>(judged), mean = sum / n;
+    const double variance = std::max(0.0, sum_of_squares / n - mean * mean);
+    return static_cast<double>(near_one_hot) >= .95 * static_cast<double>(entries) && std::abs(mean - 1) <= .1 &&
+           variance <= .25 * .25;
+  }
+};
+
+struct Scores {
+  std::vector<double> loss, brier;
+  void add(double l, double b) {
+    loss.push_back(l);
+    brier.push_back(b);
+  }
+};
+
+class Accumulator {
+ public:
+  Accumulator(int64_t classes, bool softmax) : classes_(classes), softmax_(softmax), p_(static_cast<size_t>(classes)) {}
+
+  void add(const Outputs& out, std::span<const int64_t> labels) {
+    const auto values = doubles(out.values, labels.size()),
+               logits = softmax_ ? doubles(out.before_softmax, labels.size()) : values;
+    const auto k = static_cast<size_t>(classes_);
+    for (size_t i = 0; i < labels.size(); ++i) {
+      const std::span v(values.data() + i * k, k), l(logits.data() + i * k, k);
+      add_row(v, l, labels[i]);
+    }
+  }
+
+  Evaluation finish() && {
+    e_.classes = classes_;
+    e_.kind = kind();
+    e_.worst_sum = counts_.worst_sum;
+    e_.fitting = fitting();
+    if (has_scores(e_.kind)) {
+      Scores& s = e_.kind == OutputKind::probabilities ? probability_ : logit_;
+      e_.loss = std::move(s.loss);
+      e_.brier = std::move(s.brier);
+    }
+    return std::move(e_);
+  }
+
+ private:
+  std::vector<double> doubles(const Array& a, size_t rows) const {
+    if (a.empty() || a.size() != static_cast<int64_t>(rows) * classes_)
+      throw internal_error("evaluate: {} outputs for {} rows of {}", a.empty() ? 0 : a.size(), rows, classes_);
+    const Array d = a.converted(Dtype::float64);
+    const auto s = d.as<double>();
+    return {s.begin(), s.end()};
+  }
+
+  void add_row(std::span<const double> v, std::span<const double> logits, int64_t label) {
+    const int64_t row = e_.rows++;
+    const auto is_nan = [](double x) { return std::isnan(x); };
+    if (std::any_of(v.begin(), v.end(), is_nan) || std::any_of(logits.begin(), logits.end(), is_nan)) {
+      e_.nan_rows.push_back(row);
+      e_.predicted.push_back(-1);
+      const double nan = std::numeric_limits<double>::quiet_NaN();
+      logit_.add(nan, nan);
+      probability_.add(nan, nan);
+      return;
+    }
+    const auto top = std::max_element(v.begin(), v.end());
+    e_.predicted.push_back(static_cast<int32_t>(top - v.begin()));
+    e_.ties += std::count(v.begin(), v.end(), *top) > 1;
+    if (std::any_of(v.begin(), v.end(), [](double x) { return std::isinf(x); })) e_.infinite_out.push_back(row);
+    counts_.add(v);
+    viva::softmax(logits, p_);
+    logit_.add(log_loss_of_logits(logits, label), brier(p_, label));
+    probability_.add(-std::log(v[static_cast<size_t>(label)]), brier(v, label));
+  }
+
+  OutputKind kind() const {
+    const KindCounts& c = counts_;
+    if (c.judged == 0) return softmax_ ? OutputKind::softmax : OutputKind::unknown;
+    if (softmax_) return OutputKind::softmax;
+    if (c.probabilities == c.judged) return OutputKind::probabilities;
+    if (c.log_probabilities == c.judged) return OutputKind::log_probabilities;
+    if (c.like_one_hot()) return OutputKind::one_hot_regression;
+    if (c.fractions == c.judged) return OutputKind::fractions;
+    return OutputKind::logits;
+  }
+
+  int64_t fitting() const {
+    switch (kind()) {
+      case OutputKind::softmax:
+      case OutputKind::probabilities:
+        return counts_.probabilities;
+      case OutputKind::log_probabilities:
+        return counts_.log_probabilities;
+      case OutputKind::fractions:
+        return counts_.fractions;
+      default:
+        return counts_.judged;
+    }
+  }
+
+  int64_t classes_;
+  bool softmax_;
+  Evaluation e_;
+  KindCounts counts_;
+  Scores logit_, probability_;
+  std::vector<double> p_;
+};
+
+void check_labels(const DataSource& data, int64_t classes) {
+  for (size_t i = 0; i < data.labels.size(); ++i) {
+    const int64_t label = data.labels[i];
+    if (label >= 0 && label < classes) continue;
+    const auto [low, high] = std::minmax_element(data.labels.begin(), data.labels.end());
+    throw input_error("{}: row {} has label {}, but the network has {} outputs, 0 to {}{}", data.record.spec, i, label,
+                      classes, classes - 1, *low == 1 && *high == classes ? "; labels from 1? subtract 1" : "");
+  }
+}
+
+}  // namespace
+
+std::string_view to_string(OutputKind k) {
+  constexpr std::string_view names[] = {"softmax",   "probabilities", "log-probabilities", "one-hot regression",
+                                        "fractions", "logits",        "not classes",       "unknown"};
+  return names[static_cast<size_t>(k)];
+}
+
+bool has_scores(OutputKind k) {
+  return k == OutputKind::softmax || k == OutputKind::probabilities || k == OutputKind::log_probabilities ||
+         k == OutputKind::logits;
+}
+
+int64_t classes_of(const Subject& subject) {
+  Ints wide;
+  for (const int64_t d : subject.output_row_shape()) {
+    if (d != 1) wide.push_back(d);
+  }
+  return wide.size() == 1 && wide[0] >= 2 ? wide[0] : 0;
+}
+
+Array checked_rows(const DataSource& data, int64_t first, int64_t count) {
+  const Array rows = data.rows(first, count);
+  if (!is_float(rows.dtype())) return rows;
+  const int64_t each = rows.size() / count;
+  dispatch(rows.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (is_float_type<T>) {
+      const auto v = rows.as<T>();
+      const auto bad = std::find_if(v.begin(), v.end(), [](T x) { return !std::isfinite(static_cast<Compute<T>>(x)); });
+      if (bad != v.end()) {
+        const bool nan = std::isnan(static_cast<Compute<T>>(*bad));
+        throw input_error("{}: row {} holds {}; remove or repair it", data.record.spec,
+                          first + (bad - v.begin()) / each, nan ? "NaN" : "an infinity");
+      }
+    }
+  });
+  return rows;
+}
+
+int64_t rows_at_once(const Type& row) {
+  constexpr int64_t elements = int64_t{1} << 22;
+  return std::clamp<int64_t>(elements / std::max<int64_t>(1, numel(row.shape)), 1, 1000);
+}
+
+Evaluation evaluate(Subject& subject, const DataSource& data, ThreadPool& pool, const Cancel& cancel,
+                    const Progress& progress) {
+  const auto start = std::chrono::steady_clock::now();
+  const int64_t classes = classes_of(subject), n = data.size();
+  Evaluation e;
+  if (classes == 0) {
+    e.rows = n;
+    e.kind = OutputKind::not_classes;
+    return e;
+  }
+  check_labels(data, classes);
+  Accumulator all(classes, subject.record().softmax_axis.has_value());
+  const int64_t step = rows_at_once(subject.row_type());
+  for (int64_t first = 0; first < n; first += step) {
+    if (cancel) throw Error(ErrorKind::cancelled, "interrupted");
+    const int64_t count = std::min(step, n - first);
+    const Outputs out = subject.outputs(checked_rows(data, first, count), pool, cancel);
+    all.add(out, std::span(data.labels).subspan(static_cast<size_t>(first), static_cast<size_t>(count)));
+    if (progress) progress(static_cast<double>(first + count) / static_cast<double>(n), "network over data");
+  }
+  e = std::move(all).finish();
+  e.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return e;
+}
+
+}  // namespace viva

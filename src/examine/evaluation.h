@@ -1,0 +1,55 @@
+// One pass of a network over data, reduced row by row to what examiners need.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "examine/subject.h"
+
+namespace viva {
+
+// What the outputs are; decided once, over all rows without NaN, by the first rule that fits:
+enum class OutputKind : uint8_t {
+  softmax,             // the last node is a Softmax over the classes: its input holds the logits
+  probabilities,       // every row lies in [0, 1] and sums to 1 within 1e-3
+  log_probabilities,   // every row is at most 0 and its exponentials sum to 1 within 1e-3
+  one_hot_regression,  // looks like a fit to one-hot targets: 95 % of entries in [-.5, 1.5], sums of rows 1 +- .1 in
+                       // the mean with standard deviation at most .25
+  fractions,           // every entry in [0, 1], but rows do not sum to 1: perhaps one sigmoid a class
+  logits,              // none of these: an assumption
+  not_classes,         // a row is not a vector of at least two numbers
+  unknown,             // no row to judge by: all hold NaN
+};
+std::string_view to_string(OutputKind k);
+bool has_scores(OutputKind k);  // log-loss and Brier are defined
+
+struct Evaluation {
+  int64_t rows = 0, classes = 0;  // classes 0: not_classes
+  OutputKind kind = OutputKind::unknown;
+  int64_t fitting = 0;                // rows that satisfy the kind's rule
+  std::vector<int32_t> predicted;     // the first of the largest outputs; -1 for a row with NaN
+  std::vector<int64_t> nan_rows;      // rows with NaN in the output
+  std::vector<int64_t> infinite_out;  // rows with an infinity in it, and no NaN
+  int64_t ties = 0;                   // rows whose largest output occurs more than once
+  std::vector<double> loss, brier;    // a row, nats and squared probability; empty unless has_scores(kind)
+  double worst_sum = 0;               // largest distance of a row's sum from 1, over rows without NaN
+  double seconds = 0;
+};
+
+using Progress = std::function<void(double fraction, std::string_view what)>;
+
+// The number of classes of a subject: the extent of its output rows once extents of 1 are dropped; 0 where that is not
+// one dimension of at least 2.
+int64_t classes_of(const Subject& subject);
+
+// Rows of `data`, checked: an input error names the first row that holds NaN or infinity.
+Array checked_rows(const DataSource& data, int64_t first, int64_t count);
+// How many rows to hold at once: a function of their type alone.
+int64_t rows_at_once(const Type& row);
+
+Evaluation evaluate(Subject& subject, const DataSource& data, ThreadPool& pool, const Cancel& cancel,
+                    const Progress& progress);
+
+}  // namespace viva

@@ -1,0 +1,151 @@
+// The driver: checks, the shared pass over the data, the examiners, the rulings.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/error.h"
+#include "examine/examiner.h"
+
+namespace viva {
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+void check_inputs(const Context& x, std::span<const Examiner* const> chosen) {
+  const auto rows_exist = [](const DataSource& d) {
+    if (d.size() == 0) throw input_error("{}: there are no rows; give data with at least one", d.record.spec);
+  };
+  rows_exist(x.data);
+  if (x.train) rows_exist(*x.train);
+  for (const Claim& c : x.claims) {
+    for (const Examiner* e : chosen) {
+      if (c.examiner == e->name && e->check_key) e->check_key(x, c);
+    }
+  }
+}
+
+constexpr int64_t company_rows = 64;
+
+void check_influence(Context& x) {
+  const int64_t n = std::min<int64_t>(company_rows, x.data.size());
+  x.influence = x.subject.row_influence(checked_rows(x.data, 0, n), x.pool, x.cancel);
+  if (!x.influence.independent)
+    throw unsupported(
+        "{}: rows of one batch influence one another ({}); export the network for inference, with a free batch "
+        "dimension",
+        x.subject.record().path, x.influence.measure);
+}
+
+void add_limits(const Context& x, Report& report) {
+  const ModelRecord& m = x.subject.record();
+  if (m.batch == BatchMode::padded)
+    report.limits.push_back(
+        {"limit.padded",
+         fmt::format("the file fixes the batch at {}: rows were fed in chunks of that size, the last one padded",
+                     m.batch_size)});
+  if (m.batch == BatchMode::vectorised)
+    report.limits.push_back({"limit.vectorised", "the file fixes the batch at 1: the graph was vectorised over rows"});
+  for (const DataSource* d : {&x.data, x.train}) {
+    if (d && !d->record.scaling.empty())
+      report.limits.push_back({"limit.scaling." + d->record.id, d->record.spec + ": " + d->record.scaling});
+  }
+  report.limits.push_back({"limit.shift",
+                           "intervals speak of rows drawn like these; nothing here covers a change of distribution, "
+                           "chosen attacks or the choice of the data"});
+  report.limits.push_back(
+      {"limit.multiplicity", "intervals without a family hold one at a time; claims share one error rate of .05"});
+  for (const Limit& l : x.limits) report.limits.push_back(l);
+}
+
+}  // namespace
+
+const Evaluation& Context::evaluation() {
+  if (!evaluation_) evaluation_ = evaluate(subject, data, pool, cancel, progress);
+  return *evaluation_;
+}
+
+bool Context::has_class_names() const {
+  return static_cast<int64_t>(data.record.classes.size()) == classes_of(subject) && !data.record.classes.empty();
+}
+
+std::string Context::class_name(int64_t k) const {
+  return has_class_names() ? data.record.classes[static_cast<size_t>(k)] : std::to_string(k);
+}
+
+std::vector<const Examiner*> chosen_examiners(const ExamineOptions& options) {
+  std::vector<const Examiner*> chosen;
+  std::vector<std::string_view> names;
+  for (const Examiner* e : examiners()) {
+    names.push_back(e->name);
+    if (options.only.empty() || std::count(options.only.begin(), options.only.end(), e->name)) chosen.push_back(e);
+  }
+  for (const std::string& o : options.only) {
+    if (!std::count(names.begin(), names.end(), o))
+      throw usage_error("--only {}: no such examiner; known are {}", o, fmt::join(names, ", "));
+  }
+  for (const Claim& c : options.claims) {
+    if (std::none_of(chosen.begin(), chosen.end(), [&](const Examiner* e) { return e->name == c.examiner; }))
+      throw usage_error("claim '{}': --only leaves out the examiner {}", c.statement, c.examiner);
+  }
+  return chosen;
+}
+
+std::vector<PlanStep> plan_examination(const ExamineOptions& options, Subject& subject, const DataSource& data,
+                                       const DataSource* train) {
+  const auto chosen = chosen_examiners(options);
+  ThreadPool none(1);
+  const Cancel go{false};
+  const Context x(subject, data, train, options.claims, options.seed, none, go, {});
+  check_inputs(x, chosen);
+  std::vector<PlanStep> steps;
+  const double flops = subject.record().flops;
+  if (std::any_of(chosen.begin(), chosen.end(), [](const Examiner* e) { return e->needs_outputs; })) {
+    const int64_t few = std::min<int64_t>(company_rows, data.size());
+    steps.push_back({"rows in other company, to see that they do not influence one another", 2 * few, "rows",
+                     2 * flops * static_cast<double>(few)});
+    steps.push_back({"network over --data", data.size(), "rows", flops * static_cast<double>(data.size())});
+  }
+  for (const Examiner* e : chosen) {
+    for (PlanStep& s : e->plan(x)) {
+      s.what = fmt::format("{}: {}", e->name, s.what);
+      steps.push_back(std::move(s));
+    }
+  }
+  return steps;
+}
+
+Report examine(const ExamineOptions& options, Subject& subject, const DataSource& data, const DataSource* train,
+               ThreadPool& pool, const Cancel& cancel, const Progress& progress) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto chosen = chosen_examiners(options);
+  Context x(subject, data, train, options.claims, options.seed, pool, cancel, progress);
+  check_inputs(x, chosen);
+  Report report;
+  report.seed = options.seed;
+  report.models.push_back(subject.record());
+  report.data.push_back(data.record);
+  if (train) report.data.push_back(train->record);
+  report.claims = options.claims;
+  check_influence(x);
+  std::vector<Measure> measures;
+  for (const Examiner* e : chosen) {
+    if (cancel) throw Error(ErrorKind::cancelled, "interrupted");
+    if (e->needs_outputs) x.evaluation();
+    const auto began = std::chrono::steady_clock::now();
+    auto found = e->run(x);
+    if (!found.empty()) found[0].finding.cost.seconds = seconds_since(began);
+    for (Measure& m : found) measures.push_back(std::move(m));
+  }
+  rule_claims(std::move(measures), report);
+  add_limits(x, report);
+  report.threads = pool.threads();
+  report.cost.evaluations = x.evaluated() ? 2 * x.influence.rows + data.size() : 2 * x.influence.rows;
+  report.cost.flops = subject.record().flops * static_cast<double>(report.cost.evaluations);
+  report.cost.seconds = seconds_since(start);
+  return report;
+}
+
+}  // namespace viva

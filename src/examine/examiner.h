@@ -1,0 +1,84 @@
+// An examiner: one file that turns a network and data into measures. The list is in list.cpp.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "examine/claims.h"
+#include "examine/evaluation.h"
+
+namespace viva {
+
+// What examiners work on. The pass over the data is made once, when first asked for.
+class Context {
+ public:
+  Subject& subject;
+  const DataSource& data;
+  const DataSource* train;  // null where none was given
+  std::span<const Claim> claims;
+  uint64_t seed;
+  ThreadPool& pool;
+  const Cancel& cancel;
+  Progress progress;
+  RowInfluence influence;
+  std::vector<Limit> limits;  // examiners add what readers must know
+
+  const Evaluation& evaluation();
+  bool evaluated() const { return evaluation_.has_value(); }
+  // The name of a class, or its index as text where the data name none.
+  std::string class_name(int64_t k) const;
+  bool has_class_names() const;
+
+ private:
+  std::optional<Evaluation> evaluation_;
+
+ public:
+  Context(Subject& s, const DataSource& d, const DataSource* t, std::span<const Claim> c, uint64_t seed_, ThreadPool& p,
+          const Cancel& stop, Progress report)
+      : subject(s), data(d), train(t), claims(c), seed(seed_), pool(p), cancel(stop), progress(std::move(report)) {}
+};
+
+// One line of a plan: work counted before it is done.
+struct PlanStep {
+  std::string what;
+  int64_t count = 0;
+  std::string unit;
+  double flops = 0;
+};
+
+struct Examiner {
+  std::string_view name, doc;
+  std::span<const Quantity> quantities;
+  bool needs_outputs = true;
+  // Throws a usage error for a claim on one of its quantities whose key does not exist. Reads no rows.
+  void (*check_key)(const Context& context, const Claim& claim);
+  std::vector<PlanStep> (*plan)(const Context& context);
+  std::vector<Measure> (*run)(Context& context);
+};
+
+std::span<const Examiner* const> examiners();
+std::vector<QuantitySet> known_quantities();
+
+struct ExamineOptions {
+  std::vector<Claim> claims;
+  std::vector<std::string> only;  // names of examiners; empty: all
+  uint64_t seed = 0;
+};
+
+// The chosen examiners in the order of the list; a usage error for an unknown name, or for a claim on one not chosen.
+std::vector<const Examiner*> chosen_examiners(const ExamineOptions& options);
+
+// Counts what examine would do; runs nothing of the network. The checks that read no rows are made.
+std::vector<PlanStep> plan_examination(const ExamineOptions& options, Subject& subject, const DataSource& data,
+                                       const DataSource* train);
+
+// Runs the examiners and rules the claims. Input errors: no rows, a label out of range, a row that is not finite.
+// Unsupported: rows of the network influence one another. `viva`, `command` and `threads` of the report are left to
+// the caller.
+Report examine(const ExamineOptions& options, Subject& subject, const DataSource& data, const DataSource* train,
+               ThreadPool& pool, const Cancel& cancel, const Progress& progress);
+
+}  // namespace viva

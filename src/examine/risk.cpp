@@ -1,0 +1,308 @@
+// risk: how often the network is wrong on rows drawn like these, and how well its probabilities are placed.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "examine/examiner.h"
+#include "examine/risk.h"
+#include "examine/statistics.h"
+#include "examine/words.h"
+
+namespace viva {
+namespace {
+
+constexpr Quantity quantities[] = {
+    {.name = "accuracy", .fraction = true, .doc = "fraction of rows whose largest output is the label"},
+    {.name = "log_loss", .doc = "mean of -log(probability of the label), nats"},
+    {.name = "brier", .doc = "mean over rows of the sum over classes of (p - [is the label])^2"},
+    {.name = "recall", .key = KeyKind::either, .fraction = true, .doc = "accuracy on the rows of one class"},
+    {.name = "baseline", .fraction = true, .doc = "accuracy of always naming the most frequent class"},
+    {.name = "nan_rows", .doc = "rows with NaN in the output"},
+    {.name = "infinite_rows", .doc = "rows that give their label probability 0"},
+};
+
+Measure proportion(Measure m, int64_t k, int64_t n, double level_alpha, const std::string& method) {
+  Finding& f = m.finding;
+  f.n = n;
+  f.rows_used->count = n;
+  f.assumptions.emplace_back(independent_rows);
+  f.evidence.counts = {{"correct", k}, {"rows", n}};
+  m.tally = Measure::Tally{k, n, "correct"};
+  if (n == 0) {
+    f.status = Status::withheld;
+    f.why = "there are no such rows";
+    return m;
+  }
+  f.estimate = static_cast<double>(k) / static_cast<double>(n);
+  m.interval = [k, n](double a) -> std::optional<Interval> {
+    const Range r = clopper_pearson(k, n, a);
+    return Interval{r.low, r.high, 1 - a, "Clopper-Pearson", Sided::two};
+  };
+  f.interval = m.interval(level_alpha);
+  if (!method.empty()) f.interval->method = method;
+  return m;
+}
+
+bool is_correct(const Evaluation& e, const DataSource& data, size_t i) { return e.predicted[i] == data.labels[i]; }
+
+Examples wrong_rows(const Context& x, const Evaluation& e) {
+  Examples wrong{"wrong", "First ten wrong rows", x.data.record.id, {}};
+  for (size_t i = 0; i < e.predicted.size() && wrong.rows.size() < 10; ++i) {
+    if (is_correct(e, x.data, i)) continue;
+    const std::string got = e.predicted[i] < 0 ? "NaN" : x.class_name(e.predicted[i]);
+    wrong.rows.emplace_back(static_cast<int64_t>(i),
+                            fmt::format("{}, taken for {}", x.class_name(x.data.labels[i]), got));
+  }
+  return wrong;
+}
+
+// The ten most frequent (label, prediction) pairs that are wrong.
+Table confusions(const Context& x, const Evaluation& e) {
+  std::vector<std::pair<int64_t, int64_t>> wrong;
+  for (size_t i = 0; i < e.predicted.size(); ++i) {
+    if (!is_correct(e, x.data, i) && e.predicted[i] >= 0) wrong.emplace_back(x.data.labels[i], e.predicted[i]);
+  }
+  std::sort(wrong.begin(), wrong.end());
+  struct Pair {
+    std::pair<int64_t, int64_t> classes;
+    int64_t rows;
+  };
+  std::vector<Pair> pairs;
+  for (const auto& w : wrong) {
+    if (pairs.empty() || pairs.back().classes != w) pairs.push_back({w, 0});
+    ++pairs.back().rows;
+  }
+  std::stable_sort(pairs.begin(), pairs.end(), [](const Pair& a, const Pair& b) { return a.rows > b.rows; });
+  Table t{"confusions", "Most frequent confusions", {"class", "taken for", "rows"}, {}};
+  for (size_t i = 0; i < std::min<size_t>(pairs.size(), 10); ++i)
+    t.rows.push_back({x.class_name(pairs[i].classes.first), x.class_name(pairs[i].classes.second), pairs[i].rows});
+  return t;
+}
+
+Measure accuracy(Context& x, const Evaluation& e) {
+  int64_t correct = 0;
+  for (size_t i = 0; i < e.predicted.size(); ++i) correct += is_correct(e, x.data, i);
+  Measure m = risk_measure("accuracy", "Accuracy", Target::rows_drawn_like_these, Kind::estimate, "fraction", x.data);
+  m = proportion(std::move(m), correct, e.rows, risk_alpha, "");
+  Finding& f = m.finding;
+  f.check = Check{"the outputs of a row do not depend on the rows beside it: " + x.influence.measure,
+                  x.influence.independent};
+  f.evidence.counts.push_back({"ties", e.ties});
+  f.evidence.tables.push_back(confusions(x, e));
+  f.evidence.examples.push_back(wrong_rows(x, e));
+  if (e.ties > 0)
+    f.limits.push_back(fmt::format("{} tie for the largest output; the first class counts",
+                                   counted(e.ties, "row has classes that", "rows have classes that")));
+  if (!e.nan_rows.empty())
+    f.limits.push_back(fmt::format("{} NaN and {} as wrong",
+                                   counted(static_cast<int64_t>(e.nan_rows.size()), "row gives", "rows give"),
+                                   e.nan_rows.size() == 1 ? "counts" : "count"));
+  return m;
+}
+
+Measure nan_rows(const Context& x, const Evaluation& e) {
+  Measure m = risk_measure("nan_rows", "Rows with NaN in the output", Target::these_rows, Kind::exact, "rows", x.data);
+  const auto count = static_cast<int64_t>(e.nan_rows.size());
+  m.finding.estimate = static_cast<double>(count);
+  m.finding.check = Check{"no output is NaN", count == 0};
+  if (count > 0) {
+    m.finding.evidence.examples.push_back(examples_of("nan", "First rows with NaN", e.nan_rows, x.data));
+    m.finding.limits.push_back("these rows count as wrong; log-loss and Brier score are withheld");
+  }
+  return m;
+}
+
+std::vector<int64_t> class_counts(const DataSource& data, int64_t classes) {
+  std::vector<int64_t> counts(static_cast<size_t>(classes));
+  for (const int64_t label : data.labels) ++counts[static_cast<size_t>(label)];
+  return counts;
+}
+
+void add_recalls(Context& x, const Evaluation& e, std::vector<Measure>& out) {
+  const auto rows = class_counts(x.data, e.classes);
+  std::vector<int64_t> correct(rows.size());
+  for (size_t i = 0; i < e.predicted.size(); ++i) {
+    if (is_correct(e, x.data, i)) ++correct[static_cast<size_t>(x.data.labels[i])];
+  }
+  for (int64_t k = 0; k < e.classes; ++k) {
+    const auto at = static_cast<size_t>(k);
+    Measure m = risk_measure("recall", "Recall of " + x.class_name(k), Target::rows_drawn_like_these, Kind::estimate,
+                             "fraction", x.data);
+    m.name = x.has_class_names() ? x.class_name(k) : "";
+    m.number = static_cast<double>(k);
+    m.finding.id = fmt::format("risk.recall[{}]", x.has_class_names() ? quoted_key(m.name) : std::to_string(k));
+    m.finding.rows_used->which = fmt::format("label {}", k);
+    m.finding.family = Family{"risk.recall", e.classes, "Šidák"};
+    out.push_back(proportion(std::move(m), correct[at], rows[at], sidak(risk_alpha, e.classes),
+                             "Clopper-Pearson at Šidák's level"));
+  }
+}
+
+Measure baseline(const Context& x, const Evaluation& e) {
+  const auto rows = class_counts(x.data, e.classes);
+  const auto most = std::max_element(rows.begin(), rows.end());
+  Measure m = risk_measure("baseline", "Majority class: always naming " + x.class_name(most - rows.begin()),
+                           Target::these_rows, Kind::exact, "fraction", x.data);
+  m.finding.estimate = static_cast<double>(*most) / static_cast<double>(e.rows);
+  m.finding.evidence.counts = {{"rows", *most}, {"class", most - rows.begin()}};
+  return m;
+}
+
+// The rate that accuracy is compared with: the first claim's, else the one measured.
+struct Fixed {
+  double rate;
+  std::string origin;
+};
+Fixed fixed_rate(const Context& x, double measured) {
+  for (const Claim& c : x.claims) {
+    if (c.quantity == "risk.accuracy") return {c.value, "the rate of " + c.id};
+  }
+  return {measured, "the accuracy measured"};
+}
+
+Measure detectable(const Context& x, std::string_view name, std::string title, std::optional<double> difference) {
+  Measure m = risk_measure(name, std::move(title), Target::rows_drawn_like_these, Kind::exact, "difference of accuracy",
+                           x.data);
+  m.quantity.clear();
+  m.finding.estimate = difference;
+  m.finding.assumptions.emplace_back(independent_rows);
+  return m;
+}
+
+void add_detectable(const Context& x, double measured, std::vector<Measure>& out) {
+  const int64_t n = x.data.size();
+  const Fixed fixed = fixed_rate(x, measured);
+  const Detectable d = detectable_against(fixed.rate, n);
+  for (const bool above : {true, false}) {
+    Measure m =
+        detectable(x, above ? "detectable_above" : "detectable_below",
+                   fmt::format("Smallest detectable difference {} {}", above ? "above" : "below", shown(fixed.rate)),
+                   above ? d.above : d.below);
+    m.finding.why =
+        fmt::format("exact two-sided binomial test against {} ({}), each tail .025, power .8 in its own tail{}",
+                    shown(fixed.rate, 6), fixed.origin,
+                    m.finding.estimate ? "" : fmt::format("; no count of {} rows rejects on this side", grouped(n)));
+    out.push_back(std::move(m));
+  }
+  for (const double discordance : {.05, .10}) {
+    Measure m = detectable(
+        x, "detectable_paired",
+        fmt::format("Smallest detectable difference from another model, discordance {:.0f} %", 100 * discordance),
+        detectable_paired(discordance, n));
+    m.finding.id += fmt::format("[{}]", discordance);
+    m.finding.why =
+        "(1.960 + 0.842) sqrt(d / n): two models on the same rows, alpha .05 two-sided, power .8, d the fraction of "
+        "rows on which just one of them is right";
+    if (m.finding.estimate && *m.finding.estimate > discordance)
+      m.finding.limits.push_back("larger than the discordance itself: with so few rows no difference can be detected");
+    out.push_back(std::move(m));
+  }
+}
+
+void check_key(const Context& x, const Claim& c) {
+  if (c.quantity != "risk.recall") return;
+  const int64_t classes = classes_of(x.subject);
+  if (const auto* number = std::get_if<double>(&c.key.value)) {
+    if (classes == 0 || (*number >= 0 && *number < static_cast<double>(classes) && *number == std::floor(*number)))
+      return;
+    throw usage_error("claim '{}': there is no class {}; the indexes are 0 to {}", c.statement, c.key.text,
+                      classes - 1);
+  }
+  const auto& names = x.data.record.classes;
+  if (std::count(names.begin(), names.end(), std::get<std::string>(c.key.value))) return;
+  if (names.empty())
+    throw usage_error("claim '{}': the data name no classes; write an index, as in risk.recall[0]", c.statement);
+  throw usage_error("claim '{}': there is no class \"{}\"; the classes are {}", c.statement,
+                    std::get<std::string>(c.key.value), fmt::join(names, ", "));
+}
+
+std::vector<PlanStep> plan(const Context& x) {
+  return {{"bootstrap resamples, where Student's interval is not trusted (at most, log-loss and Brier score)",
+           2 * BcaMean::resamples, fmt::format("resamples of {} rows", grouped(x.data.size())), 0}};
+}
+
+// Every quantity withheld with one reason, so that a claim on it is undecided and not unknown.
+std::vector<Measure> all_withheld(Context& x, const std::string& why) {
+  std::vector<Measure> out;
+  for (const Quantity& q : quantities) {
+    if (q.key != KeyKind::none) continue;
+    Measure m = risk_measure(q.name, std::string(q.name), Target::rows_drawn_like_these, Kind::estimate, "", x.data);
+    withhold(m.finding, why);
+    out.push_back(std::move(m));
+  }
+  for (const Claim& c : x.claims) {
+    if (c.quantity != "risk.recall") continue;
+    Measure m = risk_measure("recall", "Recall", Target::rows_drawn_like_these, Kind::estimate, "", x.data);
+    m.finding.id = fmt::format("risk.recall[{}]", c.key.text);
+    if (const auto* name = std::get_if<std::string>(&c.key.value)) m.name = *name;
+    else m.number = std::get<double>(c.key.value);
+    withhold(m.finding, why);
+    const bool again =
+        std::any_of(out.begin(), out.end(), [&](const Measure& o) { return o.finding.id == m.finding.id; });
+    if (!again) out.push_back(std::move(m));
+  }
+  return out;
+}
+
+std::vector<Measure> run(Context& x) {
+  const Evaluation& e = x.evaluation();
+  if (e.kind == OutputKind::not_classes)
+    return all_withheld(x,
+                        fmt::format("a row of the output has shape {}: not one number for each of at least two classes",
+                                    to_string(x.subject.output_row_shape())));
+  std::vector<Measure> out;
+  out.push_back(accuracy(x, e));
+  const double measured = *out[0].finding.estimate;
+  out.push_back(log_loss(x, e));
+  out.push_back(brier_score(x, e));
+  add_recalls(x, e, out);
+  out.push_back(baseline(x, e));
+  add_detectable(x, measured, out);
+  out.push_back(nan_rows(x, e));
+  out.push_back(infinite_rows(x, e));
+  return out;
+}
+
+}  // namespace
+
+Measure risk_measure(std::string_view name, std::string title, Target target, Kind kind, std::string unit,
+                     const DataSource& data) {
+  Measure m;
+  m.quantity = fmt::format("risk.{}", name);
+  Finding& f = m.finding;
+  f.id = m.quantity;
+  f.title = std::move(title);
+  f.target = target;
+  f.kind = kind;
+  f.unit_of_estimate = std::move(unit);
+  f.n = data.size();
+  f.unit = "row";
+  f.rows_used = RowsUsed{data.record.id, "all", data.size()};
+  return m;
+}
+
+void withhold(Finding& f, std::string why) {
+  f.status = Status::withheld;
+  f.why = std::move(why);
+}
+
+Examples examples_of(std::string id, std::string title, const std::vector<int64_t>& rows, const DataSource& data) {
+  Examples e{std::move(id), std::move(title), data.record.id, {}};
+  for (size_t i = 0; i < std::min<size_t>(rows.size(), 10); ++i) e.rows.emplace_back(rows[i], "");
+  return e;
+}
+
+extern const Examiner risk_examiner;
+const Examiner risk_examiner = {
+    .name = "risk",
+    .doc = "accuracy, log-loss, Brier score and recall, with intervals",
+    .quantities = quantities,
+    .needs_outputs = true,
+    .check_key = check_key,
+    .plan = plan,
+    .run = run,
+};
+
+}  // namespace viva

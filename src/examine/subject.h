@@ -1,0 +1,50 @@
+// What examiners see of a network and of data: facts and functions, nothing of engines or file formats.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/array.h"
+#include "base/thread_pool.h"
+#include "examine/finding.h"
+
+namespace viva {
+
+// For n rows: the network's output and, where its last node is a Softmax, that node's input (else empty).
+// float32 or float64, [n, …] each.
+struct Outputs {
+  Array values, before_softmax;
+};
+
+// Whether a row's output depends on the rows beside it.
+struct RowInfluence {
+  bool independent = true;
+  int64_t rows = 0;     // tried
+  std::string measure;  // what was compared, and the largest difference found
+};
+
+// A network under examination. outputs may be called from one thread at a time.
+class Subject {
+ public:
+  virtual ~Subject() = default;
+  virtual const ModelRecord& record() const = 0;
+  virtual Type row_type() const = 0;           // of one row of the input
+  virtual Shape output_row_shape() const = 0;  // of one row of the output
+  // inputs: [n, row…] of row_type's dtype, n >= 1. The same bits for any number of threads, and for a row whatever the
+  // n it comes in. Throws a cancelled error where cancel is set.
+  virtual Outputs outputs(const Array& inputs, ThreadPool& pool, const Cancel& cancel) = 0;
+  // Feeds the rows again in other company (another order, repeated neighbours) and compares.
+  virtual RowInfluence row_influence(const Array& inputs, ThreadPool& pool, const Cancel& cancel) = 0;
+};
+
+// Labelled rows. `rows(first, count)` gives [count, row…] as the network takes them: its dtype, scaled, its shape.
+struct DataSource {
+  DataRecord record;
+  std::vector<int64_t> labels;
+  std::function<Array(int64_t first, int64_t count)> rows;
+  int64_t size() const { return static_cast<int64_t>(labels.size()); }
+};
+
+}  // namespace viva
