@@ -1,0 +1,114 @@
+// The examiner identity: planted duplicates, facts carried over, claims on them.
+#include <gtest/gtest.h>
+
+#include "examine/duplicates.h"
+#include "examine/fake_subject.h"
+
+namespace viva {
+namespace {
+
+using testing::examined;
+using testing::FakeSubject;
+using testing::names_class;
+using testing::planted;
+using testing::source;
+
+TEST(Identity, Duplicates) {
+  const std::vector<std::string> a = {"p", "q", "p", "r", "q", "p"}, b = {"x", "q", "q"};
+  EXPECT_EQ(repeated_rows(a), (std::vector<RowPair>{{2, 0}, {4, 1}, {5, 0}}));
+  EXPECT_EQ(conflicting_rows(a, std::vector<int64_t>{0, 1, 0, 2, 1, 3}),
+            (std::vector<RowPair>{{0, 5}, {2, 5}, {5, 0}}));
+  EXPECT_EQ(shared_rows(a, b), (std::vector<RowPair>{{1, 1}, {4, 1}}));
+  EXPECT_TRUE(repeated_rows({}).empty());
+}
+
+TEST(Identity, PlantedDuplicates) {
+  FakeSubject net(2, 2, names_class(2, 3));
+  const auto value = [](int64_t i, int64_t c) { return c == 0 ? static_cast<float>(i % 2500) : 0.f; };
+  std::vector<int64_t> labels(2503, 0);
+  labels[2501] = 1;
+  const DataSource data = source(labels, 2, value);
+  // -0 is the same value as 0; rows 7 and 8 of the data stand at 0 and 1.
+  const DataSource train = source(
+      {0, 0, 0}, 2, [](int64_t i, int64_t c) { return c == 0 ? static_cast<float>(i + (i < 2 ? 7 : 9000)) : -0.f; },
+      "train");
+  const Report r = examined(net, data, {"identity.overlap <= 0", "identity.duplicates < 4"}, &train, 2);
+  EXPECT_EQ(r.find("identity.duplicates")->estimate, 3);
+  EXPECT_EQ(r.find("identity.conflicts")->estimate, 2);
+  EXPECT_EQ(r.find("identity.train_duplicates")->estimate, 0);
+  EXPECT_EQ(r.find("identity.overlap")->estimate, 2);
+  EXPECT_EQ(r.find("identity.overlap")->evidence.examples[0].rows[1].second, "stands in the training data as row 1");
+  EXPECT_EQ(r.claims[0].ruling, Verdict::refuted);
+  EXPECT_EQ(r.claims[1].ruling, Verdict::supported);
+  EXPECT_EQ(r.data.size(), 2u);
+}
+
+TEST(Identity, WithoutTrainingData) {
+  FakeSubject net(2, 2, names_class(2, 3));
+  const Report r = examined(net, planted(10, 2, 0), {"identity.overlap <= 0"});
+  EXPECT_EQ(r.find("identity.overlap")->status, Status::not_run);
+  EXPECT_EQ(r.claims[0].ruling, Verdict::undecided);
+  EXPECT_NE(r.claims[0].would_decide.find("--train"), std::string::npos);
+}
+
+TEST(Identity, FactsOfTheFile) {
+  FakeSubject net(2, 2, names_class(2, 3));
+  net.model.training_operators = {"drop1"};
+  net.model.coverage[2].missing = {{"NonMaxSuppression", "no rule: integer output"}};
+  const Report r =
+      examined(net, planted(10, 2, 0),
+               {"identity.parameters <= 4321", "identity.operators[\"Conv\"] > 1", "identity.operators[\"LSTM\"] <= 0",
+                "identity.operators < 6", "identity.uncovered[\"transpose\"] <= 0", "identity.training_operators <= 0",
+                "identity.uncovered[\"jvp\"] <= 0", "identity.flops < 1e6"});
+  const Verdict expected[] = {Verdict::supported, Verdict::supported, Verdict::supported, Verdict::supported,
+                              Verdict::refuted,   Verdict::refuted,   Verdict::supported, Verdict::refuted};
+  for (size_t i = 0; i < 8; ++i) EXPECT_EQ(r.claims[i].ruling, expected[i]) << r.claims[i].statement;
+  EXPECT_EQ(r.find("identity.operators")->estimate, 5);
+  EXPECT_EQ(r.find("identity.training_operators")->target, Target::this_file);
+  EXPECT_THROW(examined(net, planted(10, 2, 0), {"identity.uncovered[\"jet\"] <= 0"}), Error);
+}
+
+TEST(Identity, OutputKindIsAFinding) {
+  FakeSubject logits(2, 2, names_class(2, 3)), soft(2, 2, names_class(2, 3), true);
+  const Report a = examined(logits, planted(10, 2, 0)), b = examined(soft, planted(10, 2, 0));
+  EXPECT_EQ(a.find("identity.output_kind")->title, "Outputs are taken as logits");
+  EXPECT_EQ(a.find("identity.output_kind")->assumptions.size(), 1u);
+  EXPECT_EQ(b.find("identity.output_kind")->title, "Outputs are taken as softmax");
+  EXPECT_EQ(b.find("identity.output_kind")->estimate, 1);
+}
+
+TEST(Examine, OnlyChosenExaminersRun) {
+  ExamineOptions o;
+  o.only = {"risk"};
+  ASSERT_EQ(chosen_examiners(o).size(), 1u);
+  EXPECT_EQ(chosen_examiners(o)[0]->name, "risk");
+  o.only = {"rsk"};
+  EXPECT_THROW(chosen_examiners(o), Error);
+  o.only = {"identity"};
+  o.claims = {parse_claim("risk.accuracy > .5")};
+  EXPECT_THROW(chosen_examiners(o), Error);
+}
+
+TEST(Examine, PlanRunsNothing) {
+  FakeSubject net(2, 2, names_class(2, 3));
+  const auto steps = plan_examination({}, net, planted(5000, 2, 0), nullptr);
+  EXPECT_EQ(net.evaluated, 0);
+  ASSERT_GE(steps.size(), 3u);
+  EXPECT_EQ(steps[1].count, 5000);
+  EXPECT_EQ(steps[1].flops, 5000e6);
+}
+
+TEST(Examine, DeclaresHowRowsWereFed) {
+  FakeSubject net(2, 2, names_class(2, 3));
+  net.model.batch = BatchMode::padded;
+  net.model.batch_size = 16;
+  DataSource data = planted(10, 2, 0);
+  data.record.scaling = "uint8 divided by 255";
+  const Report r = examined(net, data);
+  EXPECT_EQ(r.limits[0].id, "limit.padded");
+  EXPECT_NE(r.limits[0].text.find("16"), std::string::npos);
+  EXPECT_EQ(r.limits[1].id, "limit.scaling.data");
+}
+
+}  // namespace
+}  // namespace viva
