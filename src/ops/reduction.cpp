@@ -123,7 +123,7 @@ std::vector<Array> sum_eval(const Node& n, std::span<const Array> in, Evaluator&
       using R = typename decltype(to)::type;
       if constexpr (Numbers::has<T> && std::is_integral_v<T> && Numbers::has<R> && std::is_integral_v<R>)
         fold<T, uint64_t, R>(in[0], out, dims_of(n), uint64_t{0},
-                             [](uint64_t a, T v) { return a + static_cast<uint64_t>(v); });
+                             [](uint64_t a, auto v) { return a + static_cast<uint64_t>(v); });
       else if constexpr (is_float_type<T> && is_float_type<R>) {
         using A = std::common_type_t<Compute<T>, Compute<R>>;
         fold<T, A, R>(in[0], out, dims_of(n), A(0),
