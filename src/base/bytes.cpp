@@ -10,7 +10,7 @@ namespace viva {
 Bytes Bytes::make(size_t size) {
   constexpr size_t limit = size_t{1} << 47;
   Bytes b;
-  auto* p = size < limit ? static_cast<std::byte*>(std::aligned_alloc(64, (size + 64) / 64 * 64)) : nullptr;
+  auto* p = size < limit ? static_cast<std::byte*>(std::aligned_alloc(64, (size + 63) / 64 * 64 + 64)) : nullptr;
   if (!p) throw input_error("no memory for {} bytes", size);
   b.storage_ = std::shared_ptr<const std::byte>(p, [](const std::byte* q) { std::free(const_cast<std::byte*>(q)); });
   b.size_ = size;
