@@ -1,0 +1,107 @@
+#include "report/html.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "examine/words.h"
+#include "report/html_sections.h"
+#include "report/markup.h"
+
+namespace viva {
+
+using markup::element;
+using markup::escape;
+
+namespace {
+
+std::string base_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
+
+std::string rulings_in_words(const Report& r) {
+  if (r.claims.empty()) return "No claim was fixed beforehand: nothing is ruled.";
+  int64_t count[4] = {};
+  for (const Claim& c : r.claims) ++count[static_cast<size_t>(c.ruling)];
+  return fmt::format("{} ruled: {} supported, {} refuted, {} undecided.",
+                     counted(static_cast<int64_t>(r.claims.size()), "claim", "claims"), count[0], count[1], count[2]);
+}
+
+std::string header(const Report& r) {
+  std::string s = "<header>\n<p class=\"kind\">Report of an examination</p>\n";
+  s += element("h1", "", escape(r.models.empty() ? "" : base_name(r.models[0].path)));
+  if (!r.data.empty())
+    s += fmt::format("\n<p class=\"sub\">on {} ({} rows) · {} · viva {} · seed {}</p>", escape(r.data[0].spec),
+                     grouped(r.data[0].rows), escape(rulings_in_words(r)), escape(r.viva), r.seed);
+  return s + "\n</header>\n";
+}
+
+// A reader must see the ruling, so the words come before the numbers of the ledger.
+std::string ledger(const Report& r) {
+  std::string s = "<section id=\"claims\">\n<h2>Claims, fixed beforehand</h2>\n";
+  if (r.claims.empty())
+    return s +
+           "<p>None. A finding gets a verdict only where a claim was stated before the run, as in <code>--claim "
+           "'risk.accuracy &gt;= 0.90'</code>.</p>\n</section>\n";
+  std::vector<std::string> rows;
+  for (size_t i = 0; i < std::min<size_t>(r.claims.size(), 200); ++i) {
+    const Claim& c = r.claims[i];
+    const Finding* f = r.find(c.finding);
+    std::string about = element("code", "", escape(c.statement));
+    if (!c.would_decide.empty()) about += "<br><small>What would decide it: " + escape(c.would_decide) + ".</small>";
+    rows.push_back(markup::row({markup::ruling(c.ruling), about, f ? element("span", "num", markup::estimate(*f)) : "–",
+                                f ? markup::interval(*f) : "–",
+                                f && f->check ? escape(f->check->passed ? "passed" : "failed") : "–"}));
+  }
+  s += markup::table("ledger", {"Ruling", "Claim", "Estimate", "Interval", "Check"}, rows);
+  s += "<p class=\"note\">A claim is supported or refuted only where the whole interval lies on one side of its value. "
+       "The claims share one error rate of 0.05: with k claims each two-sided interval is at 1 − 0.05/k.</p>\n";
+  return s + "</section>\n";
+}
+
+std::string diagnosis(const Report& r) {
+  if (r.diagnosis.empty()) return "";
+  std::string s = "<section id=\"diagnosis\">\n<h2>Diagnosed failure modes</h2>\n<dl>\n";
+  for (const Diagnosis& d : r.diagnosis) s += "<dt>" + escape(d.title) + "</dt><dd>" + escape(d.text) + "</dd>\n";
+  return s + "</dl>\n</section>\n";
+}
+
+std::string limits(const Report& r) {
+  std::string s = "<section id=\"limits\">\n<h2>Limits</h2>\n<ul>\n";
+  for (size_t i = 0; i < std::min<size_t>(r.limits.size(), 200); ++i)
+    s += element("li", "", escape(r.limits[i].text)) + "\n";
+  for (const Finding& f : r.findings) {
+    if (f.limits.empty() || f.id.starts_with("claim.")) continue;
+    for (const std::string& l : f.limits) s += "<li>" + escape(f.title) + ": " + escape(l) + "</li>\n";
+  }
+  return s + "</ul>\n</section>\n";
+}
+
+std::string reproduction(const Report& r, bool cost) {
+  std::string s = "<section id=\"reproduce\">\n<h2>To reproduce</h2>\n";
+  s += "<pre><code>" + escape(r.command, 100000) + "</code></pre>\n";
+  if (cost) {
+    s += fmt::format("<p>Cost: {:.1f} s on {}; {} rows through the network, {:.4g} GFLOP.</p>\n", r.cost.seconds,
+                     counted(r.threads, "thread", "threads"), grouped(r.cost.evaluations), r.cost.flops / 1e9);
+  }
+  s += "<p class=\"note\">The same command gives the same report, costs aside, for any number of threads. The numbers "
+       "of this page, unrounded, are in <code>report.json</code>; interval ends are rounded outward here.</p>\n";
+  return s + "</section>\n";
+}
+
+}  // namespace
+
+std::string report_html(const Report& r, ReportOptions options) {
+  std::string s = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
+  s += "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n";
+  s += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" "
+       "content=\"light dark\">\n";
+  s += element("title", "", "Examination of " + escape(r.models.empty() ? "" : base_name(r.models[0].path))) +
+       "\n<style>\n";
+  s += report_style();
+  s += "</style>\n</head>\n<body>\n<main>\n";
+  s += header(r) + headline_section(r) + ledger(r) + diagnosis(r) + recall_section(r) + identity_section(r) +
+       findings_section(r) + evidence_section(r);
+  s += limits(r) + reproduction(r, options.cost);
+  return s + "</main>\n</body>\n</html>\n";
+}
+
+}  // namespace viva

@@ -1,0 +1,194 @@
+#include "report/json.h"
+
+#include <cmath>
+
+#include "base/bytes.h"
+
+namespace viva {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json text(std::string_view s) { return printable(s); }
+Json number(double v) {
+  if (!std::isfinite(v)) return nullptr;
+  // A whole number is written without ".0".
+  if (v == std::floor(v) && std::abs(v) < 9e15) return static_cast<int64_t>(v);
+  return v;
+}
+Json number(const std::optional<double>& v) { return v ? number(*v) : Json(nullptr); }
+
+template <class List, class F> Json each(const List& list, F&& f) {
+  Json out = Json::array();
+  for (const auto& item : list) out.push_back(f(item));
+  return out;
+}
+Json texts(const std::vector<std::string>& list) {
+  return each(list, [](const std::string& s) { return text(s); });
+}
+
+Json cell(const Cell& c) {
+  if (const auto* i = std::get_if<int64_t>(&c)) return *i;
+  if (const auto* d = std::get_if<double>(&c)) return number(*d);
+  if (const auto* s = std::get_if<std::string>(&c)) return text(*s);
+  return nullptr;
+}
+
+Json table(const Table& t) {
+  Json rows = each(t.rows, [](const auto& row) { return each(row, cell); });
+  return {{"id", text(t.id)}, {"title", text(t.title)}, {"columns", texts(t.columns)}, {"rows", std::move(rows)}};
+}
+
+Json series(const Series& s) {
+  Json points = each(s.points, [](const Point& p) {
+    return Json{{"label", text(p.label)},
+                {"x", number(p.x)},
+                {"y", number(p.y)},
+                {"low", number(p.low)},
+                {"high", number(p.high)}};
+  });
+  return {
+      {"id", text(s.id)}, {"title", text(s.title)}, {"x", text(s.x)}, {"y", text(s.y)}, {"points", std::move(points)}};
+}
+
+Json examples(const Examples& e) {
+  Json rows = each(e.rows, [](const auto& r) { return Json{{"row", r.first}, {"note", text(r.second)}}; });
+  return {{"id", text(e.id)}, {"title", text(e.title)}, {"data", text(e.data)}, {"rows", std::move(rows)}};
+}
+
+Json evidence(const Evidence& e) {
+  Json counts = Json::object();
+  for (const Count& c : e.counts) counts[c.id] = c.count;
+  return {{"counts", std::move(counts)},
+          {"tables", each(e.tables, table)},
+          {"series", each(e.series, series)},
+          {"examples", each(e.examples, examples)}};
+}
+
+Json cost(const Cost& c) {
+  return {{"seconds", number(c.seconds)}, {"evaluations", c.evaluations}, {"flops", number(c.flops)}};
+}
+
+Json interval(const Interval& i) {
+  return {{"low", number(i.low)},
+          {"high", number(i.high)},
+          {"level", i.level},
+          {"method", text(i.method)},
+          {"sided", to_string(i.sided)}};
+}
+
+Json finding(const Finding& f, bool with_cost) {
+  Json j;
+  j["id"] = text(f.id);
+  j["title"] = text(f.title);
+  j["target"] = to_string(f.target);
+  j["kind"] = to_string(f.kind);
+  j["estimate"] = number(f.estimate);
+  j["unit_of_estimate"] = text(f.unit_of_estimate);
+  j["n"] = f.n ? Json(*f.n) : Json(nullptr);
+  j["unit"] = text(f.unit);
+  j["rows_used"] =
+      f.rows_used
+          ? Json{{"data", text(f.rows_used->data)}, {"which", text(f.rows_used->which)}, {"count", f.rows_used->count}}
+          : Json(nullptr);
+  j["interval"] = f.interval ? interval(*f.interval) : Json(nullptr);
+  j["family"] =
+      f.family ? Json{{"id", text(f.family->id)}, {"size", f.family->size}, {"adjustment", text(f.family->adjustment)}}
+               : Json(nullptr);
+  j["assumptions"] = texts(f.assumptions);
+  j["check"] = f.check ? Json{{"what", text(f.check->what)}, {"passed", f.check->passed}} : Json(nullptr);
+  j["verdict"] = to_string(f.verdict);
+  j["status"] = to_string(f.status);
+  j["why"] =
+      f.why.empty() && f.estimate && !std::isfinite(*f.estimate) ? Json("the estimate is not finite") : text(f.why);
+  j["evidence"] = evidence(f.evidence);
+  if (with_cost) j["cost"] = cost(f.cost);
+  j["limits"] = texts(f.limits);
+  return j;
+}
+
+Json claim(const Claim& c) {
+  Json key = nullptr;
+  if (const auto* s = std::get_if<std::string>(&c.key.value)) key = text(*s);
+  if (const auto* d = std::get_if<double>(&c.key.value)) key = *d;
+  return {{"id", c.id},
+          {"statement", text(c.statement)},
+          {"quantity", text(c.quantity)},
+          {"key", std::move(key)},
+          {"op", to_string(c.op)},
+          {"value", number(c.value)},
+          {"finding", text(c.finding)},
+          {"ruling", to_string(c.ruling)},
+          {"would_decide", text(c.would_decide)}};
+}
+
+Json files(const std::vector<FileRecord>& list) {
+  return each(list,
+              [](const FileRecord& f) { return Json{{"id", text(f.path)}, {"sha256", f.sha256}, {"bytes", f.bytes}}; });
+}
+
+Json tensor(const std::string& name, const std::string& type) { return {{"id", text(name)}, {"type", text(type)}}; }
+
+Json model(const ModelRecord& m) {
+  Json j;
+  j["id"] = text(m.id);
+  j["path"] = text(m.path);
+  j["sha256"] = m.sha256;
+  j["files"] = files(m.files);
+  j["producer"] = text(m.producer);
+  j["ir_version"] = m.ir_version;
+  j["opsets"] = each(m.opsets, [](const auto& o) { return Json{{"id", text(o.first)}, {"version", o.second}}; });
+  j["operators"] =
+      each(m.operators, [](const OperatorCount& o) { return Json{{"id", text(o.op)}, {"count", o.count}}; });
+  j["parameters"] = m.parameters;
+  j["flops"] = number(m.flops);
+  j["input"] = tensor(m.input_name, m.input_type);
+  j["output"] = tensor(m.output_name, m.output_type);
+  j["batch"] = {{"mode", to_string(m.batch)}, {"size", m.batch_size > 0 ? Json(m.batch_size) : Json(nullptr)}};
+  j["training_operators"] = texts(m.training_operators);
+  j["softmax_axis"] = m.softmax_axis ? Json(*m.softmax_axis) : Json(nullptr);
+  j["coverage"] = each(m.coverage, [](const Coverage& c) {
+    return Json{
+        {"id", text(c.transformation)},
+        {"missing", each(c.missing, [](const Missing& x) { return Json{{"id", text(x.op)}, {"why", text(x.why)}}; })}};
+  });
+  return j;
+}
+
+Json data(const DataRecord& d) {
+  return {{"id", text(d.id)},
+          {"spec", text(d.spec)},
+          {"files", files(d.files)},
+          {"rows", d.rows},
+          {"row_type", text(d.row_type)},
+          {"scaling", text(d.scaling)},
+          {"classes", texts(d.classes)}};
+}
+
+}  // namespace
+
+nlohmann::ordered_json report_json(const Report& report, ReportOptions options) {
+  Json j;
+  j["schema"] = report_schema_id;
+  j["viva"] = text(report.viva);
+  j["command"] = text(report.command);
+  j["models"] = each(report.models, model);
+  j["data"] = each(report.data, data);
+  j["claims"] = each(report.claims, claim);
+  j["findings"] = each(report.findings, [&](const Finding& f) { return finding(f, options.cost); });
+  j["diagnosis"] = each(report.diagnosis, [](const Diagnosis& d) {
+    return Json{{"id", text(d.id)}, {"title", text(d.title)}, {"text", text(d.text)}};
+  });
+  j["limits"] = each(report.limits, [](const Limit& l) { return Json{{"id", text(l.id)}, {"text", text(l.text)}}; });
+  if (options.cost) {
+    j["cost"] = cost(report.cost);
+    j["cost"]["threads"] = report.threads;
+  }
+  return j;
+}
+
+std::string report_json_text(const Report& report, ReportOptions options) {
+  return report_json(report, options).dump(1) + "\n";
+}
+
+}  // namespace viva
