@@ -184,6 +184,8 @@ void add_detectable(const Context& x, double measured, std::vector<Measure>& out
         fmt::format("exact two-sided binomial test against {} ({}), each tail .025, power .8 in its own tail{}",
                     shown(fixed.rate, 6), fixed.origin,
                     m.finding.estimate ? "" : fmt::format("; no count of {} rows rejects on this side", grouped(n)));
+    m.finding.unit_of_estimate = "signed difference of accuracy";
+    m.finding.evidence.tables = {{"test", "The test", {"fixed rate", "taken from"}, {{fixed.rate, fixed.origin}}}};
     out.push_back(std::move(m));
   }
   for (const double discordance : {.05, .10}) {

@@ -29,8 +29,9 @@ std::string header(const Report& r) {
   std::string s = "<header>\n<p class=\"kind\">Report of an examination</p>\n";
   s += element("h1", "", escape(r.models.empty() ? "" : base_name(r.models[0].path)));
   if (!r.data.empty())
-    s += fmt::format("\n<p class=\"sub\">on {} ({} rows) · {} · viva {} · seed {}</p>", escape(r.data[0].spec),
-                     grouped(r.data[0].rows), escape(rulings_in_words(r)), escape(r.viva), r.seed);
+    s += fmt::format("\n<p class=\"sub\">on {} ({} rows), viva {}, seed {}</p>\n<p>{}</p>", escape(r.data[0].spec),
+                     grouped(r.data[0].rows), escape(r.viva), r.seed, escape(rulings_in_words(r)));
+  if (!r.models.empty()) s += "\n<p class=\"hash\">SHA-256 <code>" + escape(r.models[0].sha256) + "</code></p>";
   return s + "\n</header>\n";
 }
 

@@ -28,15 +28,18 @@ std::string detectable(const Report& r) {
   const Finding *above = r.find("risk.detectable_above"), *below = r.find("risk.detectable_below");
   const Finding *paired = r.find("risk.detectable_paired[0.05]"), *wider = r.find("risk.detectable_paired[0.1]");
   if (!above || !below || !paired || !wider) return "";
+  const std::vector<Cell> test =
+      above->evidence.tables.empty() ? std::vector<Cell>{} : above->evidence.tables[0].rows.at(0);
+  const double rate = test.empty() ? 0 : std::get<double>(test[0]);
+  const std::string origin = test.empty() ? "" : std::get<std::string>(test[1]);
   return fmt::format(
       "<p>These {} rows can detect, with power 0.8 at α = 0.05, a difference of <b class=\"num\">{}</b> or <b "
       "class=\"num\">{}</b> from a "
-      "fixed rate ({}), and of <b class=\"num\">{}</b> (<span class=\"num\">{}</span>) from another model on the same "
-      "rows where the "
-      "two disagree in correctness on 5 % (10 %) of them.</p>\n",
-      grouped(above->n.value_or(0)), markup::estimate(*above), markup::estimate(*below),
-      escape(above->why.substr(0, above->why.find("), each")) + ")"), markup::estimate(*paired),
-      markup::estimate(*wider));
+      "fixed rate of {} ({}), and one of <b class=\"num\">{}</b> from another model on the same rows where just one of "
+      "the two is right on "
+      "5 % of them (<span class=\"num\">{}</span> at 10 %).</p>\n",
+      grouped(above->n.value_or(0)), markup::estimate(*above), markup::estimate(*below), shown(rate), escape(origin),
+      markup::estimate(*paired), markup::estimate(*wider));
 }
 
 }  // namespace

@@ -91,7 +91,7 @@ std::string estimate(const Finding& f) {
   if (!f.estimate) return "–";
   const bool whole = f.kind == Kind::exact && *f.estimate == std::floor(*f.estimate) && std::abs(*f.estimate) < 9e15;
   if (whole && f.unit_of_estimate != "fraction") return grouped(static_cast<int64_t>(*f.estimate));
-  const std::string sign = f.unit_of_estimate.starts_with("difference") && *f.estimate > 0 ? "+" : "";
+  const std::string sign = f.unit_of_estimate.starts_with("signed") && *f.estimate > 0 ? "+" : "";
   return sign + value(*f.estimate);
 }
 
@@ -139,7 +139,8 @@ std::string plot(const Finding& f, Scale s, std::optional<double> reference) {
 std::string axis(Scale s) {
   std::string svg = fmt::format(
       "<svg class=\"plot\" viewBox=\"0 0 {0} 16\" width=\"{0}\" height=\"16\" aria-hidden=\"true\">", plot_width);
-  const int parts = s.high - s.low > .55 ? 2 : s.high - s.low > .25 ? 4 : 2;
+  const int tenths = static_cast<int>(std::lround((s.high - s.low) * 10));
+  const int parts = tenths <= 5 ? tenths : tenths % 2 == 0 ? tenths / 2 : tenths % 3 == 0 ? 3 : 1;
   for (int i = 0; i <= parts; ++i) {
     const double v = s.low + (s.high - s.low) * i / parts;
     const std::string_view anchor = i == 0 ? "start" : i == parts ? "end" : "middle";
