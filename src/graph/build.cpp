@@ -4,20 +4,25 @@
 #include <unordered_map>
 
 #include "graph/opdef.h"
+#include "graph/prune.h"
 
 namespace viva {
 
 Build::Build(std::string function_name) : f_(std::make_shared<Function>()) { f_->name_ = std::move(function_name); }
 
 Value Build::parameter(const Type& type, std::string name) {
-  numel(type.shape);
   if (f_->nodes_.size() != f_->params_.size())
     throw usage_error("[parameter] {}: parameters come before every operation", name);
+  return f_->params_.emplace_back(late_parameter(type, std::move(name)));
+}
+
+Value Build::late_parameter(const Type& type, std::string name) {
+  numel(type.shape);
   Node& n = f_->nodes_.emplace_back();
   n.types = {type};
   n.names = {std::move(name)};
   n.id = static_cast<int64_t>(f_->nodes_.size()) - 1;
-  return f_->params_.emplace_back(n.out());
+  return n.out();
 }
 
 Values Build::emit(std::string_view name, Values in, Attrs attrs, std::vector<Body> bodies, Where where) {
@@ -89,6 +94,13 @@ Body Build::finish(Values outputs, std::vector<std::string> output_names) {
   f_->outputs_ = std::move(outputs);
   f_->output_names_ = std::move(output_names);
   return std::move(f_);
+}
+
+Body Build::finish_with(Values params, Values outputs, std::vector<std::string> output_names) {
+  f_->params_ = std::move(params);
+  const Body scattered = finish(std::move(outputs), std::move(output_names));
+  // Pruning copies the function, parameters first.
+  return pruned(*scattered);
 }
 
 Value Build::one_of(std::string_view op, Values in, Attrs attrs, Loc l) {

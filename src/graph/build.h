@@ -16,6 +16,8 @@ class Build {
   Build(Build&&) = default;
 
   Value parameter(const Type& type, std::string name = "");
+  // A parameter that is found while nodes are emitted; finish_with gives their order.
+  Value late_parameter(const Type& type, std::string name = "");
   // The general form of every method below. Throws a usage error that names op and place where the types do not fit.
   Values emit(const OpDef& op, Values in, Attrs attrs = {}, std::vector<Body> bodies = {}, Where where = {});
   Values emit(std::string_view op, Values in, Attrs attrs = {}, std::vector<Body> bodies = {}, Where where = {});
@@ -25,6 +27,8 @@ class Build {
   Values inline_call(const Function& f, Ins args);
   void set_name(Value v, std::string name);  // v must be of this function
   Body finish(Values outputs, std::vector<std::string> output_names = {});
+  // finish, for a function with late parameters: params lists all of them in the order that callers use.
+  Body finish_with(Values params, Values outputs, std::vector<std::string> output_names = {});
 
   // Nodes emitted while at(w) is in force carry w: a transformation hands on the primal node's line.
   void at(Where w) { where_ = w; }

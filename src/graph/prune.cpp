@@ -7,7 +7,7 @@
 
 namespace viva {
 
-Pruned prune(const Function& f, const Mask& used, bool drop_params) {
+Pruned prune(const Function& f, const Mask& used, const Mask& droppable) {
   std::vector<Mask> live;
   for (const Node& n : f.nodes()) live.emplace_back(static_cast<size_t>(n.outputs()), false);
   const auto mark = [&](Value v) { live[static_cast<size_t>(v.node()->id)][static_cast<size_t>(v.port())] = true; };
@@ -22,8 +22,9 @@ Pruned prune(const Function& f, const Mask& used, bool drop_params) {
   Build b(f.name());
   Pruned result;
   std::unordered_map<Value, Value, ValueHash> map;
-  for (const Value& p : f.params()) {
-    const bool keep = !drop_params || any(*p.node());
+  for (size_t i = 0; i < f.params().size(); ++i) {
+    const Value p = f.params()[i];
+    const bool keep = droppable.empty() || !droppable[i] || any(*p.node());
     result.params.push_back(keep);
     if (keep) map[p] = b.parameter(p.type(), p.name());
   }
@@ -41,5 +42,7 @@ Pruned prune(const Function& f, const Mask& used, bool drop_params) {
   result.body = b.finish(std::move(outputs), std::move(names));
   return result;
 }
+
+Body pruned(const Function& f) { return prune(f, Mask(f.outputs().size(), true)).body; }
 
 }  // namespace viva

@@ -9,7 +9,9 @@ struct Pruned {
   Body body;    // computes the outputs marked used, in order
   Mask params;  // the parameters it kept
 };
-// f without what its used outputs do not need. Parameters are dropped only where drop_params is set.
-Pruned prune(const Function& f, const Mask& used, bool drop_params);
+// f without what its used outputs do not need. Parameters stay, but for those marked droppable (empty: none).
+Pruned prune(const Function& f, const Mask& used, const Mask& droppable = {});
+// f without what no output needs.
+Body pruned(const Function& f);
 
 }  // namespace viva

@@ -45,6 +45,9 @@ std::vector<Type> call_infer(const Infer::Site& s) {
   return f.output_types();
 }
 
+// A call whose inputs are saved instead of its residuals stays whole until derivatives have been taken.
+bool call_inlines(const Node& n) { return !recomputes(n); }
+
 std::vector<Array> call_eval(const Node& n, std::span<const Array> in, Evaluator& e) {
   return e.call(*n.bodies[0], in);
 }
@@ -73,8 +76,8 @@ void call_split(SplitSite& s, const Node& n, std::span<Value> out_known, std::sp
   if (recomputes(n)) {
     Mask used(parts.known->outputs().size(), false);
     std::fill_n(used.begin(), known_outputs, true);
-    first = prune(*parts.known, used, false).body;
-    second = prune(*n.bodies[0], inverted(parts.out_known), false).body;
+    first = prune(*parts.known, used).body;
+    second = prune(*n.bodies[0], inverted(parts.out_known)).body;
   }
   Values first_out;
   if (!first->outputs().empty()) first_out = call_like(s.known, n, first, only_present(s.in_known));
@@ -108,7 +111,7 @@ Values call_batch(Build& b, const Node& n, Ins in, std::span<const int> axis, in
 }
 
 Values call_prune(Build& b, const Node& n, Ins in, const Mask& used) {
-  const Pruned p = prune(*n.bodies[0], used, true);
+  const Pruned p = prune(*n.bodies[0], used, Mask(in.size(), true));
   if (p.body->nodes().size() == n.bodies[0]->nodes().size() && p.body->outputs().size() == used.size())
     return b.repeat(n, {in.begin(), in.end()});
   Values args;
@@ -230,6 +233,7 @@ constinit const OpDef call = {
     .name = "call",
     .family = "structure",
     .doc = "another function's outputs; split under 'save' hands over residuals, under 'recompute' the inputs",
+                        .inlines = call_inlines,
     .infer = call_infer,
     .eval = call_eval,
     .jvp = call_jvp,
@@ -243,6 +247,7 @@ constinit const OpDef call = {
 constinit const OpDef barrier = {.name = "barrier",
                                  .family = "structure",
                                  .doc = "its operands; common sub-expressions are not shared across it",
+                           .shared = false,
                                  .infer = barrier_infer,
                                  .eval = same_eval,
                                  .jvp = barrier_jvp,
@@ -257,6 +262,7 @@ constinit const OpDef tap = {
     .name = "tap",
     .family = "structure",
     .doc = "its operand under a name, for probe and intervene; jvp adds name.tangent, transpose name.cotangent",
+                       .shared = false,
     .infer = tap_infer,
     .eval = same_eval,
     .jvp = tap_jvp,

@@ -1,0 +1,80 @@
+#include <algorithm>
+#include <unordered_map>
+
+#include "interpret/interpret.h"
+#include "transform/pipeline.h"
+#include "transform/rewrite.h"
+
+namespace viva {
+namespace {
+
+struct NodeKey {
+  const Node* node;
+  bool operator==(const NodeKey& o) const {
+    return node->op == o.node->op && node->in == o.node->in && node->bodies == o.node->bodies && same(node->attrs, o.node->attrs);
+  }
+};
+struct NodeKeyHash {
+  size_t operator()(const NodeKey& k) const {
+    size_t h = std::hash<const void*>()(k.node->op) ^ hash(k.node->attrs);
+    for (const Value& v : k.node->in) h = h * 1000003 + ValueHash()(v);
+    return h;
+  }
+};
+
+// Two orders of a commutative operation are one.
+Values ordered(const Node& n, Values in) {
+  if (n.op->commutes && in.size() == 2 && std::pair(in[1].node()->id, in[1].port()) < std::pair(in[0].node()->id, in[0].port())) std::swap(in[0], in[1]);
+  return in;
+}
+
+}  // namespace
+
+Body algebra(const Body& f) {
+  return rewrite(*f, [](Build& b, const Node& n, Ins in) {
+    return n.op->simplify ? (*n.op->simplify)(b, n, in) : Values{};
+  });
+}
+
+Body constants(const Body& f) {
+  return rewrite(*f, [](Build& b, const Node& n, Ins in) -> Values {
+    int64_t given = 64, made = 0;
+    for (const Value& v : in) {
+      const Attr* value = v.node()->op ? v.node()->attrs.find("value") : nullptr;
+      if (!value || !v.node()->in.empty()) return {};
+      given = std::max(given, numel(v.shape()));
+    }
+    for (const Type& t : n.types) made += numel(t.shape);
+    if (in.empty() || made > given || !n.op->eval || !n.op->shared) return {};
+    Build single("constant");
+    const Body body = [&] {
+      Values copies;
+      for (const Value& v : in) copies.push_back(single.repeat(*v.node(), {}).front());
+      return single.finish(single.repeat(n, copies));
+    }();
+    Values out;
+    for (const Array& a : interpret(*body, {})) out.push_back(b.constant(a));
+    return out;
+  });
+}
+
+Body common_subexpressions(const Body& f) {
+  std::unordered_map<NodeKey, const Node*, NodeKeyHash> seen;
+  return rewrite(*f, [&](Build& b, const Node& n, Ins in) -> Values {
+    if (!n.op->shared) return {};
+    const Values out = b.repeat(n, ordered(n, {in.begin(), in.end()}));
+    const auto [it, fresh] = seen.emplace(NodeKey{out[0].node()}, out[0].node());
+    return it->second->outs();
+  });
+}
+
+Body dead_code(const Body& f) { return pruned(*f); }
+
+Body inline_calls(const Body& f) {
+  return rewrite(*f, [](Build& b, const Node& n, Ins in) -> Values {
+    if (n.bodies.size() != 1 || !n.op->inlines || !n.op->inlines(n)) return {};
+    return b.inline_call(*inline_calls(n.bodies[0]), in);
+  });
+}
+
+}  // namespace viva

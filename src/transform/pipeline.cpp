@@ -1,0 +1,59 @@
+#include "transform/pipeline.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include "graph/opdef.h"
+#include "graph/verify.h"
+
+namespace viva {
+namespace {
+
+constexpr std::array list = {
+    Pass{"inline_calls", "calls that need not be kept whole become their bodies", inline_calls},
+    Pass{"algebra", "the simplify rules of the operations", algebra},
+    Pass{"constants", "nodes over constants are evaluated, unless they would grow", constants},
+    Pass{"common_subexpressions", "equal nodes become one", common_subexpressions},
+    Pass{"dead_code", "what no output needs goes", dead_code},
+};
+
+Body run(const Pass& pass, const Body& f, const PassOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  Body result;
+  try {
+    if (options.verify) verify(*f);
+    result = pass.run(f);
+    if (options.verify) verify(*result);
+  } catch (const Error& e) {
+    throw Error(e.kind(), fmt::format("[{}] {}", pass.name, e.message()), e.where());
+  }
+  if (options.observe) options.observe(pass.name, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), result);
+  return result;
+}
+
+bool same_functions(const Function& a, const Function& b) {
+  return std::ranges::equal(a.nodes(), b.nodes(), [](const Node& x, const Node& y) {
+    return x.op == y.op && x.bodies == y.bodies && same(x.attrs, y.attrs) &&
+           std::ranges::equal(x.in, y.in, [](Value p, Value q) { return p.node()->id == q.node()->id && p.port() == q.port(); });
+  });
+}
+
+}  // namespace
+
+std::span<const Pass> passes() { return list; }
+
+Body simplify(const Body& f, const PassOptions& options) {
+  for (const std::string& name : options.disabled)
+    if (std::ranges::find(list, name, &Pass::name) == list.end()) throw usage_error("there is no pass '{}'", name);
+  Body now = f;
+  for (int round = 0; round < 8; ++round) {
+    const Body before = now;
+    for (const Pass& pass : list)
+      if (!options.disabled.contains(pass.name)) now = run(pass, now, options);
+    if (same_functions(*before, *now)) break;
+  }
+  return now;
+}
+
+}  // namespace viva

@@ -1,0 +1,39 @@
+// The pass gate: every rewriting of a function that keeps its meaning has a name, is timed, can be switched off, and is
+// verified before and after where asked.
+#pragma once
+
+#include <functional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "graph/graph.h"
+
+namespace viva {
+
+struct Pass {
+  std::string_view name, doc;
+  Body (*run)(const Body&);
+};
+// In the order in which simplify applies them.
+std::span<const Pass> passes();
+
+struct PassOptions {
+  std::set<std::string, std::less<>> disabled;
+  bool verify = false;
+  // Called after each pass with its name, its seconds and the function it gave.
+  std::function<void(std::string_view pass, double seconds, const Body& result)> observe;
+};
+// All passes, again and again until none changes the function (eight rounds at most). Throws a usage error on an unknown
+// name among the disabled; what a pass throws is given the pass's name.
+Body simplify(const Body& f, const PassOptions& options = {});
+
+// The passes.
+Body inline_calls(const Body& f);           // calls that need not be kept whole become their bodies
+Body algebra(const Body& f);                // the simplify rules of the operations
+Body constants(const Body& f);              // nodes over constants are evaluated, unless they would grow
+Body common_subexpressions(const Body& f);  // equal nodes become one; taps and barriers never
+Body dead_code(const Body& f);
+
+}  // namespace viva

@@ -1,0 +1,55 @@
+// Transformations of functions: from function to function, so that they nest in any order and to any depth.
+#pragma once
+
+#include <memory>
+
+#include "graph/opdef.h"
+
+namespace viva {
+
+// Parameters: f's, then a tangent for each active one. Outputs: f's, then a tangent for each float output.
+// Throws an unsupported error that names every operation on the way that has no rule, and why.
+Body jvp(const Body& f, const Mask& active);
+
+// primal: f's parameters to f's outputs, then the residuals. linear: the residuals, then a tangent for each active
+// parameter, to a tangent for each float output.
+struct Linearized {
+  Body primal, linear;
+  int64_t residuals = 0;
+};
+Linearized linearize(const Body& f, const Mask& active);
+
+// A function that is linear in the inputs marked. Parameters: the others, then a cotangent for each output. Outputs: a
+// cotangent for each marked input.
+Body transpose(const Body& f, const Mask& linear);
+
+// f for each of `size` examples. axes: where the batch axis goes in each parameter, -1 where all examples share it.
+// out_axes: where it goes in each output; empty: 0 everywhere.
+Body vmap(const Body& f, const std::vector<int>& axes, int64_t size, const std::vector<int>& out_axes = {});
+
+// From these:
+
+// Parameters: f's, then a cotangent for each float output. Outputs: f's, then the cotangents of the active parameters.
+Body vjp(const Body& f, const Mask& active);
+// Gradients of f's first output, a float scalar. Parameters: f's. grad gives the gradients with respect to the active
+// parameters; value_and_grad gives f's outputs before them.
+Body grad(const Body& f, const Mask& active);
+Body value_and_grad(const Body& f, const Mask& active);
+// Hessian-vector product of the first output, forward over reverse. Parameters: f's, then a vector for each active one.
+Body hvp(const Body& f, const Mask& active);
+// d output 0 / d parameter: shape [output…, parameter…]. Forward: one tangent a parameter element; reverse: one cotangent
+// an output element.
+Body jacobian_forward(const Body& f, int64_t parameter);
+Body jacobian_reverse(const Body& f, int64_t parameter);
+// Second derivatives of the first output, a scalar, with respect to one parameter: shape [parameter…, parameter…].
+Body hessian(const Body& f, int64_t parameter);
+// The gradients of each of `size` examples: f takes one example; axes as for vmap. Outputs: batched at axis 0.
+Body per_example_grad(const Body& f, const Mask& active, const std::vector<int>& axes, int64_t size);
+
+// The same function under another name.
+Body renamed(const Body& f, std::string name);
+
+// The memoised transformations that rules use; one instance serves one request.
+std::unique_ptr<Transforms> make_transforms();
+
+}  // namespace viva
