@@ -143,8 +143,8 @@ struct Samples {
 
 struct OpDef {
   std::string_view name, family, doc;
-  bool commutes = false;  // the operands may be swapped
-  bool shared = true;     // two equal nodes may be merged, one over constants evaluated
+  bool commutes = false;                   // the operands may be swapped
+  bool shared = true;                      // two equal nodes may be merged, one over constants evaluated
   bool (*inlines)(const Node&) = nullptr;  // whether the node may become the body of its function; null: it holds none
   Rule<Infer> infer;
   Rule<Eval> eval;

@@ -107,7 +107,7 @@ struct Div : Binary {
 struct Rem : Binary {
   using Domain = Numbers;
   static constexpr std::string_view name = "rem", doc = "x - y·trunc(x/y), the sign of x; integers: x % 0 = x";
-  static constexpr double lo = 0.3;
+  static constexpr double lo = 0.3, hi = 3.3;
   template <class T> static T value(T x, T y) {
     if constexpr (std::is_integral_v<T>) {
       if (y == 0) return x;

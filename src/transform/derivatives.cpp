@@ -16,10 +16,12 @@ Mask float_outputs(const Function& f) {
 }
 
 void check_active(const Function& f, const Mask& active, std::string_view what) {
-  if (active.size() != f.params().size()) throw usage_error("[{}] {} marks for the {} parameters of {}", what, active.size(), f.params().size(), f.name());
+  if (active.size() != f.params().size())
+    throw usage_error("[{}] {} marks for the {} parameters of {}", what, active.size(), f.params().size(), f.name());
   for (size_t i = 0; i < active.size(); ++i)
     if (active[i] && !has_tangent(f.params()[i].dtype()))
-      throw usage_error("[{}] parameter {} of {} is {}: only floats have derivatives", what, i, f.name(), name(f.params()[i].dtype()));
+      throw usage_error("[{}] parameter {} of {} is {}: only floats have derivatives", what, i, f.name(),
+                        name(f.params()[i].dtype()));
 }
 
 Values parameters_of(Build& b, const Function& f) {
@@ -29,7 +31,8 @@ Values parameters_of(Build& b, const Function& f) {
 }
 
 Mask only(size_t n, int64_t parameter, const Function& f, std::string_view what) {
-  if (parameter < 0 || static_cast<size_t>(parameter) >= n) throw usage_error("[{}] {} has no parameter {}", what, f.name(), parameter);
+  if (parameter < 0 || static_cast<size_t>(parameter) >= n)
+    throw usage_error("[{}] {} has no parameter {}", what, f.name(), parameter);
   Mask m(n, false);
   m[static_cast<size_t>(parameter)] = true;
   return m;
@@ -73,17 +76,21 @@ Linearized linearize(const Body& f, const Mask& active) {
   return {s.known, s.unknown, s.residuals};
 }
 
-Body transpose(const Body& f, const Mask& linear) { return Transformer().transpose(f, linear, Mask(f->outputs().size(), true)); }
+Body transpose(const Body& f, const Mask& linear) {
+  return Transformer().transpose(f, linear, Mask(f->outputs().size(), true));
+}
 
 Body vmap(const Body& f, const std::vector<int>& axes, int64_t size, const std::vector<int>& out_axes) {
-  if (axes.size() != f->params().size()) throw usage_error("[vmap] {} axes for the {} parameters of {}", axes.size(), f->params().size(), f->name());
+  if (axes.size() != f->params().size())
+    throw usage_error("[vmap] {} axes for the {} parameters of {}", axes.size(), f->params().size(), f->name());
   auto [body, at] = Transformer().batch(f, axes, size, Mask(f->outputs().size(), true));
   Build b(body->name());
   const Values args = parameters_of(b, *body);
   Values outputs = b.inline_call(*body, args);
   for (size_t i = 0; i < outputs.size(); ++i) {
     const int want = out_axes.empty() ? 0 : out_axes.at(i);
-    if (want < 0 || want >= outputs[i].rank()) throw usage_error("[vmap] out axis {} of output {} is outside {}", want, i, to_string(outputs[i].type()));
+    if (want < 0 || want >= outputs[i].rank())
+      throw usage_error("[vmap] out axis {} of output {} is outside {}", want, i, to_string(outputs[i].type()));
     outputs[i] = b.move_axis(outputs[i], at[i], want);
   }
   return b.finish(std::move(outputs), f->output_names());
@@ -114,7 +121,8 @@ Body vjp(const Body& f, const Mask& active) {
 
 Body value_and_grad(const Body& f, const Mask& active) {
   if (f->outputs().empty() || f->outputs()[0].rank() != 0 || !is_float(f->outputs()[0].dtype()))
-    throw usage_error("[grad] the first output of {} is {}, not a float scalar", f->name(), f->outputs().empty() ? "absent" : to_string(f->outputs()[0].type()));
+    throw usage_error("[grad] the first output of {} is {}, not a float scalar", f->name(),
+                      f->outputs().empty() ? "absent" : to_string(f->outputs()[0].type()));
   const Body back = vjp(f, active);
   Build b(f->name() + ".grad");
   Values args = parameters_of(b, *f);
@@ -125,7 +133,8 @@ Body value_and_grad(const Body& f, const Mask& active) {
 }
 
 Body grad(const Body& f, const Mask& active) {
-  return select_outputs(value_and_grad(f, active), f->outputs().size(), static_cast<size_t>(std::ranges::count(active, true)));
+  return select_outputs(value_and_grad(f, active), f->outputs().size(),
+                        static_cast<size_t>(std::ranges::count(active, true)));
 }
 
 Body hvp(const Body& f, const Mask& active) {
@@ -169,9 +178,12 @@ Body jacobian_reverse(const Body& f, int64_t parameter) {
 }
 
 Body hessian(const Body& f, int64_t parameter) {
-  return renamed(jacobian_forward(grad(f, only(f->params().size(), parameter, *f, "hessian")), parameter), f->name() + ".hessian");
+  return renamed(jacobian_forward(grad(f, only(f->params().size(), parameter, *f, "hessian")), parameter),
+                 f->name() + ".hessian");
 }
 
-Body per_example_grad(const Body& f, const Mask& active, const std::vector<int>& axes, int64_t size) { return vmap(grad(f, active), axes, size); }
+Body per_example_grad(const Body& f, const Mask& active, const std::vector<int>& axes, int64_t size) {
+  return vmap(grad(f, active), axes, size);
+}
 
 }  // namespace viva

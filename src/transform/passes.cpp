@@ -11,7 +11,8 @@ namespace {
 struct NodeKey {
   const Node* node;
   bool operator==(const NodeKey& o) const {
-    return node->op == o.node->op && node->in == o.node->in && node->bodies == o.node->bodies && same(node->attrs, o.node->attrs);
+    return node->op == o.node->op && node->in == o.node->in && node->bodies == o.node->bodies &&
+           same(node->attrs, o.node->attrs);
   }
 };
 struct NodeKeyHash {
@@ -24,16 +25,17 @@ struct NodeKeyHash {
 
 // Two orders of a commutative operation are one.
 Values ordered(const Node& n, Values in) {
-  if (n.op->commutes && in.size() == 2 && std::pair(in[1].node()->id, in[1].port()) < std::pair(in[0].node()->id, in[0].port())) std::swap(in[0], in[1]);
+  if (n.op->commutes && in.size() == 2 &&
+      std::pair(in[1].node()->id, in[1].port()) < std::pair(in[0].node()->id, in[0].port()))
+    std::swap(in[0], in[1]);
   return in;
 }
 
 }  // namespace
 
 Body algebra(const Body& f) {
-  return rewrite(*f, [](Build& b, const Node& n, Ins in) {
-    return n.op->simplify ? (*n.op->simplify)(b, n, in) : Values{};
-  });
+  return rewrite(
+      *f, [](Build& b, const Node& n, Ins in) { return n.op->simplify ? (*n.op->simplify)(b, n, in) : Values{}; });
 }
 
 Body constants(const Body& f) {

@@ -25,17 +25,17 @@ Body run(const Pass& pass, const Body& f, const PassOptions& options) {
     if (options.verify) verify(*f);
     result = pass.run(f);
     if (options.verify) verify(*result);
-  } catch (const Error& e) {
-    throw Error(e.kind(), fmt::format("[{}] {}", pass.name, e.message()), e.where());
-  }
-  if (options.observe) options.observe(pass.name, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), result);
+  } catch (const Error& e) { throw Error(e.kind(), fmt::format("[{}] {}", pass.name, e.message()), e.where()); }
+  if (options.observe)
+    options.observe(pass.name, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), result);
   return result;
 }
 
 bool same_functions(const Function& a, const Function& b) {
   return std::ranges::equal(a.nodes(), b.nodes(), [](const Node& x, const Node& y) {
     return x.op == y.op && x.bodies == y.bodies && same(x.attrs, y.attrs) &&
-           std::ranges::equal(x.in, y.in, [](Value p, Value q) { return p.node()->id == q.node()->id && p.port() == q.port(); });
+           std::ranges::equal(x.in, y.in,
+                              [](Value p, Value q) { return p.node()->id == q.node()->id && p.port() == q.port(); });
   });
 }
 

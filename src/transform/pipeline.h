@@ -25,8 +25,8 @@ struct PassOptions {
   // Called after each pass with its name, its seconds and the function it gave.
   std::function<void(std::string_view pass, double seconds, const Body& result)> observe;
 };
-// All passes, again and again until none changes the function (eight rounds at most). Throws a usage error on an unknown
-// name among the disabled; what a pass throws is given the pass's name.
+// All passes, again and again until none changes the function (eight rounds at most). Throws a usage error on an
+// unknown name among the disabled; what a pass throws is given the pass's name.
 Body simplify(const Body& f, const PassOptions& options = {});
 
 // The passes.

@@ -37,8 +37,8 @@ Body grad(const Body& f, const Mask& active);
 Body value_and_grad(const Body& f, const Mask& active);
 // Hessian-vector product of the first output, forward over reverse. Parameters: f's, then a vector for each active one.
 Body hvp(const Body& f, const Mask& active);
-// d output 0 / d parameter: shape [output…, parameter…]. Forward: one tangent a parameter element; reverse: one cotangent
-// an output element.
+// d output 0 / d parameter: shape [output…, parameter…]. Forward: one tangent a parameter element; reverse: one
+// cotangent an output element.
 Body jacobian_forward(const Body& f, int64_t parameter);
 Body jacobian_reverse(const Body& f, int64_t parameter);
 // Second derivatives of the first output, a scalar, with respect to one parameter: shape [parameter…, parameter…].

@@ -17,7 +17,8 @@ template <class Map, class Make> auto memo(Map& map, typename Map::key_type key,
 
 void Missing::add(const Node& n, const Absent& why) {
   const std::string place = to_string(n.where);
-  std::string line = fmt::format("{}{}{} ({}: {})", n.op->name, place.empty() ? "" : " at ", place, to_string(why.reason), why.why);
+  std::string line =
+      fmt::format("{}{}{} ({}: {})", n.op->name, place.empty() ? "" : " at ", place, to_string(why.reason), why.why);
   if (std::ranges::find(lines_, line) == lines_.end()) lines_.push_back(std::move(line));
 }
 
@@ -34,10 +35,12 @@ SplitBody Transformer::split(const Body& f, const Mask& known, const Mask& force
 }
 
 Body Transformer::transpose(const Body& f, const Mask& linear, const Mask& cotangent_present) {
-  return memo(transposes_, {f, linear, cotangent_present}, [&] { return make_transpose(f, linear, cotangent_present); });
+  return memo(transposes_, {f, linear, cotangent_present},
+              [&] { return make_transpose(f, linear, cotangent_present); });
 }
 
-std::pair<Body, std::vector<int>> Transformer::batch(const Body& f, const std::vector<int>& axes, int64_t n, const Mask& force) {
+std::pair<Body, std::vector<int>> Transformer::batch(const Body& f, const std::vector<int>& axes, int64_t n,
+                                                     const Mask& force) {
   return memo(batches_, {f, axes, n, force}, [&] { return make_batch(f, axes, n, force); });
 }
 

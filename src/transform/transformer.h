@@ -39,13 +39,15 @@ class Transformer final : public Transforms {
   std::pair<Body, Mask> jvp(const Body& f, const Mask& active, const Mask& force) override;
   SplitBody split(const Body& f, const Mask& known, const Mask& force_unknown) override;
   Body transpose(const Body& f, const Mask& linear, const Mask& cotangent_present) override;
-  std::pair<Body, std::vector<int>> batch(const Body& f, const std::vector<int>& axes, int64_t n, const Mask& force) override;
+  std::pair<Body, std::vector<int>> batch(const Body& f, const std::vector<int>& axes, int64_t n,
+                                          const Mask& force) override;
 
  private:
   std::pair<Body, Mask> make_jvp(const Body& f, const Mask& active, const Mask& force);
   SplitBody make_split(const Body& f, const Mask& known, const Mask& force_unknown);
   Body make_transpose(const Body& f, const Mask& linear, const Mask& cotangent_present);
-  std::pair<Body, std::vector<int>> make_batch(const Body& f, const std::vector<int>& axes, int64_t n, const Mask& force);
+  std::pair<Body, std::vector<int>> make_batch(const Body& f, const std::vector<int>& axes, int64_t n,
+                                               const Mask& force);
 
   // Keys hold the Body, so that an address is never reused while the memo lives.
   std::map<std::tuple<Body, Mask, Mask>, std::pair<Body, Mask>> jvps_;

@@ -22,7 +22,9 @@ Body Transformer::make_transpose(const Body& f, const Mask& linear, const Mask& 
     if (const Value p = f->params()[i]; !linear[i]) known[p] = b.parameter(p.type(), p.name());
   Values given;
   for (size_t i = 0; i < cotangent_present.size(); ++i)
-    if (cotangent_present[i]) given.push_back(b.parameter(f->outputs()[i].type(), f->output_names()[i].empty() ? "" : f->output_names()[i] + ".cotangent"));
+    if (cotangent_present[i])
+      given.push_back(
+          b.parameter(f->outputs()[i].type(), f->output_names()[i].empty() ? "" : f->output_names()[i] + ".cotangent"));
   for (const Node& n : f->nodes()) {
     if (!n.op || !std::ranges::all_of(n.in, [&](Value v) { return known.contains(v); })) continue;
     b.at(n.where);

@@ -7,7 +7,8 @@
 
 namespace viva {
 
-std::pair<Body, std::vector<int>> Transformer::make_batch(const Body& f, const std::vector<int>& axes, int64_t size, const Mask& force) {
+std::pair<Body, std::vector<int>> Transformer::make_batch(const Body& f, const std::vector<int>& axes, int64_t size,
+                                                          const Mask& force) {
   Build b(f->name() + ".vmap");
   ValueMap map;
   std::unordered_map<Value, int, ValueHash> axis;
@@ -36,7 +37,8 @@ std::pair<Body, std::vector<int>> Transformer::make_batch(const Body& f, const s
     for (int i = 0; i < n.outputs(); ++i) {
       map[n.out(i)] = out[static_cast<size_t>(i)];
       axis[n.out(i)] = out_axes[static_cast<size_t>(i)];
-      if (const std::string& name = n.names[static_cast<size_t>(i)]; !name.empty()) b.set_name(out[static_cast<size_t>(i)], name);
+      if (const std::string& name = n.names[static_cast<size_t>(i)]; !name.empty())
+        b.set_name(out[static_cast<size_t>(i)], name);
     }
   }
   missing.throw_if_any();

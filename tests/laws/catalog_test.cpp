@@ -1,0 +1,184 @@
+// The laws over every operation of the catalogue, every sample, and pairs and triples of transformations.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "interpret/interpret.h"
+#include "laws/laws.h"
+#include "transform/transform.h"
+
+namespace viva {
+namespace {
+
+using namespace laws;
+
+class Laws : public testing::TestWithParam<const OpDef*> {
+ protected:
+  const OpDef& op() const { return *GetParam(); }
+
+  template <class F> void each(F&& f) {
+    const std::vector<Sample> samples = op().samples();
+    ASSERT_FALSE(samples.empty());
+    for (const Sample& s : samples) {
+      SCOPED_TRACE(s.label);
+      ASSERT_NO_THROW({
+        try {
+          f(case_of(op(), s), s);
+        } catch (const Error& e) { ADD_FAILURE() << e.what(); }
+      });
+    }
+  }
+  // Only where something can move: float64 inputs and outputs, and a rule or no need of one.
+  static bool differentiable(const Case& c) {
+    return has(float_params(*c.f)) && std::ranges::any_of(c.f->output_types(), [](const Type& t) {
+             return t.dtype == Dtype::float64 || t.dtype == Dtype::float32;
+           });
+  }
+  static void holds(const Report& r) { EXPECT_EQ(r, ""); }
+  bool nonlinear_ = false, seen_ = false;
+};
+
+// Each float input alone, then all together.
+std::vector<Mask> subsets(const Mask& floats) {
+  std::vector<Mask> all;
+  for (size_t i = 0; i < floats.size(); ++i)
+    if (floats[i]) all.emplace_back(floats.size(), false), all.back()[i] = true;
+  if (all.size() > 1) all.push_back(floats);
+  return all;
+}
+
+Array scaled_by(double factor, const Array& x) {
+  Array r = Array::make(x.type());
+  std::ranges::transform(x.as<double>(), r.as_mutable<double>().begin(), [factor](double v) { return factor * v; });
+  return r;
+}
+
+TEST_P(Laws, EvalGivesTheInferredTypes) {
+  each([&](const Case& c, const Sample&) {
+    const Arrays out = interpret(*c.f, c.args);
+    for (size_t i = 0; i < out.size(); ++i) EXPECT_EQ(out[i].type(), c.f->outputs()[i].type());
+  });
+}
+
+TEST_P(Laws, JvpIsTheDifference) {
+  each([&](const Case& c, const Sample&) {
+    if (!differentiable(c)) return;
+    for (const Mask& active : subsets(float_params(*c.f))) holds(jvp_is_difference(c, active, 1));
+  });
+}
+
+TEST_P(Laws, VjpIsTheAdjoint) {
+  each([&](const Case& c, const Sample&) {
+    if (!differentiable(c)) return;
+    for (const Mask& active : subsets(float_params(*c.f))) holds(vjp_is_adjoint(c, active, 2));
+  });
+}
+
+TEST_P(Laws, TransposeIsTheAdjoint) {
+  each([&](const Case& c, const Sample& s) {
+    EXPECT_TRUE(op().transpose || s.linear.empty());
+    for (const Mask& linear : s.linear) holds(transpose_is_adjoint(c, linear, 3));
+  });
+}
+
+TEST_P(Laws, VmapIsTheLoop) {
+  each([&](const Case& c, const Sample&) {
+    const size_t n = c.args.size();
+    std::vector<Mask> masks = subsets(Mask(n, true));
+    for (const Mask& batched : masks)
+      for (const bool at_end : {false, true}) holds(vmap_is_loop(c, batched, at_end, 4));
+  });
+}
+
+TEST_P(Laws, SimplifyKeepsTheBits) {
+  each([&](const Case& c, const Sample&) { holds(simplify_keeps_bits(c)); });
+}
+
+// An absence says why, and the reason is true of the operation.
+TEST_P(Laws, AbsencesAreTrue) {
+  for_each_rule(op(), [&](std::string_view name, const auto& rule) {
+    if (rule) return;
+    EXPECT_FALSE(rule.absent().why.empty()) << name;
+    EXPECT_TRUE(name == "simplify" || rule.absent().reason != Reason::not_yet) << name;
+  });
+  each([&](const Case& c, const Sample&) {
+    if (!op().jvp && op().jvp.absent().reason == Reason::integer_output) {
+      for (const Type& t : c.f->output_types()) EXPECT_FALSE(has_tangent(t.dtype));
+    }
+    // jvp treats "no tangent" as zero: so must the differences be.
+    if (!op().jvp && op().jvp.absent().reason == Reason::no_tangent && differentiable(c))
+      holds(jvp_is_difference(c, float_params(*c.f), 5));
+    if (op().transpose || !differentiable(c) || c.f->outputs()[0].dtype() != Dtype::float64 ||
+        numel(c.f->outputs()[0].shape()) == 0)
+      return;
+    // Not linear in any float input alone: f(cx) differs from c f(x) for c = 2 or c = -1.
+    for (size_t i = 0; i < c.args.size(); ++i) {
+      if (c.args[i].dtype() != Dtype::float64 || c.args[i].size() == 0) continue;
+      for (const double factor : {2.0, -1.0}) {
+        Arrays scaled = c.args;
+        scaled[i] = scaled_by(factor, c.args[i]);
+        const Array expected = scaled_by(factor, interpret(*c.f, c.args)[0]);
+        nonlinear_ |= !close({expected}, {interpret(*c.f, scaled)[0]}, 1e-12).empty();
+      }
+      seen_ = true;
+    }
+  });
+  EXPECT_TRUE(nonlinear_ || !seen_) << op().name << " looks linear, so its transpose cannot be absent";
+}
+
+using Transformation = Case (*)(const Case&, uint32_t);
+struct Named {
+  const char* name;
+  Transformation apply;
+};
+constexpr Named transformations[] = {{"jvp", jvp_case}, {"vjp", vjp_case}, {"vmap", vmap_case}};
+
+Report all_laws(const Case& c, uint32_t seed) {
+  const Mask floats = float_params(*c.f);
+  if (has(floats) &&
+      std::ranges::any_of(c.f->output_types(), [](const Type& t) { return t.dtype == Dtype::float64; })) {
+    if (Report r = jvp_is_difference(c, floats, seed); !r.empty()) return "jvp: " + r;
+    if (Report r = vjp_is_adjoint(c, floats, seed); !r.empty()) return "vjp: " + r;
+  }
+  if (Report r = vmap_is_loop(c, Mask(c.args.size(), true), false, seed); !r.empty()) return "vmap: " + r;
+  return simplify_keeps_bits(c);
+}
+
+bool only_float64(const Case& c) {
+  const auto fits = [](const Type& t) { return t.dtype == Dtype::float64 || !has_tangent(t.dtype); };
+  return has(float_params(*c.f)) && std::ranges::all_of(c.f->param_types(), fits) &&
+         std::ranges::all_of(c.f->output_types(), fits);
+}
+
+TEST_P(Laws, HoldForEachTransformed) {
+  each([&](const Case& c, const Sample&) {
+    if (!only_float64(c)) return;
+    for (const Named& t : transformations) {
+      SCOPED_TRACE(t.name);
+      holds(all_laws(t.apply(c, 11), 12));
+    }
+  });
+}
+
+TEST_P(Laws, HoldForPairsTransformed) {
+  const std::vector<Sample> samples = op().samples();
+  // The first sample of all pairs; the long run takes every one.
+  size_t left = std::getenv("VIVA_LONG") ? samples.size() : 1;
+  each([&](const Case& c, const Sample&) {
+    if (!only_float64(c) || left == 0) return;
+    --left;
+    for (const Named& first : transformations)
+      for (const Named& second : transformations) {
+        SCOPED_TRACE(fmt::format("{} of {}", second.name, first.name));
+        holds(all_laws(second.apply(first.apply(c, 21), 22), 23));
+      }
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Catalog, Laws, testing::ValuesIn(catalog().begin(), catalog().end()),
+                         [](const auto& info) { return std::string(info.param->name); });
+
+}  // namespace
+}  // namespace viva
