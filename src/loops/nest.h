@@ -33,8 +33,7 @@ using TileFn = void (*)(void* out, const void* const* in, int64_t n);
 // One element of any dtype, kept by its bytes.
 struct Scalar {
   alignas(16) std::array<std::byte, 16> bytes{};
-  template <class T>
-  static Scalar of(T v) {
+  template <class T> static Scalar of(T v) {
     Scalar s;
     std::memcpy(s.bytes.data(), &v, sizeof v);
     return s;

@@ -36,14 +36,10 @@ std::string scalar_text(Dtype d, const Scalar& s) {
     using T = typename decltype(tag)::type;
     T v;
     std::memcpy(&v, s.bytes.data(), sizeof v);
-    if constexpr (is_std_complex<T>)
-      return fmt::format("({},{})", v.real(), v.imag());
-    else if constexpr (is_half<T>)
-      return fmt::format("{}", static_cast<float>(v));
-    else if constexpr (std::is_same_v<T, int8_t> || std::is_same_v<T, uint8_t>)
-      return fmt::format("{}", int{v});
-    else
-      return fmt::format("{}", v);
+    if constexpr (is_std_complex<T>) return fmt::format("({},{})", v.real(), v.imag());
+    else if constexpr (is_half<T>) return fmt::format("{}", static_cast<float>(v));
+    else if constexpr (std::is_same_v<T, int8_t> || std::is_same_v<T, uint8_t>) return fmt::format("{}", int{v});
+    else return fmt::format("{}", v);
   });
 }
 

@@ -4,7 +4,7 @@
 //  3. An index has no coefficients or one for each loop, a divisor of at least 1, and never leaves ±2^60.
 //  4. A load names an operand, has one index for each of its dimensions and the operand's dtype.
 //  5. Dtypes agree: select, inside, clip, all, any, argmax, argmin, dot.
-//  6. Scans: exactly one reduction loop, no reduce beside them, one direction.
+//  6. At most 16 reduces or scans. Scans: exactly one reduction loop, no reduce beside them, one direction.
 //  7. What depends on a reduce register, and what is stored, does not vary along reduction loops (scans excepted).
 //  8. A store stays inside its output; a scatter has one index for each target dimension and a known combination.
 #include <algorithm>
@@ -61,7 +61,7 @@ class Verifier {
   void index(const Index& i) const {
     require(i.coefficients.empty() || i.coefficients.size() == nest_.extents.size(), 3,
             "coefficients and loops differ");
-    require(i.divisor >= 1 && i.divisor <= far, 3, "divisor");
+    require(i.divisor >= 1 && i.divisor <= (int64_t{1} << 31), 3, "divisor");
     int64_t reach = size(i.offset);
     auto add = [&](int64_t coefficient, int64_t most) { reach = plus(reach, times(size(coefficient), most)); };
     for (size_t l = 0; l < i.coefficients.size(); ++l)
@@ -159,6 +159,7 @@ class Verifier {
 
   void reductions() {
     bool scans = false, reduces = false, reverse = false;
+    int count = 0;
     const std::vector<uint64_t> masks = varies(nest_);
     std::vector<bool> after(nest_.body.size(), false);
     auto late = [&](Register r) { return after[static_cast<size_t>(r)]; };
@@ -177,6 +178,7 @@ class Verifier {
       }
       reduces = reduces || i.kind == Kind::reduce;
       const bool folds = i.kind == Kind::scan || i.kind == Kind::reduce;
+      require((count += folds) <= 16, 6, "too many reductions");
       require(!(folds && uses), 7, "a reduction of a reduction");
       if (uses && reduces)
         require(masks[static_cast<size_t>(place_)] >> nest_.parallel == 0, 7, "varies after a reduce");

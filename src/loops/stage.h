@@ -1,0 +1,100 @@
+// Stage: part of a nest's body compiled for tiles of one shape. A register that does not vary inside a tile is
+// computed once as a scalar; one that does not vary along some outer loop is kept between tiles. Internal to loops/.
+#pragma once
+
+#include "loops/copy.h"
+#include "loops/walk.h"
+
+namespace viva::loops {
+
+using Operands = std::span<const void* const>;
+
+struct StageSpec {
+  std::vector<Register> roots;           // wanted as dense tiles
+  std::vector<Register> inputs;          // given to evaluate as dense tiles, not computed
+  std::vector<int> order;                // the loops of a tile, outermost first; the others stand still within a tile
+  Ints box;                              // the largest extent of each loop in a tile (1 for loops not in order)
+  std::vector<const Access*> addresses;  // wanted as int64 tiles: the element, or -1 outside
+};
+
+class Stage {
+ public:
+  Stage() = default;
+  Stage(const Flat& flat, StageSpec spec);
+
+  int64_t capacity() const { return capacity_; }  // points of the largest tile
+  size_t frame_bytes() const { return frame_bytes_; }
+  int64_t buffers() const { return static_cast<int64_t>(buffer_bytes_); }
+  const StageSpec& spec() const { return spec_; }
+  int64_t points(const Tile& tile) const;
+  // Sides of an array with these strides over the tile, merged where contiguous; returns their number.
+  int sides(const Ints& strides, const Tile& tile, Side* out) const;
+
+  struct Call {
+    std::byte* frame;  // frame_bytes(), aligned to 64, kept between the calls of one run
+    const Tile* tile;
+    uint64_t changed;  // loops whose origin changed since the last call on this frame; all at first
+    Operands operands;
+    const std::byte* const* inputs = nullptr;
+    std::byte* const* direct = nullptr;  // for each root where its tile may be written, or null
+  };
+  static constexpr uint64_t all = ~uint64_t{0};
+  void evaluate(const Call& call) const;
+  // After evaluate: the dense tile of root i, or of address i.
+  const std::byte* root(const std::byte* frame, size_t i) const { return value(frame, root_values_[i]); }
+  const int64_t* address(const std::byte* frame, size_t i) const {
+    return reinterpret_cast<const int64_t*>(value(frame, address_values_[i]));
+  }
+
+ private:
+  struct TermArg {
+    int value;
+    int64_t coefficient;
+    bool scalar;
+    bool along_run;  // varies along the innermost loop of the tile
+  };
+  struct GuardArg {
+    const Guard* guard;
+    std::vector<TermArg> terms;
+  };
+  enum class Act : uint8_t { load, iota, constant, apply, select, inside, clip, convert, splat, address };
+  struct Step {
+    Act act = Act::constant;
+    bool scalar = false, cached = false;
+    uint64_t triggers = 0;
+    int out = 0, direct = -1;
+    int64_t element = 0;
+    size_t buffer = 0, offsets = 0;
+    std::vector<int> args = {};
+    const FlatInstruction* op = nullptr;
+    const Access* access = nullptr;
+    std::vector<TermArg> terms = {};
+    std::vector<GuardArg> guards = {};
+    bool single = false;  // guards with terms along the run
+    ConvertFn convert = nullptr;
+    ClipFn clip = nullptr;
+    IotaFn iota = nullptr;
+    SelectFn select = nullptr;
+    std::vector<std::pair<RangeFn, int>> ranges = {};
+  };
+  class Compiler;
+
+  static const std::byte* value(const std::byte* frame, int v) {
+    return reinterpret_cast<const std::byte* const*>(frame)[v];
+  }
+  void execute(const Step& s, const Call& call, int64_t n) const;
+  void load(const Step& s, const Call& call, std::byte* out, bool direct) const;
+  void load_indirect(const Step& s, const Call& call, std::byte* out) const;
+  void inside(const Step& s, const Call& call, std::byte* out, int64_t n) const;
+  template <class Fill, class Copy> void guarded(const Step& s, const Call& call, Fill&& fill, Copy&& copy) const;
+  int64_t terms_at(const std::vector<TermArg>& terms, const std::byte* frame, int64_t position) const;
+
+  StageSpec spec_;
+  int loops_ = 0;
+  std::vector<Step> steps_;
+  std::vector<int> root_values_, address_values_, input_values_;
+  int64_t capacity_ = 1;
+  size_t frame_bytes_ = 0, buffer_bytes_ = 0;
+};
+
+}  // namespace viva::loops
