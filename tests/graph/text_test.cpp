@@ -325,14 +325,13 @@ TEST(Text, CutAnywhereItIsRefused) {
 
 TEST(Text, AlteredAnywhereItParsesOrIsRefused) {
   std::mt19937 random(11);
-  for (const std::string& text : {text_of_literals(), print(random_program(5)), print(random_program(6))}) {
+  for (const std::string& text : {text_of_literals(), print(random_program(5))}) {
     ASSERT_EQ(print(parse(text)), text);
-    for (size_t i = 0; i < text.size(); ++i)
-      for (const char c : {static_cast<char>(text[i] ^ (1 << random() % 8)), static_cast<char>(random()), '9'}) {
-        std::string altered = text;
-        altered[i] = c;
-        parse_or_refuse(altered);
-      }
+    for (size_t i = 0; i < text.size(); ++i) {
+      std::string altered = text;
+      altered[i] = i % 2 ? static_cast<char>(text[i] ^ (1 << random() % 8)) : static_cast<char>(random());
+      parse_or_refuse(altered);
+    }
   }
 }
 
@@ -343,7 +342,7 @@ TEST(Text, AlteredSamplesParseOrAreRefused) {
     for (const Sample& s : op->samples()) {
       const std::string text = print(sample_function(*op, s, false));
       SCOPED_TRACE(text);
-      for (int i = 0; i < 200; ++i) {
+      for (int i = 0; i < 100; ++i) {
         std::string altered = text;
         for (size_t k = 1 + random() % 3; k-- > 0;) {
           size_t at = random() % text.size();
