@@ -69,7 +69,7 @@ int main(int argc, char** argv) {
   const std::filesystem::path folder = argv[1];
   if (argc == 4) return run(folder / argv[2], read(folder / argv[2]), std::atoi(argv[3])), 0;
 
-  const int mutations = std::getenv("VIVA_TEST_LONG") ? 20000 : 400;
+  const int mutations = std::getenv("VIVA_LONG") ? 20000 : 400;
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) files.push_back(entry.path());
   std::sort(files.begin(), files.end());
