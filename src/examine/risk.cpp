@@ -193,6 +193,7 @@ void add_detectable(const Context& x, double measured, std::vector<Measure>& out
         x, "detectable_paired",
         fmt::format("Smallest detectable difference from another model, discordance {:.0f} %", 100 * discordance),
         detectable_paired(discordance, n));
+    m.finding.kind = Kind::estimate;  // a normal approximation
     m.finding.id += fmt::format("[{}]", discordance);
     m.finding.why =
         "(1.960 + 0.842) sqrt(d / n): two models on the same rows, alpha .05 two-sided, power .8, d the fraction of "

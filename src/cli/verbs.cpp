@@ -1,0 +1,14 @@
+#include "cli/verb.h"
+
+namespace viva {
+
+extern const Verb examine_verb;
+
+std::span<const Verb* const> verbs() {
+  static constexpr const Verb* list[] = {
+      &examine_verb,
+  };
+  return list;
+}
+
+}  // namespace viva
