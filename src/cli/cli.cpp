@@ -16,11 +16,16 @@ namespace {
 
 int exit_code(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::usage: return 2;
-    case ErrorKind::input: return 3;
-    case ErrorKind::unsupported: return 4;
-    case ErrorKind::cancelled: return 130;
-    case ErrorKind::internal: break;
+    case ErrorKind::usage:
+      return 2;
+    case ErrorKind::input:
+      return 3;
+    case ErrorKind::unsupported:
+      return 4;
+    case ErrorKind::cancelled:
+      return 130;
+    case ErrorKind::internal:
+      break;
   }
   return 70;
 }
@@ -43,7 +48,8 @@ template <class F> int guarded(Session& s, F&& f) {
     if (!s.out) throw input_error("standard output: cannot be written");
     return code;
   } catch (const Error& e) {
-    if (e.kind() == ErrorKind::internal) return report_error(s, fmt::format("internal error, a defect in Viva: {}", e.what()), 70);
+    if (e.kind() == ErrorKind::internal)
+      return report_error(s, fmt::format("internal error, a defect in Viva: {}", e.what()), 70);
     return report_error(s, e.what(), exit_code(e.kind()));
   } catch (const std::bad_alloc&) {
     return report_error(s, "not enough memory; close other programs or give a smaller model", 3);
@@ -94,7 +100,9 @@ int run_cli(int argc, const char* const* argv, Session& session) {
   CLI::App app("Viva: programs as models, questions as transformations, and a referee for networks.", "viva");
   app.set_version_flag("--version", "viva " + std::string(version()));
   app.require_subcommand(1);
-  app.footer("viva VERB --help shows the options of a verb and an example.\nExit codes: 0 done, 1 the answer is no, 2 usage, 3 input or output, 4 unsupported, 70 internal, 130 interrupted.");
+  app.footer(
+      "viva VERB --help shows the options of a verb and an example.\nExit codes: 0 done, 1 the answer is no, 2 usage, "
+      "3 input or output, 4 unsupported, 70 internal, 130 interrupted.");
   std::vector<std::function<int(Session&)>> runs;
   for (const Verb* v : verbs()) {
     CLI::App* sub = app.add_subcommand(std::string(v->name), std::string(v->summary));
@@ -104,9 +112,7 @@ int run_cli(int argc, const char* const* argv, Session& session) {
   return guarded(session, [&] {
     try {
       app.parse(argc, argv);
-    } catch (const CLI::ParseError& e) {
-      return parse_failure(session, app, e);
-    }
+    } catch (const CLI::ParseError& e) { return parse_failure(session, app, e); }
     for (size_t i = 0; i < runs.size(); ++i) {
       if (app.got_subcommand(std::string(verbs()[i]->name))) return runs[i](session);
     }

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <ostream>
 
 #include "base/error.h"
@@ -21,10 +22,18 @@ namespace {
 struct Arguments {
   std::string model, data, train, out;
   std::vector<std::string> claims, only;
-  uint64_t seed = 0;
+  std::string seed = "0";
   int threads = 0;
   bool plan = false, no_cost = false;
 };
+
+uint64_t seed_of(const std::string& text) {
+  uint64_t v = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), v);
+  if (error != std::errc() || end != text.data() + text.size())
+    throw usage_error("--seed {}: write a whole number from 0 to 2^64 - 1", text);
+  return v;
+}
 
 // All that the report is a function of, in one spelling: no --threads, no --out, --only in the order of the list.
 std::string canonical_command(const Arguments& a, const std::vector<const Examiner*>& chosen) {
@@ -36,33 +45,44 @@ std::string canonical_command(const Arguments& a, const std::vector<const Examin
     for (const Examiner* e : chosen) names += (names.empty() ? "" : ",") + std::string(e->name);
     s += " --only " + names;
   }
-  s += fmt::format(" --seed {}", a.seed);
+  s += fmt::format(" --seed {}", seed_of(a.seed));
   return s + (a.no_cost ? " --no-cost" : "");
 }
 
 void print_model(std::ostream& out, const ModelRecord& m) {
   out << "model      " << m.path << ", SHA-256 " << m.sha256 << '\n';
-  out << "input      " << m.input_name << ' ' << m.input_type << ", output " << m.output_name << ' ' << m.output_type << '\n';
-  out << "rows       " << (m.batch == BatchMode::symbolic     ? "free batch dimension"
-                           : m.batch == BatchMode::vectorised ? "batch fixed at 1, vectorised over rows"
-                                                              : fmt::format("batch fixed at {}, padded chunks", m.batch_size))
+  out << "input      " << m.input_name << ' ' << m.input_type << ", output " << m.output_name << ' ' << m.output_type
       << '\n';
-  out << "size       " << grouped(m.parameters) << " parameters, " << fmt::format("{:.4g}", m.flops) << " FLOP an example\n";
-  out << "softmax    " << (m.softmax_axis ? "the last node, over axis " + std::to_string(*m.softmax_axis) : "not the last node; the kind of output is read off the outputs") << '\n';
+  out << "rows       "
+      << (m.batch == BatchMode::symbolic     ? "free batch dimension"
+          : m.batch == BatchMode::vectorised ? "batch fixed at 1, vectorised over rows"
+                                             : fmt::format("batch fixed at {}, padded chunks", m.batch_size))
+      << '\n';
+  out << "size       " << grouped(m.parameters) << " parameters, " << fmt::format("{:.4g}", m.flops)
+      << " FLOP an example\n";
+  out << "softmax    "
+      << (m.softmax_axis ? "the last node, over axis " + std::to_string(*m.softmax_axis)
+                         : "not the last node; the kind of output is read off the outputs")
+      << '\n';
 }
 
 void print_data(std::ostream& out, const DataRecord& d) {
-  out << fmt::format("{:<10} {}, {} of {}{}\n", d.id, d.spec, counted(d.rows, "row", "rows"), d.row_type, d.scaling.empty() ? "" : ", " + d.scaling);
+  out << fmt::format("{:<10} {}, {} of {}{}\n", d.id, d.spec, counted(d.rows, "row", "rows"), d.row_type,
+                     d.scaling.empty() ? "" : ", " + d.scaling);
 }
 
-void print_plan(std::ostream& out, const Subject& subject, const DataSource& data, const DataSource* train, const ExamineOptions& options, const std::vector<PlanStep>& steps) {
+void print_plan(std::ostream& out, const Subject& subject, const DataSource& data, const DataSource* train,
+                const ExamineOptions& options, const std::vector<PlanStep>& steps) {
   print_model(out, subject.record());
   print_data(out, data.record);
   if (train) print_data(out, train->record);
-  for (const Claim& c : options.claims) out << fmt::format("{:<10} {}, two-sided interval at level {}\n", c.id, c.statement, shown(1 - claim_alpha(static_cast<int64_t>(options.claims.size()), Sided::two), 6));
+  for (const Claim& c : options.claims)
+    out << fmt::format("{:<10} {}, two-sided interval at level {}\n", c.id, c.statement,
+                       shown(1 - claim_alpha(static_cast<int64_t>(options.claims.size()), Sided::two), 6));
   double flops = 0;
   for (const PlanStep& s : steps) {
-    out << fmt::format("step       {}: {} {}{}\n", s.what, grouped(s.count), s.unit, s.flops > 0 ? fmt::format(", {:.4g} GFLOP", s.flops / 1e9) : "");
+    out << fmt::format("step       {}: {} {}{}\n", s.what, grouped(s.count), s.unit,
+                       s.flops > 0 ? fmt::format(", {:.4g} GFLOP", s.flops / 1e9) : "");
     flops += s.flops;
   }
   out << fmt::format("cost       {:.4g} GFLOP; nothing was run\n", flops / 1e9);
@@ -71,7 +91,9 @@ void print_plan(std::ostream& out, const Subject& subject, const DataSource& dat
 void print_summary(std::ostream& out, const Report& r, const std::string& directory) {
   if (const Finding* f = r.find("risk.accuracy")) {
     if (f->estimate && f->interval)
-      out << fmt::format("accuracy {:.4f}, {:.4g} % interval [{:.4f}, {:.4f}] ({}), n = {}\n", *f->estimate, 100 * f->interval->level, f->interval->low.value_or(0), f->interval->high.value_or(1), f->interval->method, grouped(f->n.value_or(0)));
+      out << fmt::format("accuracy {:.4f}, {:.4g} % interval [{:.4f}, {:.4f}] ({}), n = {}\n", *f->estimate,
+                         100 * f->interval->level, f->interval->low.value_or(0), f->interval->high.value_or(1),
+                         f->interval->method, grouped(f->n.value_or(0)));
     else out << "accuracy withheld: " << f->why << '\n';
   }
   for (const Claim& c : r.claims) {
@@ -86,7 +108,7 @@ int run(const Arguments& a, Session& s) {
   ExamineOptions options;
   options.claims = parse_claims(a.claims, known_quantities());
   options.only = a.only;
-  options.seed = a.seed;
+  options.seed = seed_of(a.seed);
   const auto chosen = chosen_examiners(options);
   const int threads = thread_count(a.threads);
   const std::string target = a.out.empty() ? a.model + ".viva" : a.out;
@@ -103,7 +125,8 @@ int run(const Arguments& a, Session& s) {
   directory.emplace(target, is_replaceable_report);
   ThreadPool pool(threads);
   ProgressBar bar(s);
-  Report report = examine(options, *subject, data, train_rows, pool, s.cancel, [&](double f, std::string_view what) { bar.show(f, what); });
+  Report report = examine(options, *subject, data, train_rows, pool, s.cancel,
+                          [&](double f, std::string_view what) { bar.show(f, what); });
   bar.clear();
   report.viva = version();
   report.command = canonical_command(a, chosen);
@@ -114,20 +137,29 @@ int run(const Arguments& a, Session& s) {
   if (s.cancel) throw Error(ErrorKind::cancelled, "interrupted; nothing was written");
   directory->commit();
   print_summary(s.out, report, target);
-  const bool refuted = std::any_of(report.claims.begin(), report.claims.end(), [](const Claim& c) { return c.ruling == Verdict::refuted; });
+  const bool refuted = std::any_of(report.claims.begin(), report.claims.end(),
+                                   [](const Claim& c) { return c.ruling == Verdict::refuted; });
   return refuted ? 1 : 0;
 }
 
 std::function<int(Session&)> declare(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
   app.add_option("model", a->model, "ONNX file (.onnx, .onnx.gz)")->required()->type_name("MODEL");
-  app.add_option("--data", a->data, "rows to examine on: fashion-mnist, images.idx:labels.idx, x.npy:y.npy or file.npz")->required()->type_name("D");
+  app.add_option("--data", a->data, "rows to examine on: fashion-mnist, images.idx:labels.idx, x.npy:y.npy or file.npz")
+      ->required()
+      ->type_name("D");
   app.add_option("--train", a->train, "rows the network was trained on, e.g. fashion-mnist:train")->type_name("D");
-  app.add_option("--claim", a->claims, "examiner.quantity[key] (>=|<=|>|<) number; repeat for more")->allow_extra_args(false)->type_name("CLAIM");
+  app.add_option("--claim", a->claims, "examiner.quantity[key] (>=|<=|>|<) number; repeat for more")
+      ->allow_extra_args(false)
+      ->type_name("CLAIM");
   app.add_option("--out", a->out, "directory of the report (MODEL.viva); replaces only a report")->type_name("DIR");
   app.add_option("--seed", a->seed, "seed of everything random (0)")->type_name("N");
-  app.add_option("--threads", a->threads, "threads (VIVA_THREADS, else the processors); no result depends on it")->type_name("N");
-  app.add_option("--only", a->only, "examiners to run, by commas")->delimiter(',')->allow_extra_args(false)->type_name("LIST");
+  app.add_option("--threads", a->threads, "threads (VIVA_THREADS, else the processors); no result depends on it")
+      ->type_name("N");
+  app.add_option("--only", a->only, "examiners to run, by commas")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("LIST");
   app.add_flag("--plan", a->plan, "print what was inferred and the counted cost, and run nothing");
   app.add_flag("--no-cost", a->no_cost, "leave costs out: the report is then equal byte for byte on repetition");
   return [a](Session& s) { return run(*a, s); };

@@ -29,9 +29,7 @@ bool is_replaceable_report(const std::string& directory) {
     const auto json = nlohmann::json::parse(bytes.text(), nullptr, false);
     const auto schema = json.is_object() ? json.find("schema") : json.end();
     return schema != json.end() && schema->is_string() && schema->get<std::string>().starts_with("viva.report/");
-  } catch (const Error&) {
-    return false;
-  }
+  } catch (const Error&) { return false; }
 }
 
 }  // namespace viva

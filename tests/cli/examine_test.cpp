@@ -1,0 +1,229 @@
+// viva examine over networks in closed form, and the program itself.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "base/file.h"
+#include "cli/report_directory.h"
+#include "cli/verb.h"
+#include "examine/fake_subject.h"
+
+namespace viva {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::FakeSubject;
+using testing::names_class;
+using testing::planted;
+
+struct Outcome {
+  int code;
+  std::string out, err;
+};
+
+class ExamineVerb : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = fs::temp_directory_path() / "viva_cli_XXXXXX";
+    folder_ = mkdtemp(pattern.data());
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  Outcome call(std::vector<std::string> words) {
+    words.insert(words.begin(), "viva");
+    std::vector<const char*> argv;
+    for (const std::string& w : words) argv.push_back(w.c_str());
+    std::ostringstream out, err;
+    Openers open;
+    open.subject = [this](const std::string& path) -> std::unique_ptr<Subject> {
+      if (path == "missing.onnx") throw input_error("missing.onnx: no such file");
+      auto s = std::make_unique<FakeSubject>(2, 10, names_class(10, 3));
+      s->model.path = path;
+      s->independent = independent_;
+      return s;
+    };
+    open.data = [](const std::string& spec, const std::string& id, const Subject&) {
+      DataSource d = planted(spec == "small" ? 100 : 1000, 10, spec == "small" ? 10 : 98);
+      d.record.id = id;
+      d.record.spec = spec;
+      return d;
+    };
+    Session session{out, err, cancel_, false, open};
+    const int code = run_cli(static_cast<int>(argv.size()), argv.data(), session);
+    return {code, out.str(), err.str()};
+  }
+
+  std::string at(const std::string& name) const { return folder_ + "/" + name; }
+  static std::string text(const std::string& path) { return std::string(read_file(path).text()); }
+  // Everything in the folder, hidden names too.
+  int64_t names() const { return std::distance(fs::directory_iterator(folder_), {}); }
+
+  std::string folder_;
+  Cancel cancel_{false};
+  bool independent_ = true;
+};
+
+TEST_F(ExamineVerb, WritesAReport) {
+  const Outcome o = call({"examine", "net.onnx", "--data", "rows", "--claim", "risk.accuracy >= 0.85", "--claim",
+                          "risk.recall[3] <= 1", "--out", at("r")});
+  EXPECT_EQ(o.code, 0) << o.err;
+  EXPECT_EQ(o.err, "");
+  EXPECT_NE(o.out.find("supported  risk.accuracy >= 0.85"), std::string::npos) << o.out;
+  const auto json = nlohmann::json::parse(text(at("r/report.json")));
+  EXPECT_EQ(json["command"],
+            "viva examine net.onnx --data rows --claim 'risk.accuracy >= 0.85' --claim 'risk.recall[3] <= 1' --seed 0");
+  EXPECT_TRUE(fs::exists(at("r/report.html")));
+  EXPECT_TRUE(nlohmann::json::parse(text(at("r/report.schema.json"))).contains("$defs"));
+  EXPECT_EQ(names(), 1);
+}
+
+TEST_F(ExamineVerb, ExitCodes) {
+  const std::string out = at("r");
+  EXPECT_EQ(call({"examine", "net.onnx", "--data", "rows", "--claim", "risk.accuracy >= .99", "--out", out}).code, 1);
+  EXPECT_EQ(call({"examine", "net.onnx", "--data", "rows", "--claim", "risk.accuracy >= .9", "--out", out}).code,
+            0);  // undecided
+  EXPECT_EQ(call({"examine", "net.onnx", "--data", "rows", "--claim", "risk.accuracy => .9", "--out", out}).code, 2);
+  EXPECT_EQ(call({"examine", "net.onnx", "--data", "rows", "--claim", "risk.nothing > .9", "--out", out}).code, 2);
+  EXPECT_EQ(call({"examine", "net.onnx", "--data", "rows", "--claim", "risk.recall[10] > .9", "--out", out}).code, 2);
+  EXPECT_EQ(call({"examine", "net.onnx", "--data", "rows", "--only", "riks", "--out", out}).code, 2);
+  EXPECT_EQ(call({"examine", "net.onnx", "--data", "rows", "--threads", "-1", "--out", out}).code, 2);
+  EXPECT_EQ(call({"examine", "net.onnx", "--data", "rows", "--seed", "-1", "--out", out}).code, 2);
+  EXPECT_EQ(call({"examine", "net.onnx"}).code, 2);
+  EXPECT_EQ(call({"exmine"}).code, 2);
+  EXPECT_EQ(call({}).code, 2);
+  EXPECT_EQ(call({"examine", "missing.onnx", "--data", "rows", "--out", out}).code, 3);
+  EXPECT_EQ(call({"examine", "net.onnx", "--data", "rows", "--out", at("no/such/place")}).code, 3);
+  EXPECT_EQ(call({"examine", "--help"}).code, 0);
+  EXPECT_EQ(call({"--version"}).code, 0);
+  independent_ = false;
+  EXPECT_EQ(call({"examine", "net.onnx", "--data", "rows", "--out", out}).code, 4);
+}
+
+TEST_F(ExamineVerb, ErrorsAreOneLine) {
+  const Outcome o = call({"examine", "missing.onnx", "--data", "rows"});
+  EXPECT_EQ(o.err, "viva: missing.onnx: no such file\n");
+  EXPECT_EQ(o.out, "");
+  EXPECT_EQ(call({"examine", "net.onnx"}).err, "viva: --data is required; see viva examine --help\n");
+}
+
+TEST_F(ExamineVerb, SameBytesForAnyThreadsAndPlace) {
+  const std::vector<std::string> words = {"examine", "net.onnx",         "--data",    "small",  "--train", "rows",
+                                          "--claim", "risk.brier <= .5", "--no-cost", "--seed", "7"};
+  for (const char* run : {"1", "4"}) {
+    auto all = words;
+    all.insert(all.end(), {"--threads", run, "--out", at(run)});
+    ASSERT_EQ(call(all).code, 0);
+  }
+  for (const char* file : {"report.json", "report.html", "report.schema.json"})
+    EXPECT_EQ(text(at("1/") + file), text(at("4/") + file)) << file;
+  EXPECT_EQ(text(at("1/report.json")).find("\"cost\""), std::string::npos);
+}
+
+TEST_F(ExamineVerb, OnlyKeepsTheOrderOfTheList) {
+  ASSERT_EQ(call({"examine", "net.onnx", "--data", "rows", "--only", "risk,identity", "--out", at("a")}).code, 0);
+  ASSERT_EQ(call({"examine", "net.onnx", "--data", "rows", "--only", "risk", "--out", at("b")}).code, 0);
+  EXPECT_NE(text(at("a/report.json")).find("--only identity,risk --seed"), std::string::npos);
+  const auto json = nlohmann::json::parse(text(at("b/report.json")));
+  for (const auto& f : json["findings"]) EXPECT_TRUE(f["id"].get<std::string>().starts_with("risk.")) << f["id"];
+}
+
+TEST_F(ExamineVerb, PlanWritesNothing) {
+  const Outcome o =
+      call({"examine", "net.onnx", "--data", "rows", "--claim", "risk.accuracy >= .9", "--plan", "--out", at("r")});
+  EXPECT_EQ(o.code, 0) << o.err;
+  EXPECT_NE(o.out.find("network over --data: 1,000 rows, 1 GFLOP"), std::string::npos) << o.out;
+  EXPECT_NE(o.out.find("nothing was run"), std::string::npos);
+  EXPECT_EQ(names(), 0);
+}
+
+TEST_F(ExamineVerb, InterruptionWritesNothing) {
+  cancel_ = true;
+  const Outcome o = call({"examine", "net.onnx", "--data", "rows", "--out", at("r")});
+  EXPECT_EQ(o.code, 130);
+  EXPECT_EQ(names(), 0);
+}
+
+TEST_F(ExamineVerb, ReplacesOnlyAReport) {
+  const std::vector<std::string> words = {"examine", "net.onnx", "--data", "small", "--out", at("r")};
+  EXPECT_EQ(call(words).code, 0);
+  EXPECT_EQ(call(words).code, 0);
+  std::ofstream(at("r/notes.txt")) << "mine";
+  EXPECT_EQ(call(words).code, 3);
+  EXPECT_EQ(text(at("r/notes.txt")), "mine");
+  fs::remove(at("r/notes.txt"));
+  std::ofstream(at("r/report.json")) << "{\"schema\": \"other\"}";
+  EXPECT_EQ(call(words).code, 3);
+  fs::remove_all(at("r"));
+  fs::create_directory(at("r"));
+  EXPECT_EQ(call(words).code, 0);
+  EXPECT_EQ(names(), 1);
+}
+
+TEST_F(ExamineVerb, ReplaceableReports) {
+  EXPECT_FALSE(is_replaceable_report(at("nothing")));
+  fs::create_directory(at("r"));
+  EXPECT_TRUE(is_replaceable_report(at("r")));
+  std::ofstream(at("r/report.html")) << "x";
+  EXPECT_FALSE(is_replaceable_report(at("r")));
+  std::ofstream(at("r/report.json")) << "not json";
+  EXPECT_FALSE(is_replaceable_report(at("r")));
+  std::ofstream(at("r/report.json")) << "{\"schema\": \"viva.report/1\"}";
+  EXPECT_TRUE(is_replaceable_report(at("r")));
+}
+
+TEST(Cli, ShellQuoting) {
+  EXPECT_EQ(shell_quoted("a/b-c_1.onnx"), "a/b-c_1.onnx");
+  EXPECT_EQ(shell_quoted(""), "''");
+  EXPECT_EQ(shell_quoted("it's $HOME"), "'it'\\''s $HOME'");
+  EXPECT_EQ(shell_quoted("~x"), "'~x'");
+}
+
+TEST(Cli, ThreadCount) {
+  EXPECT_EQ(thread_count(3), 3);
+  setenv("VIVA_THREADS", "5", 1);
+  EXPECT_EQ(thread_count(0), 5);
+  EXPECT_EQ(thread_count(2), 2);
+  for (const char* bad : {"0", "-1", "x", "5x", "1025", "99999999999"}) {
+    setenv("VIVA_THREADS", bad, 1);
+    EXPECT_THROW(thread_count(0), Error) << bad;
+  }
+  unsetenv("VIVA_THREADS");
+  EXPECT_GE(thread_count(0), 1);
+  EXPECT_THROW(thread_count(-2), Error);
+}
+
+TEST(Cli, EveryVerbShowsItsExample) {
+  for (const Verb* v : verbs()) {
+    std::ostringstream out, err;
+    const Cancel go{false};
+    Session session{out, err, go, false, {}};
+    const std::string name(v->name);
+    const char* argv[] = {"viva", name.c_str(), "--help"};
+    EXPECT_EQ(run_cli(3, argv, session), 0);
+    EXPECT_NE(out.str().find(v->example), std::string::npos);
+    EXPECT_TRUE(v->example.starts_with("viva " + name));
+  }
+}
+
+int program(const std::string& arguments) {
+  const int status = std::system((std::string(VIVA_PROGRAM) + " " + arguments).c_str());
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(Program, Starts) {
+  EXPECT_EQ(program("--version > /dev/null"), 0);
+  EXPECT_EQ(program("examine --help > /dev/null"), 0);
+  EXPECT_EQ(program("2> /dev/null"), 2);
+  EXPECT_EQ(program("examine x.onnx --data y --claim 'a b' 2> /dev/null"), 2);
+}
+
+TEST(Program, AFullDiskIsAnError) { EXPECT_EQ(program("examine --help > /dev/full 2> /dev/null"), 3); }
+
+}  // namespace
+}  // namespace viva
