@@ -52,7 +52,8 @@ template <class V, class T> V load_vector(const T* p) {
   return v;
 }
 template <class V, class T> void store_vector(T* p, V v) { std::memcpy(p, &v, sizeof v); }
-template <class T> Vector<T> broadcast(T v) { return Vector<T>{} + v; }
+// v in every lane. Subtracting 0 keeps -0, so it costs nothing.
+template <class T> Vector<T> broadcast(T v) { return v - Vector<T>{}; }
 
 // f(first, n) for at most 1024 elements; longer rows are cut in two, at a multiple of 128, and the halves added.
 template <class T, class F, class Add> T halved(int64_t first, int64_t n, F&& f, Add&& add) {

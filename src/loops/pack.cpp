@@ -1,0 +1,305 @@
+#include "loops/pack.h"
+
+#include "loops/simd.h"
+
+namespace viva::loops {
+namespace {
+
+constexpr int most_lanes = 16;
+
+int64_t floor_divide(int64_t a, int64_t b) { return a / b - (a % b < 0); }
+
+// dst[i] = src[i] for i < n <= 16, without a call.
+template <class E> void copy_few(E* dst, const E* src, int64_t n) {
+#if defined(__AVX2__)
+  if constexpr (sizeof(E) == 4) {
+    alignas(64) static constexpr int32_t table[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+    auto* to = reinterpret_cast<int32_t*>(dst);
+    const auto* from = reinterpret_cast<const int32_t*>(src);
+    for (; n >= 8; n -= 8, to += 8, from += 8)
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+    if (n == 0) return;
+    const __m256i mask = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(table + 8 - n));
+    _mm256_maskstore_epi32(to, mask, _mm256_maskload_epi32(from, mask));
+    return;
+  }
+#endif
+  for (int64_t i = 0; i < n; ++i) dst[i] = src[i];
+}
+
+// A whole row of a panel; 64 bytes where panels are two vectors wide.
+template <class E> void copy_row(E* dst, const E* src, int64_t n) {
+  if (static_cast<int64_t>(sizeof(E)) * n == 64) std::memcpy(static_cast<void*>(dst), src, 64);
+  else std::memcpy(static_cast<void*>(dst), src, sizeof(E) * static_cast<size_t>(n));
+}
+
+struct Piece {  // adjacent lanes whose elements are adjacent
+  int32_t first, count;
+};
+
+// Cuts the lanes that `valid` admits into pieces; returns their number.
+int cut(const int64_t* lane, int64_t count, uint32_t valid, Piece* pieces) {
+  int n = 0;
+  for (int32_t l = 0; l < count; ++l) {
+    if ((valid >> l & 1) == 0) continue;
+    const bool joins = n > 0 && pieces[n - 1].first + pieces[n - 1].count == l && lane[l] == lane[l - 1] + 1;
+    joins ? void(++pieces[n - 1].count) : void(pieces[n++] = {l, 1});
+  }
+  return n;
+}
+
+}  // namespace
+
+// Over k: the element offset, and for each guard the unscaled index; key[k] names a set of equal guard values.
+struct Packer::Work {
+  int64_t* offset;
+  int32_t* key;
+  int64_t* values;  // [key][guard]
+  int32_t* keys;    // how many
+  std::byte* frame;
+};
+
+Packer::Packer(const Flat& flat, Register value, std::vector<int> lane_loops, std::vector<int> k_loops, int64_t lanes)
+    : flat_(&flat), lane_loops_(std::move(lane_loops)), k_loops_(std::move(k_loops)), lanes_(lanes) {
+  const FlatInstruction& f = flat.body[static_cast<size_t>(value)];
+  element_ = size_of(f.in.dtype);
+  const auto no_terms = [](const Guard& g) { return g.terms.empty(); };
+  const bool plain =
+      f.in.kind == Kind::load && f.access.terms.empty() && std::ranges::all_of(f.access.guards, no_terms);
+  if (plain && f.in.value == Scalar{}) {
+    access_ = &f.access;
+    slot_ = f.in.slot;
+    return;
+  }
+  StageSpec spec{.roots = {value}, .inputs = {}, .order = {}, .box = Ints(flat.extents.size(), 1), .addresses = {}};
+  const auto take = [&](const std::vector<int>& loops, int64_t most) {
+    if (loops.empty()) return -1;
+    spec.order.push_back(loops.back());
+    spec.box[static_cast<size_t>(loops.back())] = std::min(most, flat.extents[static_cast<size_t>(loops.back())]);
+    return loops.back();
+  };
+  stage_k_ = take(k_loops_, 64);
+  stage_lane_ = take(lane_loops_, lanes);
+  stage_ = Stage(flat, std::move(spec));
+}
+
+size_t Packer::work_bytes(int64_t k_max) const {
+  if (!access_) return (stage_.frame_bytes() + 63) / 64 * 64;
+  const auto guards = static_cast<int64_t>(access_->guards.size());
+  return static_cast<size_t>((k_max * (8 + 4 + 8 * guards) + 64 + 63) / 64 * 64);
+}
+
+Packer::Work Packer::tables(std::byte* work, int64_t k) const {
+  Work w{};
+  const auto guards = access_ ? static_cast<int64_t>(access_->guards.size()) : 0;
+  w.frame = work;
+  w.offset = reinterpret_cast<int64_t*>(work);
+  w.values = w.offset + k;
+  w.keys = reinterpret_cast<int32_t*>(w.values + k * guards);
+  w.key = w.keys + 2;
+  return w;
+}
+
+namespace {
+
+// The values of some loops, stepped as an odometer.
+class Odometer {
+ public:
+  Odometer(const Ints& extents, const std::vector<int>& loops, int64_t index) : extents_(extents), loops_(loops) {
+    for (size_t i = loops.size(); i-- > 0;) {
+      const auto l = static_cast<size_t>(loops[i]);
+      at_[l] = index % extents[l];
+      index /= extents[l];
+    }
+  }
+  void next() {
+    for (size_t i = loops_.size(); i-- > 0;) {
+      const auto l = static_cast<size_t>(loops_[i]);
+      if (++at_[l] < extents_[l]) return;
+      at_[l] = 0;
+    }
+  }
+  int64_t dot(const Ints& coefficients) const {
+    int64_t v = 0;
+    for (int l : loops_) v += coefficients[static_cast<size_t>(l)] * at_[static_cast<size_t>(l)];
+    return v;
+  }
+
+ private:
+  const Ints& extents_;
+  const std::vector<int>& loops_;
+  Point at_;
+};
+
+}  // namespace
+
+// Steps through the k loops as an odometer, adding up the offset and the guards' indices.
+void Packer::begin(std::byte* work, const Point& point, int64_t k0, int64_t k1) const {
+  if (!access_) return;
+  const Work w = tables(work, k1 - k0);
+  const std::vector<Guard>& guards = access_->guards;
+  *w.keys = 0;
+  const int64_t base = access_->base + linear(access_->strides, point.data());
+  Odometer at(flat_->extents, k_loops_, k0);
+  for (int64_t k = 0; k < k1 - k0; ++k, at.next()) {
+    w.offset[k] = base + at.dot(access_->strides);
+    w.key[k] = 0;
+    if (!guards.empty()) {
+      const auto count = static_cast<int32_t>(guards.size());
+      int64_t* fresh = w.values + *w.keys * count;
+      for (int32_t g = 0; g < count; ++g) {
+        const Guard& guard = guards[static_cast<size_t>(g)];
+        fresh[g] = guard.offset + linear(guard.coefficients, point.data()) + at.dot(guard.coefficients);
+      }
+      int32_t key = *w.keys - 1;
+      const int32_t oldest = std::max(*w.keys - 64, 0);
+      while (key >= oldest && !std::equal(fresh, fresh + count, w.values + key * count)) --key;
+      if (key < oldest) key = (*w.keys)++;
+      w.key[k] = key;
+    }
+  }
+}
+
+void Packer::panel(std::byte* dst, std::byte* work, const Point& point, int64_t k0, int64_t k1, int64_t lane0,
+                   int64_t end, Operands operands) const {
+  const int64_t count = std::min(lanes_, end - lane0);
+  if (count < lanes_) std::memset(dst, 0, static_cast<size_t>((k1 - k0) * lanes_ * element_));
+  if (!access_) return staged(dst, work, point, k0, k1, lane0, count, operands);
+  direct(dst, work, k1 - k0, lane0, count, static_cast<const std::byte*>(operands[static_cast<size_t>(slot_)]));
+}
+
+void Packer::direct(std::byte* dst, std::byte* work, int64_t k, int64_t lane0, int64_t count,
+                    const std::byte* src) const {
+  const Work w = tables(work, k);
+  const std::vector<Guard>& guards = access_->guards;
+  int64_t lane[most_lanes], index[most_lanes * 8];
+  std::vector<int64_t> more;
+  int64_t* indices = index;
+  if (guards.size() > 8) more.resize(guards.size() * most_lanes), indices = more.data();
+  Odometer at(flat_->extents, lane_loops_, lane0);
+  for (int64_t l = 0; l < count; ++l, at.next()) {
+    lane[l] = at.dot(access_->strides);
+    for (size_t g = 0; g < guards.size(); ++g)
+      indices[g * most_lanes + static_cast<size_t>(l)] = at.dot(guards[g].coefficients);
+  }
+  const auto run = [&](auto e) {
+    using E = decltype(e);
+    auto* to = reinterpret_cast<E*>(dst);
+    const auto* from = reinterpret_cast<const E*>(src);
+    guards.empty() ? copy(to, w, k, count, from, lane) : copy_guarded(to, w, k, count, from, lane, indices);
+  };
+  element_ == 4 ? run(uint32_t{}) : element_ == 8 ? run(uint64_t{}) : run(std::array<uint64_t, 2>{});
+}
+
+template <class E>
+void Packer::copy(E* dst, const Work& w, int64_t k, int64_t count, const E* src, const int64_t* lane) const {
+  Piece pieces[most_lanes];
+  const int n = cut(lane, count, ~0U, pieces);
+  if (n == 1 && count == lanes_) {
+    for (int64_t i = 0; i < k; ++i) copy_row(dst + i * count, src + w.offset[i] + lane[0], count);
+  } else if (n <= 3) {
+    for (int64_t i = 0; i < k; ++i)
+      for (int p = 0; p < n; ++p)
+        copy_few(dst + i * lanes_ + pieces[p].first, src + w.offset[i] + lane[pieces[p].first], pieces[p].count);
+  } else {
+    for (int64_t l = 0; l < count; ++l) {
+      const E* from = src + lane[l];
+      E* __restrict to = dst + l;
+      if (w.offset[k - 1] - w.offset[0] == k - 1 && k_loops_.size() == 1) {
+        from += w.offset[0];
+        for (int64_t i = 0; i < k; ++i) to[i * lanes_] = from[i];
+      } else {
+        for (int64_t i = 0; i < k; ++i) to[i * lanes_] = from[w.offset[i]];
+      }
+    }
+  }
+}
+
+template <class E>
+void Packer::copy_guarded(E* dst, const Work& w, int64_t k, int64_t count, const E* src, const int64_t* lane,
+                          const int64_t* index) const {
+  const std::vector<Guard>& guards = access_->guards;
+  const auto n = static_cast<int64_t>(guards.size());
+  // For each of the last keys: the valid lanes, cut into pieces, and where their elements lie.
+  constexpr int32_t remembered = 64;
+  struct Entry {
+    int32_t key = -1;
+    int16_t pieces = 0;
+    bool full = false;
+    int64_t place[most_lanes];
+    Piece piece[most_lanes];
+  };
+  static_assert(sizeof(Entry) < 512);
+  std::array<Entry, remembered> entries;
+  const auto enter = [&](Entry& e, int32_t key) {
+    uint32_t valid = (uint32_t{1} << count) - 1;
+    for (int64_t l = 0; l < count; ++l) e.place[l] = lane[l];
+    for (int64_t g = 0; g < n; ++g) {
+      const Guard& guard = guards[static_cast<size_t>(g)];
+      int64_t most = 0;
+      if (guard.extent <= 0) valid = 0;
+      if (__builtin_mul_overflow(guard.extent - 1, guard.divisor, &most)) most = farthest;
+      for (int64_t l = 0; l < count; ++l) {
+        const int64_t v = w.values[key * n + g] + index[g * most_lanes + l];
+        const int64_t q = guard.divisor == 1 ? v : floor_divide(v, guard.divisor);
+        if (v < 0 || v > most || q * guard.divisor != v) valid &= ~(uint32_t{1} << l);
+        e.place[l] += guard.stride * q;
+      }
+    }
+    e.key = key;
+    e.pieces = static_cast<int16_t>(cut(e.place, count, valid, e.piece));
+    e.full = e.pieces == 1 && e.piece[0].count == lanes_;
+  };
+  for (int64_t i = 0; i < k; ++i) {
+    Entry& e = entries[static_cast<size_t>(w.key[i] % remembered)];
+    if (e.key != w.key[i]) enter(e, w.key[i]);
+    E* to = dst + i * lanes_;
+    const E* from = src + w.offset[i];
+    if (e.full) {
+      copy_row(to, from + e.place[0], lanes_);
+      continue;
+    }
+    std::memset(static_cast<void*>(to), 0, sizeof(E) * static_cast<size_t>(lanes_));
+    for (int p = 0; p < e.pieces; ++p)
+      copy_few(to + e.piece[p].first, from + e.place[e.piece[p].first], e.piece[p].count);
+  }
+}
+
+// Evaluates boxes of the innermost k loop and the innermost lane loop, and spreads them over the panel.
+void Packer::staged(std::byte* dst, std::byte* work, const Point& point, int64_t k0, int64_t k1, int64_t lane0,
+                    int64_t count, Operands operands) const {
+  Tile tile;
+  tile.origin = point;
+  std::fill_n(tile.extent.begin(), flat_->loops(), 1);
+  const auto place = [&](const std::vector<int>& loops, int64_t index) {
+    for (size_t i = loops.size(); i-- > 0;) {
+      const auto l = static_cast<size_t>(loops[i]);
+      tile.origin[l] = index % flat_->extents[l];
+      index /= flat_->extents[l];
+    }
+  };
+  const auto room = [&](int loop, int64_t left) {
+    if (loop < 0) return int64_t{1};
+    const auto l = static_cast<size_t>(loop);
+    tile.extent[l] = std::min({left, flat_->extents[l] - tile.origin[l], stage_.spec().box[l]});
+    return tile.extent[l];
+  };
+  for (int64_t k = k0; k < k1;) {
+    int64_t high = 1;
+    for (int64_t l = 0; l < count;) {
+      place(k_loops_, k);
+      place(lane_loops_, lane0 + l);
+      high = room(stage_k_, k1 - k);
+      const int64_t wide = room(stage_lane_, count - l);
+      stage_.evaluate({.frame = work, .tile = &tile, .changed = Stage::all, .operands = operands});
+      const std::byte* dense = stage_.root(work, 0);
+      for (int64_t i = 0; i < high; ++i)
+        std::memcpy(dst + ((k - k0 + i) * lanes_ + l) * element_, dense + i * wide * element_,
+                    static_cast<size_t>(wide * element_));
+      l += wide;
+    }
+    k += high;
+  }
+}
+
+}  // namespace viva::loops
