@@ -12,6 +12,7 @@
 #include "graph/opdef.h"
 #include "interpret/interpret.h"
 #include "loops/lowered.h"
+#include "loops/run.h"
 
 namespace viva::test {
 
@@ -179,11 +180,19 @@ inline void check_empty_batch(const OpDef& op, const Sample& s, const std::strin
   }
 }
 
-// The loop nest obeys its rules.
-inline void check_lowered(const OpDef& op, const Sample& s, double, const std::string& what) {
+// The loop nest gives what eval gives.
+inline void check_lowered(const OpDef& op, const Sample& s, double tolerance, const std::string& what) {
   const Body f = alone(op, s);
-  const Lowered l = (*op.lower)(node_of(f));
-  EXPECT_NO_THROW(loops::verify(std::get<loops::Nest>(l.form))) << what;
+  const Lowered lowered = (*op.lower)(node_of(f));
+  const loops::Prepared nest(std::get<loops::Nest>(lowered.form));
+  std::vector<const void*> in;
+  for (const Array& a : s.in) in.push_back(a.data());
+  Array got = Array::make(f->output_types()[0]);
+  void* out = got.mutable_data();
+  static ThreadPool pool(2);
+  loops::Scratch scratch;
+  loops::run(nest, in, {&out, 1}, pool, scratch);
+  expect_near(got, value_of(op, s), tolerance, what + ", lowered");
 }
 
 // The tangent of the active operands against a central difference of eval.
