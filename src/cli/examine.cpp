@@ -71,7 +71,7 @@ void print_data(std::ostream& out, const DataRecord& d) {
                      d.scaling.empty() ? "" : ", " + d.scaling);
 }
 
-void print_plan(std::ostream& out, const Subject& subject, const DataSource& data, const DataSource* train,
+void print_plan(std::ostream& out, const Subject& subject, const RowSource& data, const RowSource* train,
                 const ExamineOptions& options, const std::vector<PlanStep>& steps) {
   print_model(out, subject.record());
   print_data(out, data.record);
@@ -114,10 +114,10 @@ int run(const Arguments& a, Session& s) {
   const std::string target = a.out.empty() ? a.model + ".viva" : a.out;
   std::optional<OutputDirectory> directory;
   const auto subject = s.open.subject(a.model);
-  const DataSource data = s.open.data(a.data, "data", *subject);
-  std::optional<DataSource> train;
+  const RowSource data = s.open.data(a.data, "data", *subject);
+  std::optional<RowSource> train;
   if (!a.train.empty()) train = s.open.data(a.train, "train", *subject);
-  const DataSource* train_rows = train ? &*train : nullptr;
+  const RowSource* train_rows = train ? &*train : nullptr;
   if (a.plan) {
     print_plan(s.out, *subject, data, train_rows, options, plan_examination(options, *subject, data, train_rows));
     return 0;

@@ -8,7 +8,7 @@ Openers file_openers() {
       .subject = [](const std::string& path) -> std::unique_ptr<Subject> {
         throw unsupported("{}: this build reads no model files", path);
       },
-      .data = [](const std::string& spec, const std::string&, const Subject&) -> DataSource {
+      .data = [](const std::string& spec, const std::string&, const Subject&) -> RowSource {
         throw unsupported("{}: this build reads no data sets", spec);
       },
   };

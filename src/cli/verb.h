@@ -18,7 +18,7 @@ namespace viva {
 struct Openers {
   std::function<std::unique_ptr<Subject>(const std::string& path)> subject;
   // `spec` as on the command line, `id` "data" or "train"; rows come as the subject takes them.
-  std::function<DataSource(const std::string& spec, const std::string& id, const Subject& subject)> data;
+  std::function<RowSource(const std::string& spec, const std::string& id, const Subject& subject)> data;
 };
 // Over the importer, the engine and the readers of data sets (open.cpp).
 Openers file_openers();

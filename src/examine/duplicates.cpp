@@ -33,7 +33,7 @@ Array without_negative_zero(const Array& rows) {
 
 }  // namespace
 
-std::vector<std::string> row_digests(const DataSource& data, ThreadPool& pool, const Cancel& cancel) {
+std::vector<std::string> row_digests(const RowSource& data, ThreadPool& pool, const Cancel& cancel) {
   std::vector<std::string> digests(static_cast<size_t>(data.size()));
   for (int64_t first = 0; first < data.size();) {
     const int64_t count = std::min<int64_t>(1000, data.size() - first);

@@ -11,7 +11,7 @@
 namespace viva {
 
 // SHA-256 of each row as the network receives it; -0 counts as 0.
-std::vector<std::string> row_digests(const DataSource& data, ThreadPool& pool, const Cancel& cancel);
+std::vector<std::string> row_digests(const RowSource& data, ThreadPool& pool, const Cancel& cancel);
 
 struct RowPair {
   int64_t row = 0, other = 0;

@@ -144,7 +144,7 @@ class Accumulator {
   std::vector<double> p_;
 };
 
-void check_labels(const DataSource& data, int64_t classes) {
+void check_labels(const RowSource& data, int64_t classes) {
   for (size_t i = 0; i < data.labels.size(); ++i) {
     const int64_t label = data.labels[i];
     if (label >= 0 && label < classes) continue;
@@ -175,7 +175,7 @@ int64_t classes_of(const Subject& subject) {
   return wide.size() == 1 && wide[0] >= 2 ? wide[0] : 0;
 }
 
-Array checked_rows(const DataSource& data, int64_t first, int64_t count) {
+Array checked_rows(const RowSource& data, int64_t first, int64_t count) {
   const Array rows = data.rows(first, count);
   if (!is_float(rows.dtype())) return rows;
   const int64_t each = rows.size() / count;
@@ -199,7 +199,7 @@ int64_t rows_at_once(const Type& row) {
   return std::clamp<int64_t>(elements / std::max<int64_t>(1, numel(row.shape)), 1, 1000);
 }
 
-Evaluation evaluate(Subject& subject, const DataSource& data, ThreadPool& pool, const Cancel& cancel,
+Evaluation evaluate(Subject& subject, const RowSource& data, ThreadPool& pool, const Cancel& cancel,
                     const Progress& progress) {
   const auto start = std::chrono::steady_clock::now();
   const int64_t classes = classes_of(subject), n = data.size();

@@ -45,11 +45,11 @@ using Progress = std::function<void(double fraction, std::string_view what)>;
 int64_t classes_of(const Subject& subject);
 
 // Rows of `data`, checked: an input error names the first row that holds NaN or infinity.
-Array checked_rows(const DataSource& data, int64_t first, int64_t count);
+Array checked_rows(const RowSource& data, int64_t first, int64_t count);
 // How many rows to hold at once: a function of their type alone.
 int64_t rows_at_once(const Type& row);
 
-Evaluation evaluate(Subject& subject, const DataSource& data, ThreadPool& pool, const Cancel& cancel,
+Evaluation evaluate(Subject& subject, const RowSource& data, ThreadPool& pool, const Cancel& cancel,
                     const Progress& progress);
 
 }  // namespace viva

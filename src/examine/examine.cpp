@@ -15,7 +15,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 void check_inputs(const Context& x, std::span<const Examiner* const> chosen) {
-  const auto rows_exist = [](const DataSource& d) {
+  const auto rows_exist = [](const RowSource& d) {
     if (d.size() == 0) throw input_error("{}: there are no rows; give data with at least one", d.record.spec);
   };
   rows_exist(x.data);
@@ -48,7 +48,7 @@ void add_limits(const Context& x, Report& report) {
                      m.batch_size)});
   if (m.batch == BatchMode::vectorised)
     report.limits.push_back({"limit.vectorised", "the file fixes the batch at 1: the graph was vectorised over rows"});
-  for (const DataSource* d : {&x.data, x.train}) {
+  for (const RowSource* d : {&x.data, x.train}) {
     if (d && !d->record.scaling.empty())
       report.limits.push_back({"limit.scaling." + d->record.id, d->record.spec + ": " + d->record.scaling});
   }
@@ -93,8 +93,8 @@ std::vector<const Examiner*> chosen_examiners(const ExamineOptions& options) {
   return chosen;
 }
 
-std::vector<PlanStep> plan_examination(const ExamineOptions& options, Subject& subject, const DataSource& data,
-                                       const DataSource* train) {
+std::vector<PlanStep> plan_examination(const ExamineOptions& options, Subject& subject, const RowSource& data,
+                                       const RowSource* train) {
   const auto chosen = chosen_examiners(options);
   ThreadPool none(1);
   const Cancel go{false};
@@ -117,7 +117,7 @@ std::vector<PlanStep> plan_examination(const ExamineOptions& options, Subject& s
   return steps;
 }
 
-Report examine(const ExamineOptions& options, Subject& subject, const DataSource& data, const DataSource* train,
+Report examine(const ExamineOptions& options, Subject& subject, const RowSource& data, const RowSource* train,
                ThreadPool& pool, const Cancel& cancel, const Progress& progress) {
   const auto start = std::chrono::steady_clock::now();
   const auto chosen = chosen_examiners(options);

@@ -16,8 +16,8 @@ namespace viva {
 class Context {
  public:
   Subject& subject;
-  const DataSource& data;
-  const DataSource* train;  // null where none was given
+  const RowSource& data;
+  const RowSource* train;  // null where none was given
   std::span<const Claim> claims;
   uint64_t seed;
   ThreadPool& pool;
@@ -36,7 +36,7 @@ class Context {
   std::optional<Evaluation> evaluation_;
 
  public:
-  Context(Subject& s, const DataSource& d, const DataSource* t, std::span<const Claim> c, uint64_t seed_, ThreadPool& p,
+  Context(Subject& s, const RowSource& d, const RowSource* t, std::span<const Claim> c, uint64_t seed_, ThreadPool& p,
           const Cancel& stop, Progress report)
       : subject(s), data(d), train(t), claims(c), seed(seed_), pool(p), cancel(stop), progress(std::move(report)) {}
 };
@@ -72,13 +72,13 @@ struct ExamineOptions {
 std::vector<const Examiner*> chosen_examiners(const ExamineOptions& options);
 
 // Counts what examine would do; runs nothing of the network. The checks that read no rows are made.
-std::vector<PlanStep> plan_examination(const ExamineOptions& options, Subject& subject, const DataSource& data,
-                                       const DataSource* train);
+std::vector<PlanStep> plan_examination(const ExamineOptions& options, Subject& subject, const RowSource& data,
+                                       const RowSource* train);
 
 // Runs the examiners and rules the claims. Input errors: no rows, a label out of range, a row that is not finite.
 // Unsupported: rows of the network influence one another. `viva`, `command` and `threads` of the report are left to
 // the caller.
-Report examine(const ExamineOptions& options, Subject& subject, const DataSource& data, const DataSource* train,
+Report examine(const ExamineOptions& options, Subject& subject, const RowSource& data, const RowSource* train,
                ThreadPool& pool, const Cancel& cancel, const Progress& progress);
 
 }  // namespace viva

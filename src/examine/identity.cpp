@@ -169,7 +169,7 @@ Examples pairs(std::string id, std::string title, const std::string& data, const
   return e;
 }
 
-Measure rows_measure(std::string_view quantity, std::string title, const DataSource& data,
+Measure rows_measure(std::string_view quantity, std::string title, const RowSource& data,
                      const std::vector<RowPair>& found, std::string_view word) {
   Measure m = count_measure(quantity, std::move(title), static_cast<double>(found.size()), "rows", Target::these_rows);
   m.finding.n = data.size();

@@ -45,7 +45,7 @@ Measure proportion(Measure m, int64_t k, int64_t n, double level_alpha, const st
   return m;
 }
 
-bool is_correct(const Evaluation& e, const DataSource& data, size_t i) { return e.predicted[i] == data.labels[i]; }
+bool is_correct(const Evaluation& e, const RowSource& data, size_t i) { return e.predicted[i] == data.labels[i]; }
 
 Examples wrong_rows(const Context& x, const Evaluation& e) {
   Examples wrong{"wrong", "First ten wrong rows", x.data.record.id, {}};
@@ -114,7 +114,7 @@ Measure nan_rows(const Context& x, const Evaluation& e) {
   return m;
 }
 
-std::vector<int64_t> class_counts(const DataSource& data, int64_t classes) {
+std::vector<int64_t> class_counts(const RowSource& data, int64_t classes) {
   std::vector<int64_t> counts(static_cast<size_t>(classes));
   for (const int64_t label : data.labels) ++counts[static_cast<size_t>(label)];
   return counts;
@@ -271,7 +271,7 @@ std::vector<Measure> run(Context& x) {
 }  // namespace
 
 Measure risk_measure(std::string_view name, std::string title, Target target, Kind kind, std::string unit,
-                     const DataSource& data) {
+                     const RowSource& data) {
   Measure m;
   m.quantity = fmt::format("risk.{}", name);
   Finding& f = m.finding;
@@ -291,7 +291,7 @@ void withhold(Finding& f, std::string why) {
   f.why = std::move(why);
 }
 
-Examples examples_of(std::string id, std::string title, const std::vector<int64_t>& rows, const DataSource& data) {
+Examples examples_of(std::string id, std::string title, const std::vector<int64_t>& rows, const RowSource& data) {
   Examples e{std::move(id), std::move(title), data.record.id, {}};
   for (size_t i = 0; i < std::min<size_t>(rows.size(), 10); ++i) e.rows.emplace_back(rows[i], "");
   return e;

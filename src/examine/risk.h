@@ -14,10 +14,10 @@ inline constexpr std::string_view independent_rows = "rows are independent draws
 
 // A measure named risk.NAME over all rows, without an estimate.
 Measure risk_measure(std::string_view name, std::string title, Target target, Kind kind, std::string unit,
-                     const DataSource& data);
+                     const RowSource& data);
 void withhold(Finding& f, std::string why);
 // The first ten of some rows.
-Examples examples_of(std::string id, std::string title, const std::vector<int64_t>& rows, const DataSource& data);
+Examples examples_of(std::string id, std::string title, const std::vector<int64_t>& rows, const RowSource& data);
 
 // risk_scores.cpp
 Measure log_loss(Context& x, const Evaluation& e);

@@ -40,7 +40,7 @@ class Subject {
 };
 
 // Labelled rows. `rows(first, count)` gives [count, row…] as the network takes them: its dtype, scaled, its shape.
-struct DataSource {
+struct RowSource {
   DataRecord record;
   std::vector<int64_t> labels;
   std::function<Array(int64_t first, int64_t count)> rows;

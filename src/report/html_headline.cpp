@@ -37,7 +37,7 @@ std::string detectable(const Report& r) {
       "class=\"num\">{}</b> from a "
       "fixed rate of {} ({}), and one of <b class=\"num\">{}</b> from another model on the same rows where just one of "
       "the two is right on "
-      "5 % of them (<span class=\"num\">{}</span> at 10 %).</p>\n",
+      "5 % of them (<span class=\"num\">{}</span> at 10 %).</p>\n",
       grouped(above->n.value_or(0)), markup::estimate(*above), markup::estimate(*below), shown(rate), escape(origin),
       markup::estimate(*paired), markup::estimate(*wider));
 }

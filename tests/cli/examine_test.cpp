@@ -49,7 +49,7 @@ class ExamineVerb : public ::testing::Test {
       return s;
     };
     open.data = [](const std::string& spec, const std::string& id, const Subject&) {
-      DataSource d = planted(spec == "small" ? 100 : 1000, 10, spec == "small" ? 10 : 98);
+      RowSource d = planted(spec == "small" ? 100 : 1000, 10, spec == "small" ? 10 : 98);
       d.record.id = id;
       d.record.spec = spec;
       return d;

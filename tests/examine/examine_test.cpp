@@ -36,7 +36,7 @@ TEST(Examine, DeclaresHowRowsWereFed) {
   FakeSubject net(2, 2, names_class(2, 3));
   net.model.batch = BatchMode::padded;
   net.model.batch_size = 16;
-  DataSource data = planted(10, 2, 0);
+  RowSource data = planted(10, 2, 0);
   data.record.scaling = "uint8 divided by 255";
   const Report r = examined(net, data);
   EXPECT_EQ(r.limits[0].id, "limit.padded");

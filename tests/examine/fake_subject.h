@@ -71,9 +71,9 @@ class FakeSubject : public Subject {
 };
 
 // Rows of `width` floats with labels; row i is made by `row`.
-inline DataSource source(std::vector<int64_t> labels, int64_t width,
+inline RowSource source(std::vector<int64_t> labels, int64_t width,
                          std::function<float(int64_t row, int64_t column)> value, std::string id = "data") {
-  DataSource d;
+  RowSource d;
   d.record.id = id;
   d.record.spec = id + ".npz";
   d.record.files = {{id + ".npz", std::string(64, 'b'), 99}};
@@ -89,7 +89,7 @@ inline DataSource source(std::vector<int64_t> labels, int64_t width,
 }
 
 // n rows (i, label) of `classes` classes in turn, of which the first `wrong` carry another class in column 1.
-inline DataSource planted(int64_t n, int64_t classes, int64_t wrong) {
+inline RowSource planted(int64_t n, int64_t classes, int64_t wrong) {
   std::vector<int64_t> labels;
   for (int64_t i = 0; i < n; ++i) labels.push_back(i % classes);
   return source(labels, 2, [classes, wrong](int64_t i, int64_t column) {
@@ -106,8 +106,8 @@ inline RowFunction names_class(int64_t classes, double sure) {
   };
 }
 
-inline Report examined(Subject& subject, const DataSource& data, const std::vector<std::string>& claims = {},
-                       const DataSource* train = nullptr, int threads = 1, uint64_t seed = 0) {
+inline Report examined(Subject& subject, const RowSource& data, const std::vector<std::string>& claims = {},
+                       const RowSource* train = nullptr, int threads = 1, uint64_t seed = 0) {
   ExamineOptions options;
   options.claims = parse_claims(claims, known_quantities());
   options.seed = seed;

@@ -27,9 +27,9 @@ TEST(Identity, PlantedDuplicates) {
   const auto value = [](int64_t i, int64_t c) { return c == 0 ? static_cast<float>(i % 2500) : 0.f; };
   std::vector<int64_t> labels(2503, 0);
   labels[2501] = 1;
-  const DataSource data = source(labels, 2, value);
+  const RowSource data = source(labels, 2, value);
   // -0 is the same value as 0; rows 7 and 8 of the data stand at 0 and 1.
-  const DataSource train = source(
+  const RowSource train = source(
       {0, 0, 0}, 2, [](int64_t i, int64_t c) { return c == 0 ? static_cast<float>(i + (i < 2 ? 7 : 9000)) : -0.f; },
       "train");
   const Report r = examined(net, data, {"identity.overlap <= 0", "identity.duplicates < 4"}, &train, 2);

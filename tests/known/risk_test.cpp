@@ -100,7 +100,7 @@ TEST(Risk, ZeroProbabilityOnTheLabel) {
 
 TEST(Risk, RecallAtSidaksLevel) {
   FakeSubject net(2, 10, names_class(10, 5));
-  DataSource data = planted(10000, 10, 0);
+  RowSource data = planted(10000, 10, 0);
   const auto rows = data.rows;
   data.rows = [rows](int64_t first, int64_t n) {  // of class 6 the first 266 rows are named 0
     Array a = rows(first, n);
@@ -228,7 +228,7 @@ TEST(Risk, FewRowsUseTheBootstrapAndSaySo) {
   EXPECT_NE(get(single, "risk.log_loss").why, "");
 }
 
-std::string message(Subject& s, const DataSource& d, ErrorKind kind) {
+std::string message(Subject& s, const RowSource& d, ErrorKind kind) {
   try {
     examined(s, d);
   } catch (const Error& e) {

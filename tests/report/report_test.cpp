@@ -20,10 +20,9 @@ using testing::planted;
 Report sample(int threads = 1) {
   FakeSubject net(2, 10, names_class(10, 3));
   net.model.coverage[2].missing = {{"NonMaxSuppression", "integer output"}};
-  DataSource data = planted(150, 10, 12);
+  RowSource data = planted(150, 10, 12);
   data.record.scaling = "uint8 divided by 255";
-  Report r =
-      examined(net, data, {"risk.accuracy >= 0.5", "risk.recall[3] > .99", "risk.brier <= 1"}, nullptr, threads);
+  Report r = examined(net, data, {"risk.accuracy >= 0.5", "risk.recall[3] > .99", "risk.brier <= 1"}, nullptr, threads);
   r.viva = "0.1.0";
   r.command = "viva examine 'fake.onnx' --data data.npz --seed 0";
   return r;
