@@ -33,7 +33,12 @@ Pruned prune(const Function& f, const Mask& used, const Mask& droppable) {
     Values in;
     for (const Value& v : n.in) in.push_back(map.at(v));
     const Values out = (*n.op->prune)(b, n, in, live[static_cast<size_t>(n.id)]);
-    for (int i = 0; i < n.outputs(); ++i) map[n.out(i)] = out[static_cast<size_t>(i)];
+    for (int i = 0; i < n.outputs(); ++i) {
+      const Value made = out[static_cast<size_t>(i)];
+      const std::string& name = n.names[static_cast<size_t>(i)];
+      if (made && made.name().empty() && !name.empty()) b.set_name(made, name);
+      map[n.out(i)] = made;
+    }
   }
   Values outputs;
   std::vector<std::string> names;
