@@ -1,7 +1,7 @@
 """Writes the small model files under fixtures/. Run by hand with the PyPI packages onnx 1.23.2 and numpy.
 
 usage: make_fixtures.py   (from any folder)
-Each file is either a valid model with one feature, or one defect; reader_test.cpp says which.
+Each file is either a valid model with one feature, or one defect; file_test.cpp and import_test.cpp say which.
 """
 import gzip, os, pathlib
 import numpy as np
@@ -165,7 +165,39 @@ def broken():
     (OUT / 'bad_empty.onnx').write_bytes(b'')
 
 
+def importable():
+    """Files of import_test.cpp."""
+    softmax = [h.make_node('MatMul', ['x', 'w'], ['logits'], name='mm'), h.make_node('Softmax', ['logits'], ['p'], axis=1), h.make_node('Identity', ['p'], ['y'])]
+    unused = tensor('unused', np.ones(3, np.float32))
+    save('softmax.onnx', model(softmax, [X], [Y], [W, unused]))
+
+    shapes = [h.make_node('Shape', ['x'], ['s']), h.make_node('Gather', ['s', 'zero'], ['n'], axis=0), h.make_node('Concat', ['n', 'rest'], ['target'], axis=0),
+              h.make_node('Reshape', ['x', 'target'], ['y'])]
+    save('shapes.onnx', model(shapes, [value('x', ['N', 2, 3])], [value('y', ['N', 6])],
+                              [tensor('zero', np.array([0])), tensor('rest', np.array([6]))]))
+
+    runtime = model([h.make_node('Reshape', ['x', 'target'], ['y'])], [value('x', [2, 3]), value('target', [2], T.INT64)], [value('y', ['a', 'b'])])
+    save('runtime_shape.onnx', runtime)
+
+    branches = [h.make_graph([h.make_node(op, ['x'], ['z'])], op, [], [value('z', ['N', 2])]) for op in ('Neg', 'Exp')]
+    m = model([h.make_node('If', ['c'], ['y'], then_branch=branches[0], else_branch=branches[1])], [X, value('c', [], T.BOOL)], [value('y', ['N', 2])])
+    save('branch.onnx', m)
+
+    nodes = [h.make_node('NonZero', ['x'], ['a'], name='first'), h.make_node('Cast', ['a'], ['b'], to=T.FLOAT), h.make_node('NonZero', ['b'], ['c']),
+             h.make_node('Strange', ['x'], ['d'], domain='test', name='own'), h.make_node('StringConcat', ['s', 's'], ['e'])]
+    m = model(nodes, [X], [value('c', None, T.INT64), value('d', None)], [h.make_tensor('s', T.STRING, [1], [b'a'])])
+    m.opset_import.append(h.make_opsetid('test', 1))
+    save('unsupported.onnx', m, check=False)
+
+    ones = [tensor(n, np.ones(2, np.float32)) for n in ('scale', 'bias', 'mean', 'var')]
+    node = h.make_node('BatchNormalization', ['x', 'scale', 'bias', 'mean', 'var'], ['y', 'm', 'v'], name='bn', training_mode=1)
+    save('training.onnx', model([node], [value('x', [4, 2])], [value('y', [4, 2])], ones))
+
+    save('bad_types.onnx', model([h.make_node('Add', ['x', 'w'], ['y'], name='clash')], [X], [Y], [tensor('w', np.array([1, 2]))]), check=False)
+
+
 valid()
+importable()
 external_data()
 broken()
 print(f'{len(os.listdir(OUT))} files, {sum(p.stat().st_size for p in OUT.iterdir())} bytes')
