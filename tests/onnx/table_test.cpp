@@ -16,9 +16,7 @@ TEST(OnnxTable, VersionsOfAnOperatorDoNotOverlap) {
   for (const OnnxOperator& o : imported_operators()) {
     EXPECT_LE(o.since, o.until) << o.name;
     EXPECT_LE(o.until, newest_opset) << o.name;
-    if (o.name == name) {
-      EXPECT_GT(o.since, until) << o.name;
-    }
+    if (o.name == name) { EXPECT_GT(o.since, until) << o.name; }
     name = o.name;
     until = o.until;
   }
