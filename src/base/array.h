@@ -24,6 +24,7 @@ class Array {
   static Array full(Type type, double value);
 
   bool empty() const { return !storage_; }
+  bool unique() const { return storage_.use_count() == 1; }  // nobody else holds the elements
   const Type& type() const { return type_; }
   Dtype dtype() const { return type_.dtype; }
   const Shape& shape() const { return type_.shape; }

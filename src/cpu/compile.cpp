@@ -1,0 +1,247 @@
+// From a function to a plan: bind constants and taps, simplify, fuse, give every value a place.
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "cpu/plan.h"
+#include "graph/prune.h"
+#include "transform/rewrite.h"
+
+namespace viva {
+namespace {
+
+using cpu::Buffer;
+using cpu::Step;
+using cpu::Unit;
+
+// Calls that derivatives wanted whole: nothing differentiates a plan, so all of them become their bodies.
+Body inline_all(const Body& f) {
+  return rewrite(*f, [](Build& b, const Node& n, Ins in) -> Values {
+    return n.op->inlines ? b.inline_call(*inline_all(n.bodies[0]), in) : Values{};
+  });
+}
+
+// Bound parameters become constants; wanted taps further outputs, the others their operands.
+Body specialised(const Body& f, const CompileOptions& options) {
+  Build b(f->name());
+  ValueMap map;
+  std::vector<const Array*> bound(f->params().size(), nullptr);
+  for (const auto& [i, value] : options.constants) {
+    if (i < 0 || static_cast<size_t>(i) >= bound.size())
+      throw usage_error("[compile] {} has no parameter {} to bind", f->name(), i);
+    const Type& want = f->params()[static_cast<size_t>(i)].type();
+    if (value.empty() || value.type() != want)
+      throw usage_error("[compile] parameter {} of {} is {}, not {}", i, f->name(), to_string(want),
+                        to_string(value.type()));
+    bound[static_cast<size_t>(i)] = &value;
+  }
+  for (size_t i = 0; i < bound.size(); ++i)
+    if (const Value p = f->params()[i]; !bound[i]) map[p] = b.parameter(p.type(), p.name());
+  for (size_t i = 0; i < bound.size(); ++i)
+    if (bound[i]) map[f->params()[i]] = b.constant(*bound[i]);
+  std::unordered_map<std::string, Value> tapped;
+  for (const Node& n : f->nodes()) {
+    if (!n.op) continue;
+    const Values in = mapped(map, n.in);
+    const Attr* name = n.op->taps ? n.attrs.find("name") : nullptr;
+    if (name) tapped[std::get<std::string>(*name)] = map[n.out()] = in[0];
+    else {
+      const Values out = b.repeat(n, in);
+      for (int i = 0; i < n.outputs(); ++i) map[n.out(i)] = out[static_cast<size_t>(i)];
+    }
+  }
+  Values outputs = mapped(map, f->outputs());
+  std::vector<std::string> names = f->output_names();
+  for (const std::string& t : options.taps) {
+    if (!tapped.contains(t)) throw usage_error("[compile] {} has no tap '{}'", f->name(), t);
+    outputs.push_back(tapped[t]);
+    names.push_back(t);
+  }
+  return b.finish(std::move(outputs), std::move(names));
+}
+
+int64_t bytes_of(const Type& t) { return numel(t.shape) * size_of(t.dtype); }
+
+bool same_memory(const Type& a, const Type& b) { return a.dtype == b.dtype && numel(a.shape) == numel(b.shape); }
+
+// Whether every load of the slot reads just the point that is stored, so that the result may take its place.
+bool in_place(const loops::Nest& n, size_t slot) {
+  if (n.stores.size() != 1 || n.stores[0].scatter || !n.stores[0].strides.empty() || n.parallel != n.loops())
+    return false;
+  if (numel(n.operands[slot].shape) != numel(n.extents)) return false;
+  loops::Nest probe = loops::elementwise(n.extents, {{n.operands[slot].dtype, n.extents}});
+  probe.load(0);
+  if (n.operands[slot].shape != n.extents) return false;
+  return std::ranges::all_of(n.body, [&](const loops::Instruction& i) {
+    return i.kind != loops::Kind::load || static_cast<size_t>(i.slot) != slot || i.at == probe.body[0].at;
+  });
+}
+
+// Whether the only load walks the operand's memory in the order of the loops, without a gap.
+bool reads_in_order(const loops::Nest& n) {
+  const Ints operand = row_major(n.operands[0].shape), dense = row_major(n.extents);
+  Ints walked(n.extents.size(), 0);
+  for (size_t d = 0; d < n.body[0].at.size(); ++d) {
+    const loops::Index& i = n.body[0].at[d];
+    if (i.offset != 0 || i.divisor != 1 || !i.terms.empty()) return false;
+    for (size_t l = 0; l < i.coefficients.size(); ++l) walked[l] += i.coefficients[l] * operand[d];
+  }
+  for (size_t l = 0; l < walked.size(); ++l)
+    if (n.extents[l] != 1 && walked[l] != dense[l]) return false;
+  return true;
+}
+
+// A unit that only passes its operand on: the result is the same memory.
+bool is_alias(const Unit& u) {
+  const loops::Nest* n = u.nest();
+  return n && n->body.size() == 1 && n->stores.size() == 1 && n->stores[0].strides.empty() &&
+         n->body[0].kind == loops::Kind::load && u.operands.size() == 1 &&
+         same_memory(u.operands[0].type(), u.results[0].type()) && reads_in_order(*n);
+}
+
+class Planner {
+ public:
+  Planner(const Body& f, const CompileOptions& options) : plan_(std::make_shared<Executable::Plan>()) {
+    plan_->parameters = f->param_types();
+    plan_->nodes = static_cast<int64_t>(f->nodes().size());
+    plan_->check_nan = options.check_nan;
+    for (size_t i = 0; i < f->params().size(); ++i)
+      buffer_of_[f->params()[i]] = add({.kind = Buffer::Kind::argument,
+                                        .index = static_cast<int64_t>(i),
+                                        .type = f->params()[i].type(),
+                                        .constant = {}});
+    for (const Node& n : f->nodes())
+      if (n.op && n.in.empty() && n.attrs.find("value"))
+        buffer_of_[n.out()] =
+            add({.kind = Buffer::Kind::constant, .type = n.types[0], .constant = n.attrs.array("value")});
+    std::vector<Unit> units = cpu::make_units(*f, !options.check_nan);
+    for (Unit& u : units) add_unit(u);
+    finish(f->outputs(), options.donated);
+  }
+  std::shared_ptr<Executable::Plan> plan() { return plan_; }
+
+ private:
+  int add(Buffer b) {
+    plan_->buffers.push_back(std::move(b));
+    return static_cast<int>(plan_->buffers.size()) - 1;
+  }
+
+  void add_unit(Unit& u) {
+    if (is_alias(u)) {
+      buffer_of_[u.results[0]] = buffer_of_.at(u.operands[0]);
+      return;
+    }
+    std::vector<int> operands, outputs;
+    for (const Value& v : u.operands) operands.push_back(buffer_of_.at(v));
+    for (const Value& v : u.results) outputs.push_back(buffer_of_[v] = add({.type = v.type(), .constant = {}}));
+    std::variant<loops::Prepared, loops::Host> kernel = loops::Host{};
+    if (u.nest()) kernel = loops::Prepared(*u.nest());
+    else kernel = std::get<loops::Host>(u.form);
+    plan_->steps.push_back(
+        {std::move(kernel), std::move(operands), std::move(outputs), std::string(u.node->op->name), u.node->where});
+  }
+
+  // Results first get places of their own; then the arena is shared out, reusing an operand's place where a step
+  // allows.
+  void finish(const Values& outputs, const Mask& donated) {
+    const auto steps = static_cast<int64_t>(plan_->steps.size());
+    for (const Value& v : outputs) {
+      const int b = buffer_of_.at(v);
+      Buffer& buffer = plan_->buffers[static_cast<size_t>(b)];
+      if (buffer.kind == Buffer::Kind::arena)
+        buffer.kind = Buffer::Kind::result, buffer.index = static_cast<int64_t>(plan_->results.size());
+      plan_->results.push_back(b);
+      plan_->result_types.push_back(v.type());
+      plan_->donated_from.push_back(-1);
+    }
+    std::vector<int64_t> first(plan_->buffers.size(), -1), last(plan_->buffers.size(), -1);
+    for (int64_t s = 0; s < steps; ++s) {
+      for (int b : plan_->steps[static_cast<size_t>(s)].outputs)
+        first[static_cast<size_t>(b)] = last[static_cast<size_t>(b)] = s;
+      for (int b : plan_->steps[static_cast<size_t>(s)].operands) last[static_cast<size_t>(b)] = s;
+    }
+    donate(donated, last);
+    // An output written over a dying operand shares its place: the two lives become one.
+    std::vector<int> root(plan_->buffers.size());
+    for (size_t b = 0; b < root.size(); ++b) root[b] = static_cast<int>(b);
+    for (int64_t s = 0; s < steps; ++s) reuse(plan_->steps[static_cast<size_t>(s)], s, last, root);
+    std::vector<cpu::Lifetime> lifetimes;
+    for (size_t b = 0; b < root.size(); ++b)
+      if (plan_->buffers[b].kind == Buffer::Kind::arena && root[b] == static_cast<int>(b) && first[b] >= 0)
+        lifetimes.push_back({static_cast<int>(b), first[b], last[b], bytes_of(plan_->buffers[b].type)});
+    plan_->arena_bytes = cpu::place(std::move(lifetimes), plan_->buffers);
+    for (size_t b = 0; b < root.size(); ++b) {
+      size_t r = b;
+      while (root[r] != static_cast<int>(r)) r = static_cast<size_t>(root[r]);
+      plan_->buffers[b].offset = plan_->buffers[r].offset;
+    }
+  }
+
+  void reuse(const Step& step, int64_t s, std::vector<int64_t>& first, std::vector<int64_t>& last,
+             std::vector<int>& root) {
+    const auto* prepared = std::get_if<loops::Prepared>(&step.kernel);
+    if (!prepared || step.outputs.size() != 1) return;
+    const auto out = static_cast<size_t>(step.outputs[0]);
+    if (plan_->buffers[out].kind != Buffer::Kind::arena) return;
+    for (size_t slot = 0; slot < step.operands.size(); ++slot) {
+      const auto b = static_cast<size_t>(step.operands[slot]);
+      size_t r = b;
+      while (root[r] != static_cast<int>(r)) r = static_cast<size_t>(root[r]);
+      if (plan_->buffers[b].kind != Buffer::Kind::arena || last[b] != s || last[r] != s ||
+          !same_memory(plan_->buffers[b].type, plan_->buffers[out].type))
+        continue;
+      if (std::ranges::count(step.operands, step.operands[slot]) != 1 || !in_place(prepared->nest(), slot)) continue;
+      root[out] = static_cast<int>(r);
+      last[r] = std::max(last[r], last[out]);
+      return;
+    }
+  }
+
+  // A result may take the memory of a donated argument that its step reads last, at the very points it stores.
+  void donate(const Mask& donated, const std::vector<int64_t>& last) {
+    std::unordered_set<int64_t> taken;
+    for (size_t s = 0; s < plan_->steps.size(); ++s) {
+      const Step& step = plan_->steps[s];
+      const auto* prepared = std::get_if<loops::Prepared>(&step.kernel);
+      if (!prepared || step.outputs.size() != 1) continue;
+      const Buffer& out = plan_->buffers[static_cast<size_t>(step.outputs[0])];
+      if (out.kind != Buffer::Kind::result) continue;
+      for (size_t slot = 0; slot < step.operands.size(); ++slot) {
+        const auto b = static_cast<size_t>(step.operands[slot]);
+        const Buffer& from = plan_->buffers[b];
+        const bool may = from.kind == Buffer::Kind::argument && static_cast<size_t>(from.index) < donated.size() &&
+                         donated[static_cast<size_t>(from.index)];
+        if (!may || last[b] != static_cast<int64_t>(s) || !same_memory(from.type, out.type) ||
+            std::ranges::count(plan_->results, static_cast<int>(b)))
+          continue;
+        if (std::ranges::count(step.operands, step.operands[slot]) != 1 || !in_place(prepared->nest(), slot) ||
+            !taken.insert(from.index).second)
+          continue;
+        plan_->donated_from[static_cast<size_t>(out.index)] = from.index;
+        break;
+      }
+    }
+  }
+
+  std::shared_ptr<Executable::Plan> plan_;
+  std::unordered_map<Value, int, ValueHash> buffer_of_;
+};
+
+}  // namespace
+
+Executable compile(const Body& f, const CompileOptions& options) {
+  if (options.tier != 0) throw usage_error("[compile] there is no tier {}; 0 is the tile evaluator", options.tier);
+  const Body bound = specialised(inline_all(f), options);
+  if (!options.donated.empty() && options.donated.size() != bound->params().size())
+    throw usage_error("[compile] {} marks of donation for {} arguments", options.donated.size(),
+                      bound->params().size());
+  return Executable(Planner(simplify(bound, options.passes), options).plan());
+}
+
+Executable compile(const Program& program, std::string_view entry, const CompileOptions& options) {
+  for (const auto& [name, body] : program.functions())
+    if (name == entry) return compile(body, options);
+  throw usage_error("[compile] the program has no function '{}'", entry);
+}
+
+}  // namespace viva

@@ -1,0 +1,127 @@
+#include "cpu/executable.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cpu/plan.h"
+
+namespace viva {
+namespace {
+
+using cpu::Buffer;
+using cpu::Step;
+
+bool has_nan(const Type& t, const void* data) {
+  return dispatch(t.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (is_float_type<T>) {
+      const auto* x = static_cast<const T*>(data);
+      return std::any_of(x, x + numel(t.shape), [](T v) { return std::isnan(static_cast<Compute<T>>(v)); });
+    } else return false;
+  });
+}
+
+std::vector<Array> run(const Executable::Plan& plan, std::vector<Array> args, ThreadPool& pool, const Cancel* cancel) {
+  if (args.size() != plan.parameters.size())
+    throw usage_error("[call] takes {} arguments, not {}", plan.parameters.size(), args.size());
+  for (size_t i = 0; i < args.size(); ++i)
+    if (args[i].empty() || args[i].type() != plan.parameters[i])
+      throw usage_error("[call] argument {} is {}, not {}", i, args[i].empty() ? "empty" : to_string(args[i].type()),
+                        to_string(plan.parameters[i]));
+
+  std::vector<Array> results(plan.results.size());
+  for (size_t r = 0; r < results.size(); ++r) {
+    const Buffer& b = plan.buffers[static_cast<size_t>(plan.results[r])];
+    const Type& type = b.type;
+    const int64_t from = plan.donated_from[r];
+    if (b.kind == Buffer::Kind::argument) results[r] = args[static_cast<size_t>(b.index)];
+    else if (b.kind == Buffer::Kind::constant) results[r] = b.constant;
+    else if (b.index != static_cast<int64_t>(r)) results[r] = results[static_cast<size_t>(b.index)];
+    else if (from >= 0 && args[static_cast<size_t>(from)].unique()) results[r] = args[static_cast<size_t>(from)];
+    else results[r] = Array::make(type);
+  }
+
+  auto workspace = plan.take();
+  std::vector<std::byte*> at(plan.buffers.size());
+  for (size_t i = 0; i < at.size(); ++i) {
+    const Buffer& b = plan.buffers[i];
+    switch (b.kind) {
+      case Buffer::Kind::argument:
+        at[i] = args[static_cast<size_t>(b.index)].mutable_data();
+        break;
+      case Buffer::Kind::constant:
+        at[i] = const_cast<std::byte*>(b.constant.data());
+        break;
+      case Buffer::Kind::arena:
+        at[i] = workspace->arena.mutable_data() + b.offset;
+        break;
+      case Buffer::Kind::result:
+        at[i] = results[static_cast<size_t>(b.index)].mutable_data();
+        break;
+    }
+  }
+  std::vector<const void*> in;
+  std::vector<void*> out;
+  for (const Step& s : plan.steps) {
+    if (cancel && cancel->load(std::memory_order_relaxed)) throw Error(ErrorKind::cancelled, "interrupted");
+    in.clear(), out.clear();
+    for (int b : s.operands) in.push_back(at[static_cast<size_t>(b)]);
+    for (int b : s.outputs) out.push_back(at[static_cast<size_t>(b)]);
+    if (const auto* nest = std::get_if<loops::Prepared>(&s.kernel))
+      loops::run(*nest, in, out, pool, workspace->scratch, cancel);
+    else std::get<loops::Host>(s.kernel).fn(in, out, pool);
+    if (!plan.check_nan) continue;
+    const auto any_nan = [&](const std::vector<int>& buffers) {
+      return std::ranges::any_of(buffers, [&](int b) {
+        return has_nan(plan.buffers[static_cast<size_t>(b)].type, at[static_cast<size_t>(b)]);
+      });
+    };
+    if (any_nan(s.outputs) && !any_nan(s.operands))
+      throw Error(ErrorKind::input, fmt::format("[{}] gives NaN from operands without any", s.name), s.where);
+  }
+  plan.give(std::move(workspace));
+  // A result that is another's memory under another shape (a reshape) is viewed as its own type.
+  for (size_t r = 0; r < results.size(); ++r) results[r] = results[r].reshaped(plan.result_types[r].shape);
+  return results;
+}
+
+}  // namespace
+
+std::unique_ptr<Executable::Plan::Workspace> Executable::Plan::take() const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!free_.empty()) {
+      auto w = std::move(free_.back());
+      free_.pop_back();
+      return w;
+    }
+  }
+  auto w = std::make_unique<Workspace>();
+  w->arena = Array::make({Dtype::uint8, {arena_bytes}});
+  return w;
+}
+
+void Executable::Plan::give(std::unique_ptr<Workspace> w) const {
+  const std::lock_guard lock(mutex_);
+  free_.push_back(std::move(w));
+}
+
+Result<std::vector<Array>> Executable::call(std::vector<Array> args, ThreadPool& pool, const Cancel* cancel) const {
+  try {
+    return run(*plan_, std::move(args), pool, cancel);
+  } catch (const Error& e) { return e; }
+}
+
+const std::vector<Type>& Executable::parameter_types() const { return plan_->parameters; }
+
+PlanSummary Executable::summary() const {
+  PlanSummary s{static_cast<int64_t>(plan_->steps.size()), plan_->nodes, plan_->arena_bytes, {}};
+  for (const Step& step : plan_->steps) {
+    const auto* nest = std::get_if<loops::Prepared>(&step.kernel);
+    s.lines.push_back(fmt::format("{}: {}", step.name,
+                                  nest ? nest->describe() : std::string(std::get<loops::Host>(step.kernel).name)));
+  }
+  return s;
+}
+
+}  // namespace viva

@@ -1,0 +1,164 @@
+// Lowering and fusing: elementwise producers go into their consumers, elementwise consumers onto reductions.
+#include <algorithm>
+#include <unordered_map>
+
+#include "cpu/plan.h"
+#include "loops/compose.h"
+
+namespace viva::cpu {
+namespace {
+
+constexpr size_t largest_body = 64;  // instructions; beyond it a kernel spills more than it saves
+
+bool has_kind(const loops::Nest& n, loops::Kind kind) {
+  return std::ranges::any_of(n.body, [kind](const loops::Instruction& i) { return i.kind == kind; });
+}
+bool elementwise(const loops::Nest& n) {
+  return !has_kind(n, loops::Kind::reduce) && !has_kind(n, loops::Kind::scan) && n.stores.size() == 1 &&
+         !n.stores[0].scatter && n.stores[0].strides.empty();
+}
+// Only loads: no arithmetic is done twice where it is read twice.
+bool moves_only(const loops::Nest& n) { return elementwise(n) && !has_kind(n, loops::Kind::apply); }
+bool single_load(const loops::Nest& n) { return elementwise(n) && n.body.size() == 1; }
+bool is_dot(const loops::Nest& n) {
+  return std::ranges::any_of(n.body, [](const loops::Instruction& i) {
+    return i.kind == loops::Kind::reduce && i.reduction == loops::Reduction::dot;
+  });
+}
+int64_t points(const loops::Nest& n) { return numel(n.extents); }
+
+class Fusion {
+ public:
+  Fusion(const Function& f, bool fuse) : fuse_(fuse) {
+    for (const Node& n : f.nodes())
+      for (const Value& v : n.in) ++uses_[v];
+    for (const Value& v : f.outputs()) ++uses_[v], kept_.push_back(v);
+    Missing missing;
+    for (const Node& n : f.nodes()) add(n, missing);
+    if (!missing.lines.empty()) throw unsupported("[compile] no kernel for {}", fmt::join(missing.lines, ", "));
+  }
+
+  std::vector<Unit> take() {
+    sweep();
+    std::vector<Unit> live;
+    for (Unit& u : units_)
+      if (u.alive) live.push_back(std::move(u));
+    return live;
+  }
+
+ private:
+  struct Missing {
+    std::vector<std::string> lines;
+  };
+
+  void add(const Node& n, Missing& missing) {
+    if (!n.op || is_constant(n)) return;
+    if (!n.op->lower) {
+      missing.lines.push_back(fmt::format("{} ({})", n.op->name, n.op->lower.absent().why));
+      return;
+    }
+    Unit u{(*n.op->lower)(n).form, n.in, n.outs(), &n, true};
+    if (fuse_ && u.nest()) {
+      absorb_producers(u);
+      if (continue_reduction(u)) return;
+    }
+    for (const Value& v : u.results) producer_[v] = units_.size();
+    units_.push_back(std::move(u));
+  }
+
+  static bool is_constant(const Node& n) { return n.in.empty() && n.attrs.find("value") && n.outputs() == 1; }
+
+  Unit* producer(Value v) {
+    const auto it = producer_.find(v);
+    return it == producer_.end() ? nullptr : &units_[it->second];
+  }
+
+  // Whether reading the producer through this consumer costs no more than a buffer between them.
+  bool pays(const loops::Nest& p, const loops::Nest& consumer, Value v) const {
+    if (p.body.size() + consumer.body.size() > largest_body) return false;
+    if (is_dot(consumer)) return single_load(p);
+    if (moves_only(p)) return true;
+    return uses_.at(v) == 1 && points(consumer) <= points(p);
+  }
+
+  void absorb_producers(Unit& u) {
+    for (size_t slot = 0; slot < u.operands.size();) {
+      const Value v = u.operands[slot];
+      const Unit* p = producer(v);
+      const bool candidate = p && p->nest() && elementwise(*p->nest()) && pays(*p->nest(), *u.nest(), v);
+      auto fused = candidate ? loops::compose(*p->nest(), *u.nest(), static_cast<int>(slot)) : std::nullopt;
+      if (!fused || (is_dot(*u.nest()) && fused->body.size() != u.nest()->body.size())) {
+        ++slot;
+        continue;
+      }
+      u.operands.erase(u.operands.begin() + static_cast<int64_t>(slot));
+      u.operands.insert(u.operands.end(), p->operands.begin(), p->operands.end());
+      u.form = std::move(*fused);
+      merge_operands(u);
+    }
+  }
+
+  // Appends an elementwise unit to the reduction that makes one of its operands for it alone.
+  bool continue_reduction(Unit& u) {
+    if (!elementwise(*u.nest())) return false;
+    for (size_t slot = 0; slot < u.operands.size(); ++slot) {
+      const Value v = u.operands[slot];
+      Unit* p = producer(v);
+      if (!p || !p->nest() || elementwise(*p->nest()) || uses_.at(v) != 1 || p->results.size() != 1) continue;
+      if (has_kind(*p->nest(), loops::Kind::scan) || p->nest()->stores[0].scatter ||
+          p->nest()->body.size() + u.nest()->body.size() > largest_body)
+        continue;
+      auto fused = loops::append(*p->nest(), *u.nest(), static_cast<int>(slot));
+      if (!fused) continue;
+      Unit joined{std::move(*fused), p->operands, u.results, u.node, true};
+      for (size_t i = 0; i < u.operands.size(); ++i)
+        if (i != slot) joined.operands.push_back(u.operands[i]);
+      merge_operands(joined);
+      p->alive = false;
+      for (const Value& r : joined.results) producer_[r] = units_.size();
+      units_.push_back(std::move(joined));
+      return true;
+    }
+    return false;
+  }
+
+  // One slot for a value that came in twice.
+  static void merge_operands(Unit& u) {
+    Values unique;
+    std::vector<int> slots;
+    std::vector<Type> types;
+    for (size_t i = 0; i < u.operands.size(); ++i) {
+      const Type& seen = u.nest()->operands[i];  // a reshape reads the value under a flat type
+      size_t k = 0;
+      while (k < unique.size() && !(unique[k] == u.operands[i] && types[k] == seen)) ++k;
+      if (k == unique.size()) unique.push_back(u.operands[i]), types.push_back(seen);
+      slots.push_back(static_cast<int>(k));
+    }
+    if (unique.size() == u.operands.size()) return;
+    u.form = loops::rename_operands(*u.nest(), slots, types);
+    u.operands = std::move(unique);
+  }
+
+  // Units whose results nobody reads any more go.
+  void sweep() {
+    std::unordered_map<Value, bool, ValueHash> wanted;
+    for (const Value& v : kept_) wanted[v] = true;
+    for (auto u = units_.rbegin(); u != units_.rend(); ++u) {
+      u->alive = u->alive && std::ranges::any_of(u->results, [&](Value v) { return wanted.contains(v); });
+      if (u->alive)
+        for (const Value& v : u->operands) wanted[v] = true;
+    }
+  }
+
+  bool fuse_;
+  std::vector<Unit> units_;
+  std::unordered_map<Value, size_t, ValueHash> producer_;
+  std::unordered_map<Value, int, ValueHash> uses_;
+  Values kept_;
+};
+
+}  // namespace
+
+std::vector<Unit> make_units(const Function& f, bool fuse) { return Fusion(f, fuse).take(); }
+
+}  // namespace viva::cpu

@@ -1,0 +1,77 @@
+// The inside of an Executable: units (kernels in the making), then steps over buffers.
+#pragma once
+
+#include <mutex>
+
+#include "cpu/executable.h"
+#include "graph/opdef.h"
+#include "loops/lowered.h"
+#include "loops/run.h"
+
+namespace viva::cpu {
+
+// A kernel in the making: a nest or a host function over values of the graph.
+struct Unit {
+  loops::Lowering form;
+  Values operands;             // one for each slot
+  Values results;              // one for each store
+  const Node* node = nullptr;  // the last node that went in; its place in the order and its line
+  bool alive = true;
+  const loops::Nest* nest() const { return std::get_if<loops::Nest>(&form); }
+};
+
+// Lowers every node of f and fuses units; without fusion each node is a unit of its own.
+std::vector<Unit> make_units(const Function& f, bool fuse);
+
+// Where a value lives.
+struct Buffer {
+  enum class Kind : uint8_t { argument, constant, arena, result } kind = Kind::arena;
+  int64_t index = 0;   // argument or result number
+  int64_t offset = 0;  // in the arena, bytes
+  Type type;
+  Array constant;
+};
+
+struct Step {
+  std::variant<loops::Prepared, loops::Host> kernel;
+  std::vector<int> operands, outputs;  // buffers
+  std::string name;                    // operation, or operations joined by "+"
+  Where where;
+};
+
+// Offsets for buffers alive from step `first` to step `last`, so that no two alive at once overlap. Returns the arena's
+// size.
+struct Lifetime {
+  int buffer;
+  int64_t first, last, bytes;
+};
+int64_t place(std::vector<Lifetime> lifetimes, std::vector<Buffer>& buffers);
+
+}  // namespace viva::cpu
+
+namespace viva {
+
+struct Executable::Plan {
+  std::vector<Type> parameters;  // of the arguments of a call
+  std::vector<cpu::Buffer> buffers;
+  std::vector<cpu::Step> steps;
+  std::vector<int> results;  // the buffer of each result
+  std::vector<Type> result_types;
+  std::vector<int64_t> donated_from;  // for each result, the argument whose memory it may take, or -1
+  int64_t arena_bytes = 0, nodes = 0;
+  bool check_nan = false;
+
+  // Memory of one call; kept and handed to the next.
+  struct Workspace {
+    Array arena;
+    loops::Scratch scratch;
+  };
+  std::unique_ptr<Workspace> take() const;
+  void give(std::unique_ptr<Workspace> w) const;
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::vector<std::unique_ptr<Workspace>> free_;
+};
+
+}  // namespace viva
