@@ -59,12 +59,12 @@ template <class T> T highest() {
 struct Max {
   static constexpr bool blocked = false;
   template <class T> static T identity() { return lowest<T>(); }
-  template <class T> static T combine(T a, T b) { return (b > a) | (b != b) ? b : a; }
+  template <class T> static T combine(T a, T b) { return ((b > a) | (b != b)) ? b : a; }
 };
 struct Min {
   static constexpr bool blocked = false;
   template <class T> static T identity() { return highest<T>(); }
-  template <class T> static T combine(T a, T b) { return (b < a) | (b != b) ? b : a; }
+  template <class T> static T combine(T a, T b) { return ((b < a) | (b != b)) ? b : a; }
 };
 
 template <class Op, class T> struct Plain {
