@@ -59,6 +59,7 @@ class Fusion {
     }
     Unit u{(*n.op->lower)(n).form, n.in, n.outs(), &n, true};
     if (fuse_ && u.nest()) {
+      merge_operands(u);
       absorb_producers(u);
       if (continue_reduction(u)) return;
     }
