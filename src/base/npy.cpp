@@ -5,7 +5,6 @@
 #include <bit>
 #include <charconv>
 #include <cstring>
-#include <optional>
 
 #include "base/error.h"
 
@@ -181,19 +180,6 @@ Stored stored_type(const Header& h, const std::string& name) {
   return {{known->dtype, h.shape}, order == '>', h.fortran};
 }
 
-// The bytes the shape asks for, or nullopt where they exceed any memory. An extent of 0 does not hide an absurd one.
-std::optional<uint64_t> bytes_of(const Type& type) {
-  constexpr int64_t limit = int64_t{1} << 46;
-  int64_t n = 1;
-  bool empty = false;
-  for (int64_t d : type.shape) {
-    if (d == 0) empty = true;
-    else if (n > limit / d) return std::nullopt;
-    else n *= d;
-  }
-  return empty ? 0 : static_cast<uint64_t>(n * size_of(type.dtype));
-}
-
 // From column-major to row-major: the last index runs fastest in `to`, the first one in `from`.
 template <size_t width> void transpose_into(std::byte* to, const std::byte* from, const Shape& shape) {
   const size_t rank = shape.size();
@@ -267,7 +253,7 @@ bool is_npy(ByteSpan content) {
 Array parse_npy(const Bytes& content, const std::string& name) {
   const Preamble p = preamble_of(content, name);
   const Stored stored = stored_type(HeaderParser(p.header, name).parse(), name);
-  const auto promised = bytes_of(stored.type);
+  const auto promised = storage_bytes(stored.type);
   const size_t there = content.size() - p.data;
   if (!promised)
     throw input_error("{}: shape {} has too many elements: the file is corrupt", name, to_string(stored.type.shape));

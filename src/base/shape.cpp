@@ -7,17 +7,36 @@
 
 namespace viva {
 
-int64_t numel(const Shape& s) {
-  constexpr int64_t limit = int64_t{1} << 47;  // 128 TiB of bytes: beyond any address space we run in
+namespace {
+
+constexpr int64_t most_elements = int64_t{1} << 47;  // 128 TiB of bytes: beyond any address space we run in
+
+// -1 for too many. An extent of 0 does not hide absurd ones beside it.
+int64_t count(const Shape& s) {
   int64_t n = 1;
   bool empty = false;
   for (int64_t d : s) {
-    if (d < 0) throw usage_error("shape {} has a negative extent", to_string(s));
     if (d == 0) empty = true;
-    else if (n > limit / d) throw usage_error("shape {} has too many elements", to_string(s));
+    else if (d < 0 || n > most_elements / d) return -1;
     else n *= d;
   }
   return empty ? 0 : n;
+}
+
+}  // namespace
+
+int64_t numel(const Shape& s) {
+  for (int64_t d : s)
+    if (d < 0) throw usage_error("shape {} has a negative extent", to_string(s));
+  const int64_t n = count(s);
+  if (n < 0) throw usage_error("shape {} has too many elements", to_string(s));
+  return n;
+}
+
+std::optional<uint64_t> storage_bytes(const Type& t) {
+  const int64_t n = count(t.shape);
+  if (n < 0) return std::nullopt;
+  return static_cast<uint64_t>(n) * static_cast<uint64_t>(size_of(t.dtype));
 }
 
 Ints row_major(const Shape& s) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,6 +28,8 @@ struct Type {
   int64_t rank() const { return static_cast<int64_t>(shape.size()); }
 };
 std::string to_string(const Type& t);  // "f32[2,3]"
+// The bytes of an array of this type; nullopt for a shape that numel refuses. For shapes that come out of files.
+std::optional<uint64_t> storage_bytes(const Type& t);
 
 // 0, 1, …, n-1.
 Ints iota_ints(int64_t n, int64_t start = 0);
