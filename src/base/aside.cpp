@@ -79,16 +79,11 @@ bool Descriptor::close() {
 
 Error cannot_write(const std::string& shown, int error) {
   const char* mend = "choose another place";
-  if (error == ENOSPC || error == EDQUOT)
-    mend = "free some space or choose another disk";
-  else if (error == EACCES || error == EPERM)
-    mend = "check the permissions of the directory";
-  else if (error == EROFS)
-    mend = "choose a place that is not read-only";
-  else if (error == ENAMETOOLONG)
-    mend = "choose a shorter name";
-  else if (error == EBUSY)
-    mend = "it is a mount point; choose a directory inside it";
+  if (error == ENOSPC || error == EDQUOT) mend = "free some space or choose another disk";
+  else if (error == EACCES || error == EPERM) mend = "check the permissions of the directory";
+  else if (error == EROFS) mend = "choose a place that is not read-only";
+  else if (error == ENAMETOOLONG) mend = "choose a shorter name";
+  else if (error == EBUSY) mend = "it is a mount point; choose a directory inside it";
   return input_error("{}: cannot be written ({}): {}", shown, error_text(error), mend);
 }
 

@@ -63,8 +63,7 @@ std::string printable(std::string_view text) {
     const std::string_view c = text.substr(0, n ? n : 1);
     if (n == 0 || is_control(c))
       for (char x : c) r += fmt::format("\\x{:02x}", static_cast<unsigned char>(x));
-    else
-      r += c;
+    else r += c;
     text.remove_prefix(c.size());
   }
   return r;

@@ -40,14 +40,12 @@ class Bytes {
 inline ByteSpan as_bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
 
 // An unsigned integer at a place that need not be aligned; the caller has checked that it lies inside.
-template <class T>
-T read_little(const std::byte* p) {
+template <class T> T read_little(const std::byte* p) {
   T v = 0;
   for (size_t i = sizeof(T); i-- > 0;) v = static_cast<T>(v << (sizeof(T) > 1 ? 8 : 0) | std::to_integer<T>(p[i]));
   return v;
 }
-template <class T>
-T read_big(const std::byte* p) {
+template <class T> T read_big(const std::byte* p) {
   T v = 0;
   for (size_t i = 0; i < sizeof(T); ++i) v = static_cast<T>(v << (sizeof(T) > 1 ? 8 : 0) | std::to_integer<T>(p[i]));
   return v;

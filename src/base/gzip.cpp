@@ -42,8 +42,7 @@ class Inflater {
       const int status = inflate(&z_, Z_NO_FLUSH);
       in_ = in_.subspan(give - z_.avail_in);
       done += want - z_.avail_out;
-      if (status == Z_STREAM_END)
-        ended_ = true;
+      if (status == Z_STREAM_END) ended_ = true;
       else if (status == Z_BUF_ERROR || (status == Z_OK && in_.empty() && z_.avail_out > 0)) {
         throw input_error("{}: the compressed data end too early: the file was cut off; fetch it again", name_);
       } else if (status == Z_MEM_ERROR) {

@@ -117,8 +117,7 @@ struct ThreadPool::State {
       wanted = std::min(job.parts - 1, sleepers);
       all = wanted == sleepers;
     }
-    if (wanted > 0 && all)
-      wake.notify_all();
+    if (wanted > 0 && all) wake.notify_all();
     else
       for (int64_t i = 0; i < wanted; ++i) wake.notify_one();
   }

@@ -177,8 +177,7 @@ class Planner {
     }
   }
 
-  void reuse(const Step& step, int64_t s, std::vector<int64_t>& last,
-             std::vector<int>& root) {
+  void reuse(const Step& step, int64_t s, std::vector<int64_t>& last, std::vector<int>& root) {
     const auto* prepared = std::get_if<loops::Prepared>(&step.kernel);
     if (!prepared || step.outputs.size() != 1) return;
     const auto out = static_cast<size_t>(step.outputs[0]);

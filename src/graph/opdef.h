@@ -144,7 +144,7 @@ struct Samples {
 struct OpDef {
   std::string_view name, family, doc;
   bool commutes = false;                   // the operands may be swapped
-  bool taps = false;      // marks a value under the name in its attribute "name"
+  bool taps = false;                       // marks a value under the name in its attribute "name"
   bool shared = true;                      // two equal nodes may be merged, one over constants evaluated
   bool (*inlines)(const Node&) = nullptr;  // whether the node may become the body of its function; null: it holds none
   Rule<Infer> infer;

@@ -89,8 +89,7 @@ TEST(File, WriteRefusals) {
 }
 
 // Runs body in a child process and gives its exit code.
-template <class F>
-int in_child(F body) {
+template <class F> int in_child(F body) {
   const pid_t child = fork();
   if (child == 0) {
     int code = 99;

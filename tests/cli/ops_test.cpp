@@ -58,9 +58,7 @@ TEST(OpsVerb, JsonIsTheCatalogue) {
       EXPECT_EQ(r["state"], rule ? "yes" : "absent");
       EXPECT_EQ(r["reason"].is_null(), bool(rule));
       EXPECT_EQ(r["why"].is_null(), bool(rule));
-      if (!rule) {
-        EXPECT_EQ(r["why"], rule.absent().why);
-      }
+      if (!rule) { EXPECT_EQ(r["why"], rule.absent().why); }
       ++rules;
     });
     EXPECT_EQ(all[i]["rules"].size(), rules);

@@ -72,7 +72,7 @@ class FakeSubject : public Subject {
 
 // Rows of `width` floats with labels; row i is made by `row`.
 inline RowSource source(std::vector<int64_t> labels, int64_t width,
-                         std::function<float(int64_t row, int64_t column)> value, std::string id = "data") {
+                        std::function<float(int64_t row, int64_t column)> value, std::string id = "data") {
   RowSource d;
   d.record.id = id;
   d.record.spec = id + ".npz";

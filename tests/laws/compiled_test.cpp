@@ -1,4 +1,5 @@
-// Compiled equals interpreted: every operation, its derivatives, and random programs; the same bits for 1, 2 and 3 threads.
+// Compiled equals interpreted: every operation, its derivatives, and random programs; the same bits for 1, 2 and 3
+// threads.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -43,7 +44,10 @@ TEST_P(Compiled, IsInterpreted) {
     SCOPED_TRACE(s.label);
     const Case c = case_of(*GetParam(), s);
     EXPECT_EQ(compiled_is_interpreted(c, 1e-14), "");
-    if (!has(float_params(*c.f)) || std::ranges::any_of(c.f->output_types(), [](const Type& t) { return has_tangent(t.dtype) && t.dtype != Dtype::float64; })) continue;
+    if (!has(float_params(*c.f)) || std::ranges::any_of(c.f->output_types(), [](const Type& t) {
+          return has_tangent(t.dtype) && t.dtype != Dtype::float64;
+        }))
+      continue;
     EXPECT_EQ(compiled_is_interpreted(jvp_case(c, 1), 1e-12), "");
     EXPECT_EQ(compiled_is_interpreted(vjp_case(c, 2), 1e-12), "");
     EXPECT_EQ(compiled_is_interpreted(vmap_case(vjp_case(c, 3), 4), 1e-12), "");

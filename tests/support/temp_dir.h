@@ -54,8 +54,7 @@ inline std::vector<std::string> names_in(const std::string& directory) {
 }
 
 // The message of the Error of this kind that f throws; it must be one line.
-template <class F>
-std::string error_of(F f, ErrorKind kind = ErrorKind::input) {
+template <class F> std::string error_of(F f, ErrorKind kind = ErrorKind::input) {
   try {
     f();
   } catch (const Error& e) {
