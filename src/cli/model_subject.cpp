@@ -43,13 +43,13 @@ std::vector<Missing> transpose_missing(const Body& f, const std::vector<bool>& a
 
 std::vector<Coverage> coverage_of(const Body& f, const std::vector<bool>& active) {
   return {{"jvp", without_rule(
-                      *f, [](const OpDef& d) { return d.jvp; }, true)},
+                      *f, [](const OpDef& d) -> const auto& { return d.jvp; }, true)},
           {"split", without_rule(
-                        *f, [](const OpDef& d) { return d.split; }, false)},
+                        *f, [](const OpDef& d) -> const auto& { return d.split; }, false)},
           {"transpose", transpose_missing(f, active)},
           {"batch", without_rule(
-                        *f, [](const OpDef& d) { return d.batch; }, false)},
-          {"lower", without_rule(*f, [](const OpDef& d) { return d.lower; }, false)}};
+                        *f, [](const OpDef& d) -> const auto& { return d.batch; }, false)},
+          {"lower", without_rule(*f, [](const OpDef& d) -> const auto& { return d.lower; }, false)}};
 }
 
 // "f32[N,1,28,28]": the type as the file states it.
