@@ -19,7 +19,7 @@ template <class Rules> std::vector<Missing> without_rule(const Function& f, Rule
   const auto visit = [&](const auto& self, const Function& g) -> void {
     for (const Node& n : g.nodes()) {
       for (const Body& b : n.bodies) self(self, *b);
-      if (!n.op || rule_of(*n.op)) continue;
+      if (!n.op || rule_of(*n.op) || n.op->inlines) continue;  // plans look into functions
       const Absent& why = rule_of(*n.op).absent();
       if (excuse_constants && (why.reason == Reason::no_tangent || why.reason == Reason::integer_output)) continue;
       if (std::ranges::find(missing, n.op->name, &Missing::op) == missing.end())

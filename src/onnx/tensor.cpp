@@ -199,7 +199,9 @@ const Bytes& ModelReader::external_file(const std::string& location, const std::
   try {
     const std::string path = safe_join(folder_, location);
     Bytes bytes = read_stored(path);
-    external_.push_back({path, static_cast<int64_t>(bytes.size()), sha256_hex(bytes)});
+    // Named as the user reached it, not by where the folder happens to be.
+    const std::string shown = (std::filesystem::path(folder_) / location).lexically_normal().string();
+    external_.push_back({printable(shown), static_cast<int64_t>(bytes.size()), sha256_hex(bytes)});
     return external_bytes_.emplace(location, std::move(bytes)).first->second;
   } catch (const Error& e) { throw error("{}: external data {}: {}", place, in_quotes(location), e.message()); }
 }
