@@ -3,6 +3,7 @@
 #include <bit>
 #include <charconv>
 #include <cstring>
+#include <filesystem>
 
 #include "base/file.h"
 #include "base/sha256.h"
