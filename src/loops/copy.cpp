@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "loops/transpose.h"
 
 namespace viva::loops {
 namespace {
@@ -42,27 +43,32 @@ void run(E* __restrict dst, int64_t dst_stride, const E* __restrict src, int64_t
   }
 }
 
-// The last two sides at once: rows × columns. Where only the rows are contiguous, small blocks keep both sides in
-// cache.
+// dst[r · dst_row + c] = src[c · src_row + r], in blocks that keep both sides in cache.
+template <class E>
+void turned(E* __restrict dst, int64_t dst_row, const E* __restrict src, int64_t src_row, int64_t rows,
+            int64_t columns) {
+  constexpr int64_t block = 8;
+  for (int64_t c0 = 0; c0 < columns; c0 += block) {
+    const int64_t wide = std::min(block, columns - c0);
+    int64_t r = 0;
+    if constexpr (turns_blocks && std::is_same_v<E, uint32_t>)
+      for (; wide == block && r + block <= rows; r += block)
+        turn_block(dst + r * dst_row + c0, dst_row, src + c0 * src_row + r, src_row);
+    for (; r < rows; ++r)
+      for (int64_t c = c0; c < c0 + wide; ++c) dst[r * dst_row + c] = src[c * src_row + r];
+  }
+}
+
+// The last two sides at once: rows × columns.
 template <class E>
 void plane(E* __restrict dst, const E* __restrict src, Side rows, Side columns, int64_t dst_row, int64_t dst_column) {
-  constexpr int64_t block = 8;
-  if (columns.stride == 1 || (rows.stride != 1 && dst_row != 1) || rows.count < block) {
+  if (rows.stride == 1 && dst_column == 1 && columns.stride > 1) {
+    turned(dst, dst_row, src, columns.stride, rows.count, columns.count);
+  } else if (dst_row == 1 && columns.stride == 1 && dst_column > 1) {
+    turned(dst, dst_column, src, rows.stride, columns.count, rows.count);
+  } else {
     for (int64_t r = 0; r < rows.count; ++r)
       run(dst + r * dst_row, dst_column, src + r * rows.stride, columns.stride, columns.count);
-    return;
-  }
-  for (int64_t r0 = 0; r0 < rows.count; r0 += block) {
-    const int64_t height = std::min(block, rows.count - r0);
-    const E* s = src + r0 * rows.stride;
-    E* d = dst + r0 * dst_row;
-    if (height == block) {
-      for (int64_t c = 0; c < columns.count; ++c)
-        for (int64_t r = 0; r < block; ++r) d[r * dst_row + c * dst_column] = s[r * rows.stride + c * columns.stride];
-    } else {
-      for (int64_t c = 0; c < columns.count; ++c)
-        for (int64_t r = 0; r < height; ++r) d[r * dst_row + c * dst_column] = s[r * rows.stride + c * columns.stride];
-    }
   }
 }
 

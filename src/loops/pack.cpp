@@ -1,6 +1,8 @@
 #include "loops/pack.h"
 
-#include "loops/simd.h"
+#include <cstring>
+
+#include "loops/transpose.h"
 
 namespace viva::loops {
 namespace {
@@ -9,44 +11,69 @@ constexpr int most_lanes = 16;
 
 int64_t floor_divide(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 
-// dst[i] = src[i] for i < n <= 16, without a call.
-template <class E> void copy_few(E* dst, const E* src, int64_t n) {
-#if defined(__AVX2__)
-  if constexpr (sizeof(E) == 4) {
-    alignas(64) static constexpr int32_t table[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
-    auto* to = reinterpret_cast<int32_t*>(dst);
-    const auto* from = reinterpret_cast<const int32_t*>(src);
-    for (; n >= 8; n -= 8, to += 8, from += 8)
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
-    if (n == 0) return;
-    const __m256i mask = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(table + 8 - n));
-    _mm256_maskstore_epi32(to, mask, _mm256_maskload_epi32(from, mask));
-    return;
-  }
-#endif
-  for (int64_t i = 0; i < n; ++i) dst[i] = src[i];
-}
-
 // A whole row of a panel; 64 bytes where panels are two vectors wide.
 template <class E> void copy_row(E* dst, const E* src, int64_t n) {
   if (static_cast<int64_t>(sizeof(E)) * n == 64) std::memcpy(static_cast<void*>(dst), src, 64);
   else std::memcpy(static_cast<void*>(dst), src, sizeof(E) * static_cast<size_t>(n));
 }
 
-struct Piece {  // adjacent lanes whose elements are adjacent
-  int32_t first, count;
-};
+// Which lanes of one row of a panel are valid and where their elements lie, relative to the row's offset.
+struct Row {
+  static constexpr int most_pieces = 3;
+  int32_t key = -1;
+  int32_t count = 0;                          // of valid lanes
+  int32_t pieces = 0;                         // runs of adjacent elements, or -1 where there are too many
+  int32_t lane[most_lanes];                   // the valid lanes
+  int64_t place[most_lanes];                  // of lane[i]
+  int64_t start[most_pieces];                 // of a piece: where lane 0 would lie
+  alignas(32) int32_t mask[most_pieces][16];  // of a piece: its 4-byte words
 
-// Cuts the lanes that `valid` admits into pieces; returns their number.
-int cut(const int64_t* lane, int64_t count, uint32_t valid, Piece* pieces) {
-  int n = 0;
-  for (int32_t l = 0; l < count; ++l) {
-    if ((valid >> l & 1) == 0) continue;
-    const bool joins = n > 0 && pieces[n - 1].first + pieces[n - 1].count == l && lane[l] == lane[l - 1] + 1;
-    joins ? void(++pieces[n - 1].count) : void(pieces[n++] = {l, 1});
+  void set(int32_t new_key, const int64_t* places, uint32_t valid, int64_t lanes, int words) {
+    key = new_key;
+    count = pieces = 0;
+    for (int32_t l = 0; l < lanes; ++l) {
+      if ((valid >> l & 1) == 0) continue;
+      const bool joins = count > 0 && lane[count - 1] == l - 1 && place[count - 1] == places[l] - 1;
+      lane[count] = l;
+      place[count++] = places[l];
+      if (pieces < 0 || (!joins && pieces == most_pieces)) {
+        pieces = -1;
+        continue;
+      }
+      if (!joins) {
+        start[pieces] = places[l] - l;
+        std::fill_n(mask[pieces++], 16, 0);
+      }
+      std::fill_n(mask[pieces - 1] + l * words, words, -1);
+    }
   }
-  return n;
-}
+
+  template <class E> void copy(E* dst, const E* src, int64_t lanes) const {
+    if (pieces == 1 && count == lanes) return copy_row(dst, src + place[0], lanes);
+#if defined(__AVX2__)
+    if (pieces >= 0 && static_cast<int64_t>(sizeof(E)) * lanes == 64) {
+      __m256i low = _mm256_setzero_si256(), high = low;
+      for (int p = 0; p < pieces; ++p) {
+        // Only words under the mask are touched; the address itself may lie outside the operand.
+        const auto address = reinterpret_cast<uintptr_t>(src) + static_cast<uintptr_t>(start[p]) * sizeof(E);
+        const auto* from = reinterpret_cast<const int*>(address);
+        const auto* m = reinterpret_cast<const __m256i*>(mask[p]);
+        low = _mm256_or_si256(low, _mm256_maskload_epi32(from, _mm256_load_si256(m)));
+        high = _mm256_or_si256(high, _mm256_maskload_epi32(from + 8, _mm256_load_si256(m + 1)));
+      }
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst), low);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst) + 1, high);
+      return;
+    }
+#endif
+    if (count == lanes) {
+      for (int64_t l = 0; l < lanes; ++l) dst[l] = src[place[l]];
+      return;
+    }
+    std::memset(static_cast<void*>(dst), 0, sizeof(E) * static_cast<size_t>(lanes));
+    for (int32_t i = 0; i < count; ++i) dst[lane[i]] = src[place[i]];
+  }
+};
 
 }  // namespace
 
@@ -193,75 +220,62 @@ void Packer::direct(std::byte* dst, std::byte* work, int64_t k, int64_t lane0, i
 
 template <class E>
 void Packer::copy(E* dst, const Work& w, int64_t k, int64_t count, const E* src, const int64_t* lane) const {
-  Piece pieces[most_lanes];
-  const int n = cut(lane, count, ~0U, pieces);
-  if (n == 1 && count == lanes_) {
+  bool adjacent = count == lanes_;
+  for (int64_t l = 1; l < count; ++l) adjacent = adjacent && lane[l] == lane[0] + l;
+  if (adjacent) {
     for (int64_t i = 0; i < k; ++i) copy_row(dst + i * count, src + w.offset[i] + lane[0], count);
-  } else if (n <= 3) {
-    for (int64_t i = 0; i < k; ++i)
-      for (int p = 0; p < n; ++p)
-        copy_few(dst + i * lanes_ + pieces[p].first, src + w.offset[i] + lane[pieces[p].first], pieces[p].count);
-  } else {
-    for (int64_t l = 0; l < count; ++l) {
-      const E* from = src + lane[l];
-      E* __restrict to = dst + l;
-      if (w.offset[k - 1] - w.offset[0] == k - 1 && k_loops_.size() == 1) {
-        from += w.offset[0];
-        for (int64_t i = 0; i < k; ++i) to[i * lanes_] = from[i];
-      } else {
-        for (int64_t i = 0; i < k; ++i) to[i * lanes_] = from[w.offset[i]];
-      }
-    }
+    return;
+  }
+  int64_t i = 0;
+  const bool dense = w.offset[k - 1] - w.offset[0] == k - 1 && k_loops_.size() == 1;
+  if constexpr (turns_blocks && sizeof(E) == 4) {
+    // Lanes a constant step apart, k contiguous: blocks of 8 × 8. A block writes whole vectors, so its last rows spill
+    // into the next ones, which follow; the last rows of the panel are left to the loop below.
+    const int64_t step = count > 1 ? lane[1] - lane[0] : 0;
+    bool even = dense && count > 1;
+    for (int64_t l = 2; l < count; ++l) even = even && lane[l] - lane[l - 1] == step;
+    const E* from = src + w.offset[0] + lane[0];
+    for (; even && i + 16 <= k; i += 8)
+      for (int64_t l = 0; l < count; l += 8)
+        turn_block(dst + i * lanes_ + l, lanes_, from + i + l * step, step, std::min<int64_t>(count - l, 8));
+  }
+  for (int64_t l = 0; l < count; ++l) {
+    E* __restrict to = dst + l;
+    const E* from = src + lane[l];
+    for (int64_t j = i; j < k; ++j) to[j * lanes_] = from[w.offset[j]];
   }
 }
 
+// The valid lanes of a row depend on its key only; those of the last keys are remembered.
 template <class E>
 void Packer::copy_guarded(E* dst, const Work& w, int64_t k, int64_t count, const E* src, const int64_t* lane,
                           const int64_t* index) const {
   const std::vector<Guard>& guards = access_->guards;
   const auto n = static_cast<int64_t>(guards.size());
-  // For each of the last keys: the valid lanes, cut into pieces, and where their elements lie.
-  constexpr int32_t remembered = 64;
-  struct Entry {
-    int32_t key = -1;
-    int16_t pieces = 0;
-    bool full = false;
-    int64_t place[most_lanes];
-    Piece piece[most_lanes];
-  };
-  static_assert(sizeof(Entry) < 512);
-  std::array<Entry, remembered> entries;
-  const auto enter = [&](Entry& e, int32_t key) {
+  constexpr int32_t remembered = 32;
+  std::array<Row, remembered> rows;
+  const auto enter = [&](Row& row, int32_t key) {
     uint32_t valid = (uint32_t{1} << count) - 1;
-    for (int64_t l = 0; l < count; ++l) e.place[l] = lane[l];
+    int64_t place[most_lanes];
+    std::copy_n(lane, count, place);
     for (int64_t g = 0; g < n; ++g) {
       const Guard& guard = guards[static_cast<size_t>(g)];
       int64_t most = 0;
-      if (guard.extent <= 0) valid = 0;
       if (__builtin_mul_overflow(guard.extent - 1, guard.divisor, &most)) most = farthest;
       for (int64_t l = 0; l < count; ++l) {
         const int64_t v = w.values[key * n + g] + index[g * most_lanes + l];
         const int64_t q = guard.divisor == 1 ? v : floor_divide(v, guard.divisor);
         if (v < 0 || v > most || q * guard.divisor != v) valid &= ~(uint32_t{1} << l);
-        e.place[l] += guard.stride * q;
+        place[l] = static_cast<int64_t>(static_cast<uint64_t>(place[l]) +
+                                        static_cast<uint64_t>(guard.stride) * static_cast<uint64_t>(q));
       }
     }
-    e.key = key;
-    e.pieces = static_cast<int16_t>(cut(e.place, count, valid, e.piece));
-    e.full = e.pieces == 1 && e.piece[0].count == lanes_;
+    row.set(key, place, valid, count, static_cast<int>(sizeof(E) / 4));
   };
   for (int64_t i = 0; i < k; ++i) {
-    Entry& e = entries[static_cast<size_t>(w.key[i] % remembered)];
-    if (e.key != w.key[i]) enter(e, w.key[i]);
-    E* to = dst + i * lanes_;
-    const E* from = src + w.offset[i];
-    if (e.full) {
-      copy_row(to, from + e.place[0], lanes_);
-      continue;
-    }
-    std::memset(static_cast<void*>(to), 0, sizeof(E) * static_cast<size_t>(lanes_));
-    for (int p = 0; p < e.pieces; ++p)
-      copy_few(to + e.piece[p].first, from + e.place[e.piece[p].first], e.piece[p].count);
+    Row& row = rows[static_cast<size_t>(w.key[i] % remembered)];
+    if (row.key != w.key[i]) enter(row, w.key[i]);
+    row.copy(dst + i * lanes_, src + w.offset[i], lanes_);
   }
 }
 

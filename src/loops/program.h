@@ -35,6 +35,7 @@ struct Folding {
   Reducer reducer = {};
   Scanner scanner = {};
   int x = 0, y = -1, mask = -1;  // roots of the main stage
+  int factor = -1;               // dot, columns: a scalar of the main stage instead of y
   int64_t element = 4;           // of the result
 };
 

@@ -161,10 +161,18 @@ template <class T> struct Dot {
     }
   }
 
+  static void scaled(void* state, const void* x, const void* factor, int64_t n) {
+    T* __restrict acc = static_cast<T*>(state);
+    const T* __restrict v = static_cast<const T*>(x);
+    const T f = *static_cast<const T*>(factor);
+    for (int64_t j = 0; j < n; ++j) acc[j] = multiply_add(v[j], f, acc[j]);
+  }
+
   static Reducer reducer() {
     Reducer r = Plain<Sum, T>::reducer();
     r.rows = rows;
     r.columns = columns;
+    r.scaled = scaled;
     return r;
   }
 };

@@ -31,6 +31,8 @@ struct Reducer {
   void (*rows)(void* state, const Args& args, int64_t rows, int64_t length) = nullptr;
   // state[j] = state[j] combined with x[i][j] for each row i in turn.
   void (*columns)(void* state, const Args& args, int64_t rows, int64_t n) = nullptr;
+  // dot: state[j] += x[j] · factor[0].
+  void (*scaled)(void* state, const void* x, const void* factor, int64_t n) = nullptr;
   // state[j] = state[j] combined with later[j].
   void (*merge)(void* state, const void* later, int64_t n) = nullptr;
   // Where the results lie in a state: the positions or the values.

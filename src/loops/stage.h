@@ -10,11 +10,12 @@ namespace viva::loops {
 using Operands = std::span<const void* const>;
 
 struct StageSpec {
-  std::vector<Register> roots;           // wanted as dense tiles
-  std::vector<Register> inputs;          // given to evaluate as dense tiles, not computed
-  std::vector<int> order;                // the loops of a tile, outermost first; the others stand still within a tile
-  Ints box;                              // the largest extent of each loop in a tile (1 for loops not in order)
-  std::vector<const Access*> addresses;  // wanted as int64 tiles: the element, or -1 outside
+  std::vector<Register> roots;         // wanted as dense tiles
+  std::vector<Register> inputs;        // given to evaluate as dense tiles, not computed
+  std::vector<int> order;              // the loops of a tile, outermost first; the others stand still within a tile
+  Ints box;                            // the largest extent of each loop in a tile (1 for loops not in order)
+  std::vector<Register> scalars = {};  // wanted as one value; must not vary within a tile
+  std::vector<const Access*> addresses = {};  // wanted as int64 tiles: the element, or -1 outside
 };
 
 class Stage {
@@ -40,7 +41,10 @@ class Stage {
   };
   static constexpr uint64_t all = ~uint64_t{0};
   void evaluate(const Call& call) const;
-  // After evaluate: the dense tile of root i, or of address i.
+  // Whether a register is the same all over a tile of this box.
+  static bool uniform(const Flat& flat, const Ints& box, Register r);
+  // After evaluate: the dense tile of root i, scalar i, or the tile of address i.
+  const std::byte* scalar(const std::byte* frame, size_t i) const { return value(frame, scalar_values_[i]); }
   const std::byte* root(const std::byte* frame, size_t i) const { return value(frame, root_values_[i]); }
   const int64_t* address(const std::byte* frame, size_t i) const {
     return reinterpret_cast<const int64_t*>(value(frame, address_values_[i]));
@@ -92,7 +96,7 @@ class Stage {
   StageSpec spec_;
   int loops_ = 0;
   std::vector<Step> steps_;
-  std::vector<int> root_values_, address_values_, input_values_;
+  std::vector<int> root_values_, scalar_values_, address_values_, input_values_;
   int64_t capacity_ = 1;
   size_t frame_bytes_ = 0, buffer_bytes_ = 0;
 };

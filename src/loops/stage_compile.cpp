@@ -33,6 +33,7 @@ class Stage::Compiler {
     for (size_t r = 0; r < flat_.body.size(); ++r)
       if (!input_[r] && (need_scalar_[r] || need_vector_[r])) emit(static_cast<Register>(r));
     for (const Access* a : spec_.addresses) emit_address(*a);
+    for (Register r : spec_.scalars) stage_.scalar_values_.push_back(scalar_value_[index(r)]);
     for (Register r : spec_.roots) stage_.root_values_.push_back(vector_value_[index(r)]);
     mark_direct();
     lay_out();
@@ -77,6 +78,7 @@ class Stage::Compiler {
 
   void find_needs() {
     for (Register r : spec_.roots) need(r, true);
+    for (Register r : spec_.scalars) need(r, false);
     for (const Access* a : spec_.addresses) each_term(a->terms, a->guards, [&](Register t) { need_term(t); });
     for (size_t r = flat_.body.size(); r-- > 0;) {
       if (input_[r] || !(need_scalar_[r] || need_vector_[r])) continue;
@@ -182,6 +184,16 @@ class Stage::Compiler {
         if (s.out == stage_.root_values_[i] && !s.cached && s.direct < 0) s.direct = static_cast<int>(i);
   }
 
+  // A load that is contiguous over a whole tile needs no buffer.
+  bool read_in_place(const Step& s) const {
+    if (s.act != Act::load || !s.access->plain()) return false;
+    Tile tile;
+    std::copy(spec_.box.begin(), spec_.box.end(), tile.extent.begin());
+    std::array<Side, max_loops> sides;
+    const int count = stage_.sides(s.access->strides, tile, sides.data());
+    return count == 1 && sides[0].stride == 1;
+  }
+
   void lay_out() {
     std::vector<size_t> last(static_cast<size_t>(values_), 0);
     const size_t n = stage_.steps_.size();
@@ -219,7 +231,7 @@ class Stage::Compiler {
         continue;
       }
       s.buffer = take(size, s.scalar ? 16 : 64);
-      if (!s.scalar) stage_.buffer_bytes_ += size;
+      if (!s.scalar && !read_in_place(s)) stage_.buffer_bytes_ += size;
       if (!s.cached) held.push_back({s.buffer, size, until});  // a kept tile's memory is its own
     }
     stage_.frame_bytes_ = (bytes + 63) / 64 * 64;
@@ -234,6 +246,12 @@ class Stage::Compiler {
   std::vector<int> scalar_value_, vector_value_;
   std::vector<bool> need_scalar_, need_vector_, input_, late_;  // late: computed from inputs
 };
+
+bool Stage::uniform(const Flat& flat, const Ints& box, Register r) {
+  for (size_t l = 0; l < box.size(); ++l)
+    if (box[l] > 1 && (flat.varies[static_cast<size_t>(r)] >> l & 1) != 0) return false;
+  return true;
+}
 
 Stage::Stage(const Flat& flat, StageSpec spec) : spec_(std::move(spec)) { Compiler(flat, *this).run(); }
 

@@ -24,7 +24,6 @@ class Planner {
   }
 
   TilePlan run() {
-    find_foldings();
     for (const FlatStore& s : flat_.stores) scatters_ = scatters_ || s.scatter;
     plan_.rows = rows_form();
     for (int64_t capacity = 4096; capacity >= 256; capacity /= 2) {
@@ -40,7 +39,12 @@ class Planner {
  private:
   int64_t extent(int l) const { return flat_.extents[static_cast<size_t>(l)]; }
 
+  // The reductions, with their arguments as roots of the main stage; in columns of one row each, an argument of a dot
+  // that is the same for the whole tile stays a scalar.
   void find_foldings() {
+    plan_.foldings.clear();
+    roots_.clear();
+    scalars_.clear();
     for (size_t r = 0; r < flat_.body.size(); ++r) {
       const Instruction& i = flat_.body[r].in;
       if (i.kind != Kind::reduce && i.kind != Kind::scan) continue;
@@ -49,11 +53,25 @@ class Planner {
       f.reducer = reducer(i.reduction, acc);
       if (i.kind == Kind::scan) f.scanner = scanner(i.reduction, acc);
       f.element = size_of(i.dtype);
-      f.x = root(i.args[0]);
-      if (i.args.size() == 2) f.y = root(i.args[1]);
+      std::vector<Register> args = i.args;
+      if (i.reduction == Reduction::dot && i.mask == no_register && single_rows()) {
+        if (Stage::uniform(flat_, plan_.box, args[0])) std::swap(args[0], args[1]);
+        if (Stage::uniform(flat_, plan_.box, args[1])) {
+          f.factor = static_cast<int>(scalars_.size());
+          scalars_.push_back(args[1]);
+          args.pop_back();
+        }
+      }
+      f.x = root(args[0]);
+      if (args.size() == 2) f.y = root(args[1]);
       if (i.mask != no_register) f.mask = root(i.mask);
       plan_.foldings.push_back(f);
     }
+  }
+
+  bool single_rows() const {
+    return !plan_.rows &&
+           std::ranges::all_of(plan_.reduction, [&](int l) { return plan_.box[static_cast<size_t>(l)] == 1; });
   }
 
   int root(Register r) {
@@ -132,24 +150,51 @@ class Planner {
       const int64_t used = greedy(plan_.reduction, capacity);
       if (used >= flat_.reduction_points()) greedy(plan_.parallel, std::max<int64_t>(capacity / used, 1));
     } else {
-      const int64_t used = greedy(plan_.parallel, std::min<int64_t>(capacity, 2048));
-      greedy(plan_.reduction, std::max<int64_t>(capacity / used, 1));
+      columns_box(capacity);
     }
   }
 
+  // Many results and few rows; where operands run along a short reduction, all of it, so that they are read once.
+  void columns_box(int64_t capacity) {
+    if (flat_.reduction_points() <= 64 && along_reduction()) {
+      const int64_t used = greedy(plan_.reduction, 64);
+      greedy(plan_.parallel, capacity / used);
+      return;
+    }
+    const int64_t used = greedy(plan_.parallel, std::min<int64_t>(capacity, 2048));
+    if (used >= 256 && scales()) return;
+    greedy(plan_.reduction, std::max<int64_t>(capacity / used, 1));
+  }
+
+  bool along_reduction() const {
+    const auto r = static_cast<size_t>(plan_.reduction.back()), p = static_cast<size_t>(plan_.parallel.back());
+    return std::ranges::any_of(flat_.body, [&](const FlatInstruction& f) {
+      return f.in.kind == Kind::load && f.access.plain() && std::abs(f.access.strides[r]) == 1 &&
+             std::abs(f.access.strides[p]) > 1;
+    });
+  }
+
+  // Whether some dot has an argument that is one value for the results of a tile.
+  bool scales() const {
+    return std::ranges::any_of(flat_.body, [&](const FlatInstruction& f) {
+      return f.in.kind == Kind::reduce && f.in.reduction == Reduction::dot &&
+             (Stage::uniform(flat_, plan_.box, f.in.args[0]) || Stage::uniform(flat_, plan_.box, f.in.args[1]));
+    });
+  }
+
   void compile() {
+    find_foldings();
     std::vector<int> order = plan_.rows ? plan_.parallel : plan_.reduction;
     const std::vector<int>& rest = plan_.rows ? plan_.reduction : plan_.parallel;
     order.insert(order.end(), rest.begin(), rest.end());
-    StageSpec main{.roots = roots_, .inputs = {}, .order = order, .box = plan_.box, .addresses = {}};
+    StageSpec main{.roots = roots_, .inputs = {}, .order = order, .box = plan_.box, .scalars = scalars_};
     if (plan_.foldings.empty()) {
       add_stores(main);
       plan_.main = Stage(flat_, std::move(main));
       return;
     }
     plan_.main = Stage(flat_, std::move(main));
-    StageSpec last{
-        .roots = {}, .inputs = {}, .order = flat_.scans ? order : plan_.parallel, .box = plan_.box, .addresses = {}};
+    StageSpec last{.roots = {}, .inputs = {}, .order = flat_.scans ? order : plan_.parallel, .box = plan_.box};
     if (!flat_.scans)
       for (int l : plan_.reduction) last.box[static_cast<size_t>(l)] = 1;
     for (const Folding& f : plan_.foldings) last.inputs.push_back(f.reg);
@@ -224,7 +269,7 @@ class Planner {
 
   const Flat& flat_;
   TilePlan plan_;
-  std::vector<Register> roots_;
+  std::vector<Register> roots_, scalars_;
   bool scatters_ = false;
 };
 

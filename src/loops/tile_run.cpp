@@ -273,7 +273,8 @@ class Runner {
       return b.push();
     }
     if (opens) f.reducer.start(b.block(), n);
-    f.reducer.columns(b.block(), args, rows, n);
+    if (f.factor >= 0) f.reducer.scaled(b.block(), args.x, plan_.main.scalar(slot, static_cast<size_t>(f.factor)), n);
+    else f.reducer.columns(b.block(), args, rows, n);
     if (closes) b.push();
   }
 
@@ -344,7 +345,7 @@ class Runner {
       memory += state_of(f) + round_up(static_cast<size_t>(plan_.main.capacity() * f.element));
       f.reducer.start(carries[i], n);
     }
-    reduction_.seek(0, tile);
+    if (plan_.reduction_tiles > 0) reduction_.seek(0, tile);
     uint64_t changed = Stage::all;
     for (int64_t t = 0; t < plan_.reduction_tiles; ++t) {
       plan_.main.evaluate({.frame = slot, .tile = &tile, .changed = changed, .operands = run_.operands});

