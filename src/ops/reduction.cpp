@@ -339,8 +339,8 @@ Lowered cumsum_lower(const Node& n) {
   loops::Nest nest = reduction_nest(n, {dim}, x);
   nest.store(nest.scan(loops::Reduction::sum, x, n.types[0].dtype, n.attrs.flag("reverse")));
   const Ints strides = row_major(n.types[0].shape);
-  if (numel(n.types[0].shape) > 0)  // nothing is stored otherwise
-    nest.stores[0].strides = joined(without(strides, std::array{dim}), Ints{strides[static_cast<size_t>(dim)]});
+  nest.stores[0].strides = joined(without(strides, std::array{dim}), Ints{strides[static_cast<size_t>(dim)]});
+  nest.stores[0].size = numel(n.types[0].shape);
   return {std::move(nest)};
 }
 
