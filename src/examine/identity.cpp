@@ -5,7 +5,7 @@
 #include <array>
 
 #include "base/error.h"
-#include "examine/duplicates.h"
+#include "data/duplicates.h"
 #include "examine/examiner.h"
 #include "examine/words.h"
 
@@ -161,52 +161,94 @@ void add_output_kind(Context& x, std::vector<Measure>& out) {
   out.push_back(std::move(m));
 }
 
-Examples pairs(std::string id, std::string title, const std::string& data, const std::vector<RowPair>& found,
-               std::string_view word) {
-  Examples e{std::move(id), std::move(title), data, {}};
-  for (size_t i = 0; i < std::min<size_t>(found.size(), 10); ++i)
-    e.rows.emplace_back(found[i].row, fmt::format("{} {}", word, found[i].other));
-  return e;
+struct RowPair {
+  int64_t row, other;
+};
+
+// Each row that equals an earlier one, with the first such row.
+std::vector<RowPair> repeated(const std::vector<Ints>& groups) {
+  std::vector<RowPair> pairs;
+  for (const Ints& g : groups) {
+    for (size_t i = 1; i < g.size(); ++i) pairs.push_back({g[i], g[0]});
+  }
+  std::ranges::sort(pairs, {}, &RowPair::row);
+  return pairs;
 }
 
-Measure rows_measure(std::string_view quantity, std::string title, const RowSource& data,
-                     const std::vector<RowPair>& found, std::string_view word) {
-  Measure m = count_measure(quantity, std::move(title), static_cast<double>(found.size()), "rows", Target::these_rows);
+// Each row that equals a row with another label, with the first such row.
+std::vector<RowPair> conflicts(const std::vector<Ints>& groups, const std::vector<int64_t>& labels) {
+  const auto label = [&](int64_t row) { return labels[static_cast<size_t>(row)]; };
+  std::vector<RowPair> pairs;
+  for (const Ints& g : groups) {
+    for (const int64_t row : g) {
+      const auto other = std::ranges::find_if(g, [&](int64_t r) { return label(r) != label(row); });
+      if (other != g.end()) pairs.push_back({row, *other});
+    }
+  }
+  std::ranges::sort(pairs, {}, &RowPair::row);
+  return pairs;
+}
+
+Measure rows_measure(std::string_view quantity, std::string title, const RowSource& data) {
+  Measure m = count_measure(quantity, std::move(title), 0, "rows", Target::these_rows);
   m.finding.n = data.size();
   m.finding.rows_used = RowsUsed{data.record.id, "all", data.size()};
-  m.finding.assumptions.push_back("rows with the same SHA-256 over the values that the network receives are equal");
-  if (!found.empty()) m.finding.evidence.examples.push_back(pairs("rows", "First ten", data.record.id, found, word));
   return m;
 }
 
-Measure without_train(std::string_view quantity, std::string title) {
-  Measure m = count_measure(quantity, std::move(title), 0, "rows", Target::these_rows);
+void state(Measure& m, const std::vector<RowPair>& found, const std::string& data, std::string_view word) {
+  m.finding.estimate = static_cast<double>(found.size());
+  if (found.empty()) return;
+  Examples e{"rows", "First ten", data, {}};
+  for (size_t i = 0; i < std::min<size_t>(found.size(), 10); ++i)
+    e.rows.emplace_back(found[i].row, fmt::format("{} {}", word, found[i].other));
+  m.finding.evidence.examples.push_back(std::move(e));
+}
+
+void leave_out(Measure& m, Status status, std::string why) {
   m.finding.estimate.reset();
-  m.finding.status = Status::not_run;
-  m.finding.why = "no training rows were given; add --train";
-  return m;
+  m.finding.status = status;
+  m.finding.why = std::move(why);
 }
 
-void add_duplicates(Context& x, std::vector<Measure>& out) {
-  const auto data = row_digests(x.data, x.pool, x.cancel);
-  out.push_back(rows_measure("duplicates", "Rows that repeat an earlier row exactly", x.data, repeated_rows(data),
-                             "repeats row"));
-  out.push_back(rows_measure("conflicts", "Rows equal to another row with another label", x.data,
-                             conflicting_rows(data, x.data.labels), "differs in label from row"));
-  const std::string train_title = "Training rows that repeat an earlier row exactly",
-                    overlap_title = "Rows that also stand in the training data";
+void add_train_duplicates(const Context& x, std::vector<Measure>& out) {
+  Measure inside =
+      rows_measure("train_duplicates", "Training rows that repeat an earlier row exactly", x.train ? *x.train : x.data);
+  Measure overlap = rows_measure("overlap", "Rows that also stand in the training data", x.data);
   if (!x.train) {
-    out.push_back(without_train("train_duplicates", train_title));
-    out.push_back(without_train("overlap", overlap_title));
-    return;
+    inside.finding.n.reset();
+    inside.finding.rows_used.reset();
+    for (Measure* m : {&inside, &overlap}) leave_out(*m, Status::not_run, "no training rows were given; add --train");
+  } else {
+    state(inside, repeated(duplicate_rows(x.train->stored)), x.train->record.id, "repeats row");
+    if (comparable_rows(x.data.stored, x.train->stored)) {
+      std::vector<RowPair> pairs;
+      for (const SharedRows& s : shared_rows(x.data.stored, x.train->stored)) {
+        for (const int64_t row : s.first) pairs.push_back({row, s.second[0]});
+      }
+      std::ranges::sort(pairs, {}, &RowPair::row);
+      state(overlap, pairs, x.data.record.id, "stands in the training data as row");
+      if (!pairs.empty())
+        overlap.finding.limits.emplace_back("accuracy on rows that were trained on says nothing about new rows");
+    } else {
+      leave_out(overlap, Status::withheld,
+                fmt::format("the rows are {} and the training rows {}: their bytes cannot be compared",
+                            x.data.record.row_type, x.train->record.row_type));
+    }
   }
-  const auto train = row_digests(*x.train, x.pool, x.cancel);
-  out.push_back(rows_measure("train_duplicates", train_title, *x.train, repeated_rows(train), "repeats row"));
-  Measure overlap =
-      rows_measure("overlap", overlap_title, x.data, shared_rows(data, train), "stands in the training data as row");
-  if (*overlap.finding.estimate > 0)
-    overlap.finding.limits.push_back("accuracy on rows that were trained on says nothing about new rows");
+  out.push_back(std::move(inside));
   out.push_back(std::move(overlap));
+}
+
+void add_duplicates(const Context& x, std::vector<Measure>& out) {
+  const auto groups = duplicate_rows(x.data.stored);
+  Measure twice = rows_measure("duplicates", "Rows that repeat an earlier row exactly", x.data);
+  state(twice, repeated(groups), x.data.record.id, "repeats row");
+  Measure torn = rows_measure("conflicts", "Rows equal to another row with another label", x.data);
+  state(torn, conflicts(groups, x.data.labels), x.data.record.id, "differs in label from row");
+  out.push_back(std::move(twice));
+  out.push_back(std::move(torn));
+  add_train_duplicates(x, out);
 }
 
 void check_key(const Context&, const Claim& c) {
@@ -218,8 +260,8 @@ void check_key(const Context&, const Claim& c) {
 }
 
 std::vector<PlanStep> plan(const Context& x) {
-  std::vector<PlanStep> steps = {{"SHA-256 of each row of --data", x.data.size(), "rows", 0}};
-  if (x.train) steps.push_back({"SHA-256 of each row of --train", x.train->size(), "rows", 0});
+  std::vector<PlanStep> steps = {{"bytes of each row of --data compared", x.data.size(), "rows", 0}};
+  if (x.train) steps.push_back({"bytes of each row of --train compared", x.train->size(), "rows", 0});
   return steps;
 }
 

@@ -43,6 +43,7 @@ class Subject {
 struct RowSource {
   DataRecord record;
   std::vector<int64_t> labels;
+  Array stored;  // [n, …], as the files hold them
   std::function<Array(int64_t first, int64_t count)> rows;
   int64_t size() const { return static_cast<int64_t>(labels.size()); }
 };

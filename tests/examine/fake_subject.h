@@ -85,6 +85,7 @@ inline RowSource source(std::vector<int64_t> labels, int64_t width,
     for (int64_t i = 0; i < count * width; ++i) v.push_back(value(first + i / width, i % width));
     return Array::of(v, {count, width});
   };
+  if (!d.labels.empty()) d.stored = d.rows(0, d.size());
   return d;
 }
 

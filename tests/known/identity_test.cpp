@@ -1,7 +1,6 @@
 // The examiner identity: planted duplicates, facts carried over, claims on them.
 #include <gtest/gtest.h>
 
-#include "examine/duplicates.h"
 #include "examine/fake_subject.h"
 
 namespace viva {
@@ -13,24 +12,15 @@ using testing::names_class;
 using testing::planted;
 using testing::source;
 
-TEST(Identity, Duplicates) {
-  const std::vector<std::string> a = {"p", "q", "p", "r", "q", "p"}, b = {"x", "q", "q"};
-  EXPECT_EQ(repeated_rows(a), (std::vector<RowPair>{{2, 0}, {4, 1}, {5, 0}}));
-  EXPECT_EQ(conflicting_rows(a, std::vector<int64_t>{0, 1, 0, 2, 1, 3}),
-            (std::vector<RowPair>{{0, 5}, {2, 5}, {5, 0}}));
-  EXPECT_EQ(shared_rows(a, b), (std::vector<RowPair>{{1, 1}, {4, 1}}));
-  EXPECT_TRUE(repeated_rows({}).empty());
-}
-
 TEST(Identity, PlantedDuplicates) {
   FakeSubject net(2, 2, names_class(2, 3));
   const auto value = [](int64_t i, int64_t c) { return c == 0 ? static_cast<float>(i % 2500) : 0.f; };
   std::vector<int64_t> labels(2503, 0);
   labels[2501] = 1;
   const RowSource data = source(labels, 2, value);
-  // -0 is the same value as 0; rows 7 and 8 of the data stand at 0 and 1.
+  // Rows 7 and 8 of the data stand in the training data at 0 and 1.
   const RowSource train = source(
-      {0, 0, 0}, 2, [](int64_t i, int64_t c) { return c == 0 ? static_cast<float>(i + (i < 2 ? 7 : 9000)) : -0.f; },
+      {0, 0, 0}, 2, [](int64_t i, int64_t c) { return c == 0 ? static_cast<float>(i + (i < 2 ? 7 : 9000)) : 0.f; },
       "train");
   const Report r = examined(net, data, {"identity.overlap <= 0", "identity.duplicates < 4"}, &train, 2);
   EXPECT_EQ(r.find("identity.duplicates")->estimate, 3);
@@ -41,6 +31,19 @@ TEST(Identity, PlantedDuplicates) {
   EXPECT_EQ(r.claims[0].ruling, Verdict::refuted);
   EXPECT_EQ(r.claims[1].ruling, Verdict::supported);
   EXPECT_EQ(r.data.size(), 2u);
+  const auto& torn = r.find("identity.conflicts")->evidence.examples[0].rows;
+  EXPECT_EQ(torn[0], (std::pair<int64_t, std::string>{1, "differs in label from row 2501"}));
+  EXPECT_EQ(torn[1], (std::pair<int64_t, std::string>{2501, "differs in label from row 1"}));
+}
+
+TEST(Identity, RowsOfAnotherTypeAreNotCompared) {
+  FakeSubject net(2, 2, names_class(2, 3));
+  RowSource train = planted(10, 2, 0);
+  train.stored = train.stored.converted(Dtype::uint8);
+  const Report r = examined(net, planted(10, 2, 0), {"identity.overlap <= 0"}, &train);
+  EXPECT_EQ(r.find("identity.overlap")->status, Status::withheld);
+  EXPECT_EQ(r.find("identity.train_duplicates")->estimate, 0);
+  EXPECT_EQ(r.claims[0].ruling, Verdict::undecided);
 }
 
 TEST(Identity, WithoutTrainingData) {
