@@ -48,6 +48,7 @@ RowSource open_rows(const std::string& spec, const std::string& id, const Subjec
   if (data.inputs.dtype() == Dtype::uint8 && is_float(row.dtype)) source.record.scaling = "uint8 divided by 255";
   const auto labels = data.labels.as<int64_t>();
   source.labels.assign(labels.begin(), labels.end());
+  source.stored = data.inputs;
   source.rows = [inputs = data.inputs, row](int64_t first, int64_t count) {
     return rows_of(inputs, row, first, count);
   };
