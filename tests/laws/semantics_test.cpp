@@ -1,0 +1,132 @@
+// Total semantics and the conventions at points that are not smooth, in both engines.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "cpu/executable.h"
+#include "graph/build.h"
+#include "interpret/interpret.h"
+#include "laws/laws.h"
+#include "transform/transform.h"
+
+namespace viva {
+namespace {
+
+using laws::Arrays;
+constexpr double nan = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
+
+Body function_of(const Arrays& args, const std::function<Value(Build&, const Values&)>& make) {
+  Build b("f");
+  Values in;
+  for (const Array& a : args) in.push_back(b.parameter(a.type()));
+  return b.finish({make(b, in)});
+}
+
+// The interpreter's result, after checking that the plan gives the same bits (any NaN for a NaN).
+Array both(const Arrays& args, const std::function<Value(Build&, const Values&)>& make) {
+  const Body f = function_of(args, make);
+  ThreadPool pool(2);
+  const Array slow = interpret(*f, args)[0], fast = compile(f).call(args, pool).take()[0];
+  EXPECT_EQ(laws::close({slow}, {fast}, 0), "");
+  for (int64_t i = 0; i < slow.size(); ++i) EXPECT_EQ(std::signbit(slow.at(i)), std::signbit(fast.at(i)));
+  return slow;
+}
+
+template <class T> Array vec(const std::vector<T>& v) { return Array::of<T>(v, {static_cast<int64_t>(v.size())}); }
+
+void expect(const Array& got, const std::vector<double>& expected) {
+  ASSERT_EQ(got.size(), static_cast<int64_t>(expected.size()));
+  for (int64_t i = 0; i < got.size(); ++i) {
+    const double e = expected[static_cast<size_t>(i)];
+    if (std::isnan(e)) EXPECT_TRUE(std::isnan(got.at(i))) << i;
+    else EXPECT_EQ(got.at(i), e) << i;
+  }
+}
+
+TEST(Semantics, IntegersDivideWithoutTraps) {
+  const Array x = vec<int32_t>({7, -7, INT32_MIN, 5, INT32_MIN}), y = vec<int32_t>({0, 2, -1, -3, 0});
+  expect(both({x, y}, [](Build& b, const Values& v) { return b.div(v[0], v[1]); }), {0, -3, INT32_MIN, -1, 0});
+  expect(both({x, y}, [](Build& b, const Values& v) { return b.rem(v[0], v[1]); }), {7, -1, 0, 2, INT32_MIN});
+  expect(both({x}, [](Build& b, const Values& v) { return b.neg(v[0]); }), {-7, 7, INT32_MIN, -5, INT32_MIN});
+  expect(both({x}, [](Build& b, const Values& v) { return b.abs(v[0]); }), {7, 7, INT32_MIN, 5, INT32_MIN});
+}
+
+TEST(Semantics, IntegersWrapAndShiftOut) {
+  expect(both({vec<int8_t>({127, -128, 100}), vec<int8_t>({1, -1, 3})},
+              [](Build& b, const Values& v) { return b.add(v[0], v[1]); }),
+         {-128, 127, 103});
+  expect(both({vec<int8_t>({127, 16, -3}), vec<int8_t>({2, 16, 100})},
+              [](Build& b, const Values& v) { return b.mul(v[0], v[1]); }),
+         {-2, 0, -44});
+  expect(both({vec<int32_t>({1, -8, -8, 1}), vec<int32_t>({31, 1, 32, -1})},
+              [](Build& b, const Values& v) { return b.shift_right(v[0], v[1]); }),
+         {0, -4, 0, 0});
+  expect(both({vec<uint8_t>({1, 1, 255}), vec<uint8_t>({7, 8, 4})},
+              [](Build& b, const Values& v) { return b.shift_left(v[0], v[1]); }),
+         {128, 0, 240});
+  expect(both({vec<int32_t>({2, -1, 0, 1, 3}), vec<int32_t>({-1, -3, -2, -9, 4})},
+              [](Build& b, const Values& v) { return b.pow(v[0], v[1]); }),
+         {0, -1, 0, 1, 81});
+}
+
+TEST(Semantics, ConversionsSaturate) {
+  const Array x = vec<double>({nan, inf, -inf, 300, -1.9, 2.5});
+  expect(both({x}, [](Build& b, const Values& v) { return b.convert(v[0], Dtype::int8); }), {0, 127, -128, 127, -1, 2});
+  expect(both({x}, [](Build& b, const Values& v) { return b.convert(v[0], Dtype::uint64); }),
+         {0, 18446744073709551615.0, 0, 300, 0, 2});
+  expect(both({x}, [](Build& b, const Values& v) { return b.convert(v[0], Dtype::boolean); }), {1, 1, 1, 1, 1, 1});
+}
+
+TEST(Semantics, NanPropagatesAndSignedZerosAreOrdered) {
+  const Array x = vec<double>({nan, 1, -0.0, 0.0, -inf}), y = vec<double>({1, nan, 0.0, -0.0, inf});
+  expect(both({x, y}, [](Build& b, const Values& v) { return b.max(v[0], v[1]); }), {nan, nan, 0, 0, inf});
+  expect(both({x, y}, [](Build& b, const Values& v) { return b.min(v[0], v[1]); }), {nan, nan, 0, 0, -inf});
+  expect(both({x}, [](Build& b, const Values& v) { return b.reduce_max(v[0], {0}); }), {nan});
+  expect(both({vec<double>({3, nan, 5, nan})}, [](Build& b, const Values& v) { return b.argmax(v[0], 0); }), {1});
+  expect(both({vec<double>({3, 5, 5, 1})}, [](Build& b, const Values& v) { return b.argmax(v[0], 0); }), {1});
+  expect(both({vec<double>({.5, 1.5, 2.5, -.5, nan})}, [](Build& b, const Values& v) { return b.round(v[0]); }),
+         {0, 2, 2, -0.0, nan});
+}
+
+TEST(Semantics, NothingReducesToTheNeutralElement) {
+  const Array empty = Array::zeros({Dtype::float64, {2, 0}});
+  expect(both({empty}, [](Build& b, const Values& v) { return b.reduce_sum(v[0], {1}); }), {0, 0});
+  expect(both({empty}, [](Build& b, const Values& v) { return b.reduce_prod(v[0], {1}); }), {1, 1});
+  expect(both({empty}, [](Build& b, const Values& v) { return b.reduce_max(v[0], {1}); }), {-inf, -inf});
+  expect(
+      both({Array::zeros({Dtype::uint8, {1, 0}})}, [](Build& b, const Values& v) { return b.reduce_min(v[0], {1}); }),
+      {255});
+}
+
+// The gradient of the sum of f at x.
+Array slopes(const Array& x, const std::function<Value(Build&, Value)>& f) {
+  const Body body = function_of({x}, [&](Build& b, const Values& v) {
+    const Value y = f(b, v[0]);
+    return b.reduce_sum(y, iota_ints(y.rank()));
+  });
+  const Body g = grad(body, {true});
+  ThreadPool pool(1);
+  const Array slow = interpret(*g, std::vector{x})[0];
+  EXPECT_EQ(laws::close({slow}, compile(g).call({x}, pool).take(), 0), "");
+  return slow;
+}
+
+TEST(Conventions, AtPointsThatAreNotSmooth) {
+  expect(slopes(vec<double>({0, 2, -2}), [](Build& b, Value x) { return b.relu(x); }), {0, 1, 0});
+  expect(slopes(vec<double>({0, 2, -2}), [](Build& b, Value x) { return b.abs(x); }), {0, 1, -1});
+  expect(slopes(vec<double>({3, 5, 5, 1}), [](Build& b, Value x) { return b.reduce_max(x, {0}); }), {0, .5, .5, 0});
+  expect(slopes(vec<double>({3, 1, 1, 4}), [](Build& b, Value x) { return b.reduce_min(x, {0}); }), {0, .5, .5, 0});
+  const auto against_two = [](Value (Build::*op)(Value, Value, Build::Loc)) {
+    return [op](Build& b, Value x) { return (b.*op)(x, b.full_like(x, 2), Build::Loc::current()); };
+  };
+  expect(slopes(vec<double>({2, 3, 1}), against_two(&Build::max)), {.5, 1, 0});
+  expect(slopes(vec<double>({2, 3, 1}), against_two(&Build::min)), {.5, 0, 1});
+  // 0 to the power 0 is 1 with slope 0; 0 to a positive power has slope 0 in the exponent.
+  expect(slopes(vec<double>({0}), [](Build& b, Value x) { return b.pow(x, b.zero(x)); }), {0});
+  expect(slopes(vec<double>({2}), [](Build& b, Value y) { return b.pow(b.zero(y), y); }), {0});
+}
+
+}  // namespace
+}  // namespace viva
