@@ -75,18 +75,22 @@ BatchedModel with_batch(const OpenModel& m, int64_t batch, Binding binding) {
   return r;
 }
 
+double contraction_flops(const Node& n) {
+  double flops = 0;
+  for (const Body& b : n.bodies) flops += contraction_flops(*b);
+  if (!n.op || !n.op->lower) return flops;
+  const Lowered lowered = (*n.op->lower)(n);
+  const auto* nest = std::get_if<loops::Nest>(&lowered.form);
+  const auto is_dot = [](const loops::Instruction& i) {
+    return i.kind == loops::Kind::reduce && i.reduction == loops::Reduction::dot;
+  };
+  if (nest && std::ranges::any_of(nest->body, is_dot)) flops += 2 * static_cast<double>(numel(nest->extents));
+  return flops;
+}
+
 double contraction_flops(const Function& f) {
   double flops = 0;
-  for (const Node& n : f.nodes()) {
-    for (const Body& b : n.bodies) flops += contraction_flops(*b);
-    if (!n.op || !n.op->lower) continue;
-    const Lowered lowered = (*n.op->lower)(n);
-    const auto* nest = std::get_if<loops::Nest>(&lowered.form);
-    const auto is_dot = [](const loops::Instruction& i) {
-      return i.kind == loops::Kind::reduce && i.reduction == loops::Reduction::dot;
-    };
-    if (nest && std::ranges::any_of(nest->body, is_dot)) flops += 2 * static_cast<double>(numel(nest->extents));
-  }
+  for (const Node& n : f.nodes()) flops += contraction_flops(n);
   return flops;
 }
 

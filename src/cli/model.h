@@ -29,7 +29,8 @@ struct BatchedModel {
 // batch must be fixed_batch for Batching::fixed.
 BatchedModel with_batch(const OpenModel& m, int64_t batch, Binding binding = {});
 
-// FLOPs of the contractions of f, at 2 a multiply-add; positions in padding count.
+// FLOPs of the contractions of f, or of one node, at 2 a multiply-add; positions in padding count.
+double contraction_flops(const Node& n);
 double contraction_flops(const Function& f);
 // Elements of all float weights.
 int64_t parameter_count(const Imported& m);

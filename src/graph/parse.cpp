@@ -122,7 +122,7 @@ class Parser {
     const Token t = in_.take();
     if (t.kind != Kind::word && t.kind != Kind::string) in_.fail(t.offset, "expected an attribute's name");
     const std::string name = t.kind == Kind::string ? t.string : std::string(t.text);
-    if (attrs.find(name)) in_.fail(t.offset, fmt::format("the attribute {} stands twice", in_quotes(name)));
+    if (attrs.find(name)) in_.fail(t.offset, fmt::format("the attribute {} stands twice", double_quoted(name)));
     in_.expect("=");
     attrs.set(name, literals_.attribute());
   }
@@ -132,7 +132,7 @@ class Parser {
     const Token name = in_.expect(Kind::string, "a function's name in quotes");
     const auto it = functions_.find(name.string);
     if (it == functions_.end())
-      in_.fail(name.offset, fmt::format("no function {} stands above", in_quotes(name.string.substr(0, 40))));
+      in_.fail(name.offset, fmt::format("no function {} stands above", double_quoted(name.string.substr(0, 40))));
     if (it->second.depth >= most_depth) in_.fail(name.offset, fmt::format("functions nest deeper than {}", most_depth));
     it->second.used = true;
     depth_ = std::max(depth_, it->second.depth + 1);

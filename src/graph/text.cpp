@@ -111,10 +111,10 @@ class Printer {
  private:
   void function(const std::string& name, const Function& f) {
     number(f);
-    text_ += fmt::format("{}func {}(", text_.empty() ? "" : "\n", in_quotes(name));
+    text_ += fmt::format("{}func {}(", text_.empty() ? "" : "\n", double_quoted(name));
     list(f.params(), [&](Value v) { result(v); });
     text_ += ") -> (";
-    list(f.output_names(), [&](const std::string& s) { text_ += in_quotes(s); });
+    list(f.output_names(), [&](const std::string& s) { text_ += double_quoted(s); });
     text_ += ") {\n";
     for (const Node& n : f.nodes())
       if (n.op) node(n);
@@ -139,7 +139,7 @@ class Printer {
     if (!n.attrs.items().empty()) attributes(n.attrs);
     if (!n.bodies.empty()) {
       text_ += " [";
-      list(n.bodies, [&](const Body& f) { text_ += fmt::format("@{}", in_quotes(names_.at(f.get()))); });
+      list(n.bodies, [&](const Body& f) { text_ += fmt::format("@{}", double_quoted(names_.at(f.get()))); });
       text_ += "]";
     }
     text_ += "\n";
@@ -148,7 +148,7 @@ class Printer {
   void attributes(const Attrs& attrs) {
     text_ += " {";
     list(attrs.items(), [&](const auto& item) {
-      text_ += is_word(item.first) ? item.first : in_quotes(item.first);
+      text_ += is_word(item.first) ? item.first : double_quoted(item.first);
       text_ += fmt::format("={}", to_string(item.second, options_));
     });
     text_ += "}";
@@ -162,7 +162,7 @@ class Printer {
 
   void result(Value v) {
     id(v);
-    if (!v.name().empty()) text_ += fmt::format(" {}", in_quotes(v.name()));
+    if (!v.name().empty()) text_ += fmt::format(" {}", double_quoted(v.name()));
     text_ += fmt::format(": {}", to_string(v.type()));
   }
 
@@ -183,7 +183,7 @@ class Printer {
 
 }  // namespace
 
-std::string in_quotes(std::string_view s) {
+std::string double_quoted(std::string_view s) {
   std::string r(1, '"');
   while (!s.empty()) {
     const size_t plain = plain_utf8(s), length = std::max<size_t>(plain, 1);
@@ -204,7 +204,7 @@ std::string to_string(const Attr& a, const PrintOptions& options) {
   return std::visit(
       [&](const auto& v) -> std::string {
         using T = std::decay_t<decltype(v)>;
-        if constexpr (std::is_same_v<T, std::string>) return in_quotes(v);
+        if constexpr (std::is_same_v<T, std::string>) return double_quoted(v);
         else if constexpr (std::is_same_v<T, Dtype>) return std::string(name(v));
         else if constexpr (std::is_same_v<T, Ints>) return viva::to_string(v);
         else if constexpr (std::is_same_v<T, Array>)

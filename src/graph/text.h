@@ -31,7 +31,7 @@ std::string print(const Body& entry, const PrintOptions& options = {});
 
 std::string to_string(const Attr& a, const PrintOptions& options = {});
 // s in quotes; control characters, what turns the direction of text, and what is not UTF-8 as \xHH.
-std::string in_quotes(std::string_view s);
+std::string double_quoted(std::string_view s);
 
 // The entry of the program in text. The text may be hostile. Throws an input error "file:line:column: problem" (columns
 // count bytes from 1): malformed text, types that differ from what the operations infer, functions that the entry does

@@ -122,13 +122,13 @@ TEST(Text, StringsOfAnyBytesRoundTrip) {
   for (int i = 0; i < 5000; ++i) random += static_cast<char>(bits() >> 5);
   for (const std::string& s : {every, random, std::string("a\0b", 3), std::string("größe 猫 𝛼")}) {
     EXPECT_TRUE(same(round_trip(Attr(s)), Attr(s)));
-    EXPECT_EQ(in_quotes(s).find_first_of(std::string("\0\n\x1b\x7f", 4)), std::string::npos);
+    EXPECT_EQ(double_quoted(s).find_first_of(std::string("\0\n\x1b\x7f", 4)), std::string::npos);
   }
-  EXPECT_EQ(in_quotes("größe 猫 𝛼"), "\"größe 猫 𝛼\"");
-  EXPECT_EQ(in_quotes("\"\\\n\t\r\x1b"), R"("\"\\\n\t\r\x1b")");
-  EXPECT_EQ(in_quotes("\xc0\xaf\xed\xa0\x80\xf5\x80\x80\x80\xe2\x82"),
+  EXPECT_EQ(double_quoted("größe 猫 𝛼"), "\"größe 猫 𝛼\"");
+  EXPECT_EQ(double_quoted("\"\\\n\t\r\x1b"), R"("\"\\\n\t\r\x1b")");
+  EXPECT_EQ(double_quoted("\xc0\xaf\xed\xa0\x80\xf5\x80\x80\x80\xe2\x82"),
             R"("\xc0\xaf\xed\xa0\x80\xf5\x80\x80\x80\xe2\x82")");
-  EXPECT_EQ(in_quotes("\u202e\u0085\ufeff"), R"("\xe2\x80\xae\xc2\x85\xef\xbb\xbf")");
+  EXPECT_EQ(double_quoted("\u202e\u0085\ufeff"), R"("\xe2\x80\xae\xc2\x85\xef\xbb\xbf")");
 }
 
 TEST(Text, ArraysOfEveryDtypeRoundTrip) {
