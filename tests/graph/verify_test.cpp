@@ -141,6 +141,27 @@ TEST(Verify, Invariant8Inference) {
   });
 }
 
+// What makes invariant 8 cover the attributes: infer reads every one, by its kind.
+TEST(Verify, Invariant8MissingAndWrongAttributes) {
+  const auto accepts = [](const OpDef& d, const Sample& s, const Attrs& attrs) {
+    std::vector<Type> in;
+    for (const Array& a : s.in) in.push_back(a.type());
+    try {
+      return !(*d.infer)({in, attrs, s.bodies}).empty();
+    } catch (const Error&) { return false; }
+  };
+  for (const OpDef* d : catalog())
+    for (const Sample& s : d->samples())
+      for (const auto& item : s.attrs.items()) {
+        Attrs without, wrong = s.attrs;
+        for (const auto& [name, value] : s.attrs.items())
+          if (name != item.first) without.set(name, value);
+        wrong.set(item.first, 3.25);
+        EXPECT_FALSE(accepts(*d, s, without)) << d->name << " without " << item.first;
+        EXPECT_FALSE(accepts(*d, s, wrong)) << d->name << " with another kind of " << item.first;
+      }
+}
+
 TEST(Verify, Invariant9Outputs) {
   expect_broken(9, "main:", [](Fixture& x) { mutable_of(x.f->outputs())[0] = {}; });
   expect_broken(9, "main:", [](Fixture& x) { mutable_of(x.f->outputs())[0] = x.inner->nodes()[1].out(); });
