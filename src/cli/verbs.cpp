@@ -10,11 +10,7 @@ extern const Verb show_verb;
 
 std::span<const Verb* const> verbs() {
   static constexpr const Verb* list[] = {
-      &bench_verb,
-      &examine_verb,
-      &ops_verb,
-      &run_verb,
-      &show_verb,
+      &bench_verb, &examine_verb, &ops_verb, &run_verb, &show_verb,
   };
   return list;
 }
