@@ -70,10 +70,13 @@ Npz::Npz(Bytes content, std::string name) : name_(std::move(name)) {
     std::string key = member ? member : "";
     if (!key.ends_with(".npy")) continue;
     key.resize(key.size() - 4);
-    if (has(key)) throw corrupt(name_, "two members are called " + key);
     keys_.push_back(std::move(key));
     archive_->members.push_back(static_cast<zip_uint64_t>(i));
   }
+  std::vector<std::string> sorted = keys_;
+  std::ranges::sort(sorted);
+  const auto twice = std::ranges::adjacent_find(sorted);
+  if (twice != sorted.end()) throw corrupt(name_, "two members are called " + *twice);
 }
 Npz::~Npz() = default;
 Npz::Npz(Npz&&) noexcept = default;
