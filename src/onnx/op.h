@@ -139,6 +139,11 @@ std::span<const OnnxRow> shape();
 std::span<const OnnxRow> movement();
 std::span<const OnnxRow> indexing();
 std::span<const OnnxRow> source();
+std::span<const OnnxRow> quantization();
+std::span<const OnnxRow> resizing();
+std::span<const OnnxRow> attention();
+std::span<const OnnxRow> loss();
+std::span<const OnnxRow> spatial();
 }  // namespace onnx_ops
 
 // The row for an operator at an opset, or null.
@@ -156,6 +161,8 @@ Value keep_dims(Build& b, Value reduced, const Shape& original, const Ints& dims
 Value mean(Build& b, Value x, const Ints& dims);
 Value take(Build& b, Value x, int64_t axis, const Ints& indices);  // indices fixed at import, inside the extent
 Value widened(Build& b, Value x);  // 16-bit floats in float32: sums of them lose too much
+// NumPy's matmul: vectors become matrices of one row or column; leading dimensions broadcast.
+Value matmul_of(OnnxOp& o, Value x, Value y, std::optional<Dtype> result = {});  // ops_contraction.cpp
 Value softmax(Build& b, Value x, int64_t axis);
 Value log_softmax(Build& b, Value x, int64_t axis);
 Value call_softmax(OnnxOp& o, Value x, int64_t axis, bool log);  // as a named function

@@ -27,37 +27,6 @@ Items gemm(OnnxOp& o) {
   return {b.add(y, plus_scaled(b, c, o.number("beta", 1)))};
 }
 
-// NumPy's matmul: vectors become matrices of one row or column; leading dimensions broadcast.
-Value matmul_of(OnnxOp& o, Value x, Value y, std::optional<Dtype> result = {}) {
-  Build& b = o.b;
-  if (x.rank() == 0 || y.rank() == 0) throw o.malformed("takes no scalars");
-  const bool row = x.rank() == 1, column = y.rank() == 1;
-  if (row) x = b.unsqueeze(x, {0});
-  if (column) y = b.unsqueeze(y, {1});
-  if (x.dim(x.rank() - 1) != y.dim(y.rank() - 2))
-    throw o.malformed("{} and {} do not fit", to_string(x.type()), to_string(y.type()));
-  Value r;
-  if (y.rank() == 2) {
-    r = b.dot_general(x, y, {.lhs_batch = {}, .rhs_batch = {}, .lhs_contract = {x.rank() - 1}, .rhs_contract = {0}},
-                      result);
-  } else {
-    const Shape batch =
-        broadcast_shape(o, {x.shape().begin(), x.shape().end() - 2}, {y.shape().begin(), y.shape().end() - 2});
-    const auto spread_batch = [&](Value v) {
-      Shape s = batch;
-      s.insert(s.end(), v.shape().end() - 2, v.shape().end());
-      return b.broadcast_to(v, s);
-    };
-    const auto n = static_cast<int64_t>(batch.size());
-    r = b.dot_general(
-        spread_batch(x), spread_batch(y),
-        {.lhs_batch = iota_ints(n), .rhs_batch = iota_ints(n), .lhs_contract = {n + 1}, .rhs_contract = {n}}, result);
-  }
-  if (column) r = b.squeeze(r, {r.rank() - 1});
-  if (row) r = b.squeeze(r, {r.rank() - (column ? 1 : 2)});
-  return r;
-}
-
 Items matmul(OnnxOp& o) { return {matmul_of(o, o.in(0), o.in(1))}; }
 
 // The operand in int32 less its zero point: a scalar, or one for each row of a and each column of b.
@@ -227,6 +196,36 @@ constexpr std::array rows = {
 };
 
 }  // namespace
+
+Value matmul_of(OnnxOp& o, Value x, Value y, std::optional<Dtype> result) {
+  Build& b = o.b;
+  if (x.rank() == 0 || y.rank() == 0) throw o.malformed("takes no scalars");
+  const bool row = x.rank() == 1, column = y.rank() == 1;
+  if (row) x = b.unsqueeze(x, {0});
+  if (column) y = b.unsqueeze(y, {1});
+  if (x.dim(x.rank() - 1) != y.dim(y.rank() - 2))
+    throw o.malformed("{} and {} do not fit", to_string(x.type()), to_string(y.type()));
+  Value r;
+  if (y.rank() == 2) {
+    r = b.dot_general(x, y, {.lhs_batch = {}, .rhs_batch = {}, .lhs_contract = {x.rank() - 1}, .rhs_contract = {0}},
+                      result);
+  } else {
+    const Shape batch =
+        broadcast_shape(o, {x.shape().begin(), x.shape().end() - 2}, {y.shape().begin(), y.shape().end() - 2});
+    const auto spread_batch = [&](Value v) {
+      Shape s = batch;
+      s.insert(s.end(), v.shape().end() - 2, v.shape().end());
+      return b.broadcast_to(v, s);
+    };
+    const auto n = static_cast<int64_t>(batch.size());
+    r = b.dot_general(
+        spread_batch(x), spread_batch(y),
+        {.lhs_batch = iota_ints(n), .rhs_batch = iota_ints(n), .lhs_contract = {n + 1}, .rhs_contract = {n}}, result);
+  }
+  if (column) r = b.squeeze(r, {r.rank() - 1});
+  if (row) r = b.squeeze(r, {r.rank() - (column ? 1 : 2)});
+  return r;
+}
 
 std::span<const OnnxRow> onnx_ops::contraction() { return rows; }
 

@@ -74,19 +74,9 @@ ConvDims conv_dims(const Windows& w) {
   return d;
 }
 
-Value convolve(OnnxOp& o, Value x, Value kernel, std::optional<Dtype> result) {
-  if (kernel.rank() != x.rank())
-    throw o.malformed("{} with a kernel {}", to_string(x.type()), to_string(kernel.type()));
-  const Windows w =
-      read_windows(o, {x.shape().begin() + 2, x.shape().end()}, {kernel.shape().begin() + 2, kernel.shape().end()});
-  ConvDims d = conv_dims(w);
-  d.feature_groups = read_groups(o);
-  return o.b.conv_general(x, kernel, d, result);
-}
-
 Items conv(OnnxOp& o) {
   spatial_extents(o, 0);
-  return {with_bias(o, convolve(o, o.in(0), o.in(1), std::nullopt), 2)};
+  return {with_bias(o, convolve(o, o.in(0), o.in(1)), 2)};
 }
 
 // Padding so that the result has the extents of output_shape, or input · stride under SAME.
@@ -148,7 +138,7 @@ Value centred(OnnxOp& o, size_t operand, size_t zero_point) {
 }
 Items conv_integer(OnnxOp& o) {
   spatial_extents(o, 0);
-  return {convolve(o, centred(o, 0, 2), centred(o, 1, 3), std::nullopt)};
+  return {convolve(o, centred(o, 0, 2), centred(o, 1, 3))};
 }
 
 constexpr std::array rows = {
@@ -191,6 +181,16 @@ Windows read_windows(OnnxOp& o, const Ints& input, const Ints& kernel) {
     w.high[i] = total - w.low[i];
   }
   return w;
+}
+
+Value convolve(OnnxOp& o, Value x, Value kernel) {
+  if (kernel.rank() != x.rank())
+    throw o.malformed("{} with a kernel {}", to_string(x.type()), to_string(kernel.type()));
+  const Windows w =
+      read_windows(o, {x.shape().begin() + 2, x.shape().end()}, {kernel.shape().begin() + 2, kernel.shape().end()});
+  ConvDims d = conv_dims(w);
+  d.feature_groups = read_groups(o);
+  return o.b.conv_general(x, kernel, d);
 }
 
 std::span<const OnnxRow> onnx_ops::convolution() { return rows; }

@@ -192,7 +192,7 @@ constexpr std::array rows = {
     OnnxRow{"BatchNormalization", 1, latest, batch_normalization, true},
     OnnxRow{"GroupNormalization", 18, latest, group_normalization},
     OnnxRow{"InstanceNormalization", 1, latest, instance_normalization},
-    OnnxRow{"LRN", 1, latest, lrn},
+    OnnxRow{"LRN", 1, latest, lrn, true},
     OnnxRow{"LayerNormalization", 17, latest, layer_normalization},
     OnnxRow{"LpNormalization", 1, latest, lp_normalization},
     OnnxRow{"MeanVarianceNormalization", 9, latest, mean_variance_normalization},

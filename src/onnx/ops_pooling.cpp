@@ -142,7 +142,7 @@ Items max_pool(OnnxOp& o) {
   return items;
 }
 
-constexpr int64_t most_counts = int64_t{1} << 26;
+constexpr int64_t most_counts = int64_t{1} << 24;
 
 // How many positions of each window count: those inside the input, or inside the declared padding too.
 Array window_counts(const Pool& p, bool include_pad, const Shape& shape, Dtype d) {

@@ -8,7 +8,7 @@
 namespace viva {
 namespace {
 
-constexpr int64_t longest_range = int64_t{1} << 26;
+constexpr int64_t longest_range = int64_t{1} << 24;
 
 Items constant(OnnxOp& o) {
   const AttributeDef* list = nullptr;

@@ -16,7 +16,7 @@ const Index& index() {
     using namespace onnx_ops;
     Index m;
     for (const auto family : {unary, binary, activation, contraction, convolution, pooling, normalization, reduction,
-                              shape, movement, indexing, source})
+                              shape, movement, indexing, source, quantization, resizing, attention, loss, spatial})
       for (const OnnxRow& row : family()) m[row.name].push_back(&row);
     return m;
   }();

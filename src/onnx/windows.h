@@ -17,4 +17,7 @@ struct Windows {
 Windows read_windows(OnnxOp& o, const Ints& input, const Ints& kernel);
 Ints spatial_extents(OnnxOp& o, size_t i);  // of [N, C, …]; throws where the rank is below 3
 
+// x convolved with a kernel [out, in / groups, …] as the node's attributes say.
+Value convolve(OnnxOp& o, Value x, Value kernel);
+
 }  // namespace viva

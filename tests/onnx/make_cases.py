@@ -366,8 +366,94 @@ def source():
         case(op, [np.array(8)], 17, known=[0], periodic=0)
 
 
+def quantization():
+    x = real(2, 3, 4) * 5
+    scale, zero = np.abs(real(3)) + 0.1, ints(0, 200, 3, dtype=np.uint8)
+    case('QuantizeLinear', [x, np.float32(0.1)], 10)
+    case('QuantizeLinear', [x, np.float32(0.1), np.int8(-7)], 13)
+    case('QuantizeLinear', [np.array([0.5, 1.5, -0.5, 2.5, 1e9, -1e9], np.float32), np.float32(1), np.int8(0)], 13)
+    case('QuantizeLinear', [x, scale, zero], 13, axis=1)
+    case('QuantizeLinear', [x, np.abs(real(2, 3, 2)) + 0.1, ints(-50, 50, 2, 3, 2, dtype=np.int8)], 21, axis=-1, block_size=2)
+    case('QuantizeLinear', [x, np.float32(0.1)], 21, output_dtype=T.INT16)
+    q = ints(0, 255, 2, 3, 4, dtype=np.uint8)
+    case('DequantizeLinear', [q, np.float32(0.1)], 10)
+    case('DequantizeLinear', [q, scale, zero], 13, axis=1)
+    case('DequantizeLinear', [q, np.abs(real(2, 2, 4)), ints(0, 200, 2, 2, 4, dtype=np.uint8)], 21, axis=1, block_size=2)
+    case('DequantizeLinear', [ints(-1000, 1000, 5, dtype=np.int32), np.float32(0.5)], 13)
+    for v in (x, np.abs(x), np.zeros(3, np.float32)):
+        case('DynamicQuantizeLinear', [v], 11, outputs=3)
+    a, b = ints(0, 255, 2, 3, dtype=np.uint8), ints(-99, 99, 3, 4, dtype=np.int8)
+    case('QLinearMatMul', [a, np.float32(.02), np.uint8(100), b, np.float32(.01), np.int8(3), np.float32(.05), np.uint8(90)], 10)
+    case('QLinearMatMul', [a, np.float32(.02), np.uint8(100), b, np.abs(real(4)) * .01, np.array([1, 2, -3, 0], np.int8), np.float32(.05), np.uint8(90)], 10)
+    image, kernel = ints(0, 255, 1, 2, 5, 5, dtype=np.uint8), ints(-99, 99, 3, 2, 3, 3, dtype=np.int8)
+    fixed = [image, np.float32(.02), np.uint8(100), kernel, np.abs(real(3)) * .01 + .001, np.zeros(3, np.int8), np.float32(.3), np.uint8(90)]
+    case('QLinearConv', [*fixed, ints(-900, 900, 3, dtype=np.int32)], 10, pads=[1, 1, 1, 1], strides=[2, 1])
+
+
+def resizing():
+    x = real(1, 2, 4, 5)
+    for mode, more in (('nearest', {}), ('linear', {}), ('cubic', {}), ('cubic', dict(cubic_coeff_a=-0.5, exclude_outside=1))):
+        for coordinates in ('half_pixel', 'pytorch_half_pixel', 'asymmetric', 'align_corners'):
+            for scales in ([1, 1, 2, 1.5], [1, 1, 0.6, 0.5]):
+                case('Resize', [x, None, np.array(scales, np.float32)], 13, known=[2], mode=mode, coordinate_transformation_mode=coordinates, atol=1e-5, **more)
+    for how in ('floor', 'ceil', 'round_prefer_floor', 'round_prefer_ceil'):
+        case('Resize', [x, None, None, np.array([1, 2, 8, 3])], 13, known=[3], mode='nearest', nearest_mode=how, coordinate_transformation_mode='half_pixel')
+    case('Resize', [x, np.array([0, 0, .1, .2, 1, 1, .9, 1.3], np.float32), None, np.array([1, 2, 3, 6])], 13, known=[1, 3], mode='linear',
+         coordinate_transformation_mode='tf_crop_and_resize', extrapolation_value=9.0, atol=1e-5)
+    for policy in ('stretch', 'not_larger', 'not_smaller'):
+        case('Resize', [x, None, None, np.array([7, 7])], 18, known=[3], axes=[2, 3], mode='linear', keep_aspect_ratio_policy=policy, reference=True)
+    for mode in ('linear', 'cubic'):
+        case('Resize', [real(1, 1, 9, 8), None, np.array([1, 1, 0.4, 0.5], np.float32)], 18, known=[2], mode=mode, antialias=1, reference=True, atol=1e-5)
+    case('Resize', [x, None, np.array([1, 1, 1.7, 0.6], np.float32)], 19, known=[2], mode='linear', coordinate_transformation_mode='half_pixel_symmetric', reference=True, atol=1e-5)
+    case('Resize', [x, np.array([1, 1, 2, 0.6], np.float32)], 10, known=[1], mode='linear', atol=1e-5)
+    case('Resize', [x, np.array([1, 1, 2, 3], np.float32)], 10, known=[1])
+    case('Upsample', [x, np.array([1, 1, 2, 3], np.float32)], 9, known=[1])
+    case('Upsample', [x], 7, mode='linear', scales=[1.0, 1.0, 2.0, 2.0], atol=1e-5)
+
+
+def attention():
+    q, k, v = real(2, 4, 3, 8), real(2, 2, 5, 8), real(2, 2, 5, 6)
+    mask, flags = real(3, 5), rng.random((2, 1, 3, 5)) < .7
+    common = dict(reference=True, rtol=1e-4, atol=1e-5)
+    case('Attention', [q, k, v], 23, **common)
+    case('Attention', [q, k, v, mask], 23, outputs=['o0', '', '', 'o3'], scale=0.3, softcap=2.0, qk_matmul_output_mode=2, **common)
+    case('Attention', [q, k, v, flags], 24, outputs=['o0', '', '', 'o3'], qk_matmul_output_mode=3, **common)
+    case('Attention', [q, k, v], 24, is_causal=1, **common)
+    case('Attention', [q, k, v, None, real(2, 2, 2, 8), real(2, 2, 2, 6)], 24, outputs=3, is_causal=1, **common)
+    case('Attention', [q, k, v, None, None, None, np.array([5, 3])], 24, is_causal=1, **common)
+    case('Attention', [q, k, v], 25, left_window_size=1, right_window_size=1, **common)
+    case('Attention', [real(2, 3, 16), real(2, 5, 8), real(2, 5, 4), mask[:, :4]], 23, q_num_heads=4, kv_num_heads=2, **common)
+    cos, sin = real(10, 4), real(10, 4)
+    at = ints(0, 10, 2, 3)
+    for interleaved in (0, 1):
+        case('RotaryEmbedding', [real(2, 4, 3, 8), cos, sin, at], 23, interleaved=interleaved, reference=True)
+    case('RotaryEmbedding', [real(2, 3, 48), cos[at], sin[at]], 23, num_heads=4, rotary_embedding_dim=8, reference=True)
+
+
+def loss():
+    x, target, weight = real(3, 5, 2), ints(0, 5, 3, 2), np.abs(real(5))
+    ignored = np.where(rng.random((3, 2)) < .3, -1, target)
+    for reduction in ('none', 'sum', 'mean'):
+        case('NegativeLogLikelihoodLoss', [x, target], 13, reduction=reduction)
+        case('NegativeLogLikelihoodLoss', [x, ignored, weight], 13, reduction=reduction, ignore_index=-1)
+        case('SoftmaxCrossEntropyLoss', [x, target, weight], 13, outputs=2, reduction=reduction)
+    case('SoftmaxCrossEntropyLoss', [x, ignored], 13, ignore_index=-1)
+
+
+def spatial():
+    for corners in (0, 1):
+        case('AffineGrid', [real(2, 2, 3), np.array([2, 1, 3, 4])], 20, known=[1], align_corners=corners, reference=True)
+        case('AffineGrid', [real(1, 3, 4), np.array([1, 1, 2, 3, 4])], 20, known=[1], align_corners=corners, reference=True)
+    index = np.array([[[[0, 2], [9, 15]]]])
+    case('MaxUnpool', [real(1, 1, 2, 2), index], 11, kernel_shape=[2, 2], strides=[2, 2])
+    case('Col2Im', [real(1, 8, 6), np.array([3, 4]), np.array([2, 2])], 18, known=[1, 2])
+    case('Col2Im', [real(2, 12, 6), np.array([5, 6]), np.array([2, 3])], 18, known=[1, 2], strides=[2, 2], pads=[0, 1, 0, 0], dilations=[2, 1])
+    case('CausalConvWithState', [real(2, 3, 5), real(3, 1, 4), real(3), real(2, 3, 3)], 27, outputs=2, activation='silu', reference=True)
+    case('CausalConvWithState', [real(2, 3, 2), real(3, 1, 4)], 27, outputs=2, reference=True)
+
+
 if __name__ == '__main__':
-    for family in (unary, activation, binary, contraction, convolution, pooling, normalization, reduction, shape, movement, indexing, source):
+    for family in (unary, activation, binary, contraction, convolution, pooling, normalization, reduction, shape, movement, indexing, source, quantization, resizing, attention, loss, spatial):
         family()
     path = pathlib.Path(__file__).parent / 'cases.bin.gz'
     path.write_bytes(gzip.compress(b''.join(struct.pack('<I', len(c)) + c for c in cases), mtime=0))
