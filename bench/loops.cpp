@@ -2,6 +2,10 @@
 // code that does not use Viva: fused multiply-adds in registers, and a triad over memory. bench_loops [THREADS] [NAME]
 #include <fmt/format.h>
 
+#if defined(__FMA__)
+#include <immintrin.h>
+#endif
+
 #include <chrono>
 #include <cstdlib>
 #include <ctime>
@@ -42,6 +46,14 @@ template <class F> double fastest(F&& f) {
 typedef float V __attribute__((vector_size(32)));
 volatile float sink;
 
+V multiply_add(V a, V b, V c) {
+#if defined(__FMA__)
+  return _mm256_fmadd_ps(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
 double peak(ThreadPool& pool) {
   constexpr int64_t n = 2'000'000;
   const double s = fastest([&] {
@@ -49,9 +61,8 @@ double peak(ThreadPool& pool) {
       V a[12], x = V{} + 1.0000001F, y = V{} + 1e-9F;
       for (V& e : a) e = V{} + 1.0F;
       for (int64_t i = 0; i < n; ++i) {
-        for (V& e : a)
-          for (int j = 0; j < 8; ++j) e[j] = __builtin_fmaf(e[j], x[j], y[j]);
-        asm volatile("" ::: "memory");
+        for (V& e : a) e = multiply_add(e, x, y);
+        asm volatile("");
       }
       V total = a[0];
       for (const V& e : a) total += e;

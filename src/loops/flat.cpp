@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "loops/compose.h"
+#include "loops/walk.h"
 
 namespace viva::loops {
 
@@ -165,9 +166,10 @@ class Flattener {
         a.guards.push_back(std::move(g));
         continue;
       }
-      a.base += g.offset * g.stride;
-      for (size_t l = 0; l < a.strides.size(); ++l) a.strides[l] += g.coefficients[l] * g.stride;
-      for (const Term& t : g.terms) a.terms.push_back({t.reg, t.coefficient * g.stride});
+      a.base = wrapping_sum(a.base, wrapping_product(g.offset, g.stride));
+      for (size_t l = 0; l < a.strides.size(); ++l)
+        a.strides[l] = wrapping_sum(a.strides[l], wrapping_product(g.coefficients[l], g.stride));
+      for (const Term& t : g.terms) a.terms.push_back({t.reg, wrapping_product(t.coefficient, g.stride)});
     }
     return a;
   }

@@ -17,8 +17,10 @@ template <class E> void copy_row(E* dst, const E* src, int64_t n) {
   else std::memcpy(static_cast<void*>(dst), src, sizeof(E) * static_cast<size_t>(n));
 }
 
+}  // namespace
+
 // Which lanes of one row of a panel are valid and where their elements lie, relative to the row's offset.
-struct Row {
+struct Packer::Row {
   static constexpr int most_pieces = 3;
   int32_t key = -1;
   int32_t count = 0;                          // of valid lanes
@@ -27,6 +29,8 @@ struct Row {
   int64_t place[most_lanes];                  // of lane[i]
   int64_t start[most_pieces];                 // of a piece: where lane 0 would lie
   alignas(32) int32_t mask[most_pieces][16];  // of a piece: its 4-byte words
+  bool near = false;                          // 16 lanes of 4 bytes, not in few pieces, but all within 31 bits:
+  alignas(32) int32_t where[16];              // each lane's place from the first valid one; mask[0] holds the lanes
 
   void set(int32_t new_key, const int64_t* places, uint32_t valid, int64_t lanes, int words) {
     key = new_key;
@@ -46,6 +50,19 @@ struct Row {
       }
       std::fill_n(mask[pieces - 1] + l * words, words, -1);
     }
+    near = pieces < 0 && words == 1 && gather_places();
+  }
+
+  bool gather_places() {
+    std::fill_n(where, 16, 0);
+    std::fill_n(mask[0], 16, 0);
+    for (int32_t i = 0; i < count; ++i) {
+      const int64_t distance = place[i] - place[0];
+      if (std::abs(distance) >= int64_t{1} << 29) return false;
+      where[lane[i]] = static_cast<int32_t>(distance);
+      mask[0][lane[i]] = -1;
+    }
+    return true;
   }
 
   template <class E> void copy(E* dst, const E* src, int64_t lanes) const {
@@ -65,6 +82,16 @@ struct Row {
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst) + 1, high);
       return;
     }
+    if (near && lanes == 16) {
+      const auto* from = reinterpret_cast<const int*>(src + place[0]);
+      for (int half = 0; half < 2; ++half) {
+        const __m256i m = _mm256_load_si256(reinterpret_cast<const __m256i*>(mask[0]) + half);
+        const __m256i at = _mm256_load_si256(reinterpret_cast<const __m256i*>(where) + half);
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst) + half,
+                            _mm256_mask_i32gather_epi32(_mm256_setzero_si256(), from, at, m, 4));
+      }
+      return;
+    }
 #endif
     if (count == lanes) {
       for (int64_t l = 0; l < lanes; ++l) dst[l] = src[place[l]];
@@ -74,8 +101,6 @@ struct Row {
     for (int32_t i = 0; i < count; ++i) dst[lane[i]] = src[place[i]];
   }
 };
-
-}  // namespace
 
 // Over k: the element offset, and for each guard the unscaled index; key[k] names a set of equal guard values.
 struct Packer::Work {
@@ -177,6 +202,7 @@ void Packer::begin(std::byte* work, const Point& point, int64_t k0, int64_t k1) 
       for (int32_t g = 0; g < count; ++g) {
         const Guard& guard = guards[static_cast<size_t>(g)];
         fresh[g] = guard.offset + linear(guard.coefficients, point.data()) + at.dot(guard.coefficients);
+        if (guard.divisor == 1) w.offset[k] = wrapping_sum(w.offset[k], wrapping_product(guard.stride, fresh[g]));
       }
       int32_t key = *w.keys - 1;
       const int32_t oldest = std::max(*w.keys - 64, 0);
@@ -206,8 +232,11 @@ void Packer::direct(std::byte* dst, std::byte* work, int64_t k, int64_t lane0, i
   Odometer at(flat_->extents, lane_loops_, lane0);
   for (int64_t l = 0; l < count; ++l, at.next()) {
     lane[l] = at.dot(access_->strides);
-    for (size_t g = 0; g < guards.size(); ++g)
-      indices[g * most_lanes + static_cast<size_t>(l)] = at.dot(guards[g].coefficients);
+    for (size_t g = 0; g < guards.size(); ++g) {
+      int64_t& v = indices[g * most_lanes + static_cast<size_t>(l)];
+      v = at.dot(guards[g].coefficients);
+      if (guards[g].divisor == 1) lane[l] = wrapping_sum(lane[l], wrapping_product(guards[g].stride, v));
+    }
   }
   const auto run = [&](auto e) {
     using E = decltype(e);
@@ -246,36 +275,66 @@ void Packer::copy(E* dst, const Work& w, int64_t k, int64_t count, const E* src,
   }
 }
 
-// The valid lanes of a row depend on its key only; those of the last keys are remembered.
+// What one guard admits: unscaled indices from 0 to most; over the lanes of a panel they reach from low to high.
+struct Packer::Reach {
+  int64_t low, high, most;
+};
+
+// The lanes that the guards admit where the k indices are `values`.
+template <class E>
+void Packer::find_valid(Row& row, int32_t key, const int64_t* values, int64_t count, const int64_t* lane,
+                        const int64_t* index, const Reach* reach) const {
+  uint32_t valid = (uint32_t{1} << count) - 1;
+  int64_t place[most_lanes];
+  std::copy_n(lane, count, place);
+  for (size_t g = 0; g < access_->guards.size(); ++g) {
+    const Guard& guard = access_->guards[g];
+    const int64_t* at = index + g * most_lanes;
+    for (int64_t l = 0; l < count; ++l) {
+      const int64_t v = values[g] + at[l];
+      if (v < 0 || v > reach[g].most) valid &= ~(uint32_t{1} << l);
+    }
+    for (int64_t l = 0; guard.divisor > 1 && l < count; ++l) {
+      const int64_t v = values[g] + at[l], q = floor_divide(v, guard.divisor);
+      if (q * guard.divisor != v) valid &= ~(uint32_t{1} << l);
+      place[l] = wrapping_sum(place[l], wrapping_product(guard.stride, q));
+    }
+  }
+  row.set(key, place, valid, count, static_cast<int>(sizeof(E) / 4));
+}
+
+// Away from the borders all lanes are valid. Elsewhere the valid lanes depend on the key only; those of the last keys
+// are remembered.
 template <class E>
 void Packer::copy_guarded(E* dst, const Work& w, int64_t k, int64_t count, const E* src, const int64_t* lane,
                           const int64_t* index) const {
   const std::vector<Guard>& guards = access_->guards;
-  const auto n = static_cast<int64_t>(guards.size());
+  const size_t n = guards.size();
+  std::array<Reach, 8> few;
+  std::vector<Reach> many(n > few.size() ? n : 0);
+  Reach* reach = many.empty() ? few.data() : many.data();
+  bool undivided = true;
+  for (size_t g = 0; g < n; ++g) {
+    const auto [low, high] = std::minmax_element(index + g * most_lanes, index + g * most_lanes + count);
+    int64_t most = 0;
+    if (__builtin_mul_overflow(guards[g].extent - 1, guards[g].divisor, &most)) most = farthest;
+    reach[g] = {*low, *high, most};
+    undivided = undivided && guards[g].divisor == 1;
+  }
   constexpr int32_t remembered = 32;
   std::array<Row, remembered> rows;
-  const auto enter = [&](Row& row, int32_t key) {
-    uint32_t valid = (uint32_t{1} << count) - 1;
-    int64_t place[most_lanes];
-    std::copy_n(lane, count, place);
-    for (int64_t g = 0; g < n; ++g) {
-      const Guard& guard = guards[static_cast<size_t>(g)];
-      int64_t most = 0;
-      if (__builtin_mul_overflow(guard.extent - 1, guard.divisor, &most)) most = farthest;
-      for (int64_t l = 0; l < count; ++l) {
-        const int64_t v = w.values[key * n + g] + index[g * most_lanes + l];
-        const int64_t q = guard.divisor == 1 ? v : floor_divide(v, guard.divisor);
-        if (v < 0 || v > most || q * guard.divisor != v) valid &= ~(uint32_t{1} << l);
-        place[l] = static_cast<int64_t>(static_cast<uint64_t>(place[l]) +
-                                        static_cast<uint64_t>(guard.stride) * static_cast<uint64_t>(q));
-      }
-    }
-    row.set(key, place, valid, count, static_cast<int>(sizeof(E) / 4));
-  };
+  Row interior;
+  interior.set(0, lane, (uint32_t{1} << count) - 1, count, static_cast<int>(sizeof(E) / 4));
   for (int64_t i = 0; i < k; ++i) {
-    Row& row = rows[static_cast<size_t>(w.key[i] % remembered)];
-    if (row.key != w.key[i]) enter(row, w.key[i]);
-    row.copy(dst + i * lanes_, src + w.offset[i], lanes_);
+    const int64_t* values = w.values + w.key[i] * static_cast<int64_t>(n);
+    bool inside = undivided;
+    for (size_t g = 0; g < n; ++g)
+      inside = inside && values[g] + reach[g].low >= 0 && values[g] + reach[g].high <= reach[g].most;
+    Row& row = inside ? interior : rows[static_cast<size_t>(w.key[i] % remembered)];
+    if (!inside && row.key != w.key[i]) find_valid<E>(row, w.key[i], values, count, lane, index, reach);
+    const E* from = src + w.offset[i];
+    if (row.count > 0) __builtin_prefetch(from + row.place[row.count - 1] + lanes_);  // what the next panel reads
+    row.copy(dst + i * lanes_, from, lanes_);
   }
 }
 

@@ -25,7 +25,9 @@ class Packer {
              Operands operands) const;
 
  private:
-  struct Work;  // tables over k
+  struct Work;   // tables over k
+  struct Row;    // the valid lanes of one k
+  struct Reach;  // of a guard over the lanes
   Work tables(std::byte* work, int64_t k) const;
   void direct(std::byte* dst, std::byte* work, int64_t k, int64_t lane0, int64_t count, const std::byte* src) const;
   template <class E>
@@ -33,6 +35,9 @@ class Packer {
   template <class E>
   void copy_guarded(E* dst, const Work& w, int64_t k, int64_t count, const E* src, const int64_t* lane,
                     const int64_t* index) const;
+  template <class E>
+  void find_valid(Row& row, int32_t key, const int64_t* values, int64_t count, const int64_t* lane,
+                  const int64_t* index, const Reach* reach) const;
   void staged(std::byte* dst, std::byte* work, const Point& point, int64_t k0, int64_t k1, int64_t lane0, int64_t count,
               Operands operands) const;
 

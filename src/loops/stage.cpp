@@ -67,7 +67,7 @@ void Stage::execute(const Step& s, const Call& call, int64_t n) const {
       const int64_t step =
           runs.count > 0 ? s.op->coefficients[static_cast<size_t>(runs.loop[static_cast<size_t>(runs.count - 1)])] : 0;
       each_run(runs, *call.tile, loops_, false, [&](int64_t position, const int64_t* at) {
-        s.iota(out + position * s.element, s.op->in.at[0].offset + linear(s.op->coefficients, at), step, length);
+        s.iota(out + position * s.element, s.op->in.at[0].offset + sum(s.factors, at), step, length);
       });
       return;
     }
@@ -84,7 +84,9 @@ void Stage::execute(const Step& s, const Call& call, int64_t n) const {
 
 int64_t Stage::terms_at(const std::vector<TermArg>& terms, const std::byte* frame, int64_t position) const {
   int64_t sum = 0;
-  for (const TermArg& t : terms) sum += t.coefficient * as<int64_t>(value(frame, t.value))[t.scalar ? 0 : position];
+  for (const TermArg& t : terms)
+    sum =
+        wrapping_sum(sum, wrapping_product(t.coefficient, as<int64_t>(value(frame, t.value))[t.scalar ? 0 : position]));
   return sum;
 }
 
@@ -99,10 +101,9 @@ template <class Fill, class Copy> void Stage::guarded(const Step& s, const Call&
   each_run(runs, tile, loops_, s.single, [&](int64_t position, const int64_t* at) {
     Narrow narrow(length);
     bool some = true;
-    int64_t element =
-        s.access ? s.access->base + linear(s.access->strides, at) + terms_at(s.terms, call.frame, position) : 0;
+    int64_t element = s.access ? s.access->base + sum(s.factors, at) + terms_at(s.terms, call.frame, position) : 0;
     for (const GuardArg& g : s.guards) {
-      const int64_t v = g.guard->offset + linear(g.guard->coefficients, at) + terms_at(g.terms, call.frame, position);
+      const int64_t v = g.guard->offset + sum(g.factors, at) + terms_at(g.terms, call.frame, position);
       if (!(some = narrow.by(v, whole ? g.guard->coefficients[inner] : 0, *g.guard))) break;
     }
     const Progression valid = some ? narrow.range() : Progression{};
@@ -111,9 +112,10 @@ template <class Fill, class Copy> void Stage::guarded(const Step& s, const Call&
     if (s.access && whole) element += s.access->strides[inner] * valid.first;
     for (const GuardArg& g : s.guards) {
       const int64_t c = whole ? g.guard->coefficients[inner] : 0;
-      const int64_t v = g.guard->offset + linear(g.guard->coefficients, at) + terms_at(g.terms, call.frame, position);
-      element += g.guard->stride * ((v + c * valid.first) / g.guard->divisor);
-      step += g.guard->stride * (c * valid.step / g.guard->divisor);
+      const int64_t v = g.guard->offset + sum(g.factors, at) + terms_at(g.terms, call.frame, position);
+      const int64_t divisor = g.guard->divisor, at_first = v + c * valid.first, each = c * valid.step;
+      element += g.guard->stride * (divisor == 1 ? at_first : at_first / divisor);
+      step += g.guard->stride * (divisor == 1 ? each : each / divisor);
     }
     if (valid.step > 1) {
       fill(position, length);
@@ -138,8 +140,7 @@ void Stage::load(const Step& s, const Call& call, std::byte* out, bool direct) c
   }
   const bool varying = std::ranges::any_of(s.terms, [](const TermArg& t) { return !t.scalar; });
   if (varying) return load_indirect(s, call, out);
-  const int64_t start =
-      s.access->base + linear(s.access->strides, call.tile->origin.data()) + terms_at(s.terms, call.frame, 0);
+  const int64_t start = s.access->base + sum(s.factors, call.tile->origin.data()) + terms_at(s.terms, call.frame, 0);
   src += start * s.element;
   std::array<Side, max_loops> box;
   const int count = s.scalar ? 0 : sides(s.access->strides, *call.tile, box.data());
@@ -159,20 +160,21 @@ void Stage::load_indirect(const Step& s, const Call& call, std::byte* out) const
   const int64_t step = runs.count > 0 ? s.access->strides[inner] : 0;
   if (std::ranges::none_of(s.terms, [](const TermArg& t) { return t.along_run; })) {
     each_run(runs, *call.tile, loops_, false, [&](int64_t position, const int64_t* at) {
-      const int64_t element = s.access->base + linear(s.access->strides, at) + terms_at(s.terms, call.frame, position);
+      const int64_t element = s.access->base + sum(s.factors, at) + terms_at(s.terms, call.frame, position);
       copy_run(out + position * s.element, 1, src + element * s.element, step, s.element, length);
     });
     return;
   }
   auto* offsets = reinterpret_cast<int64_t*>(call.frame + s.offsets);
   each_run(runs, *call.tile, loops_, false, [&](int64_t position, const int64_t* at) {
-    const int64_t element = s.access->base + linear(s.access->strides, at);
+    const int64_t element = s.access->base + sum(s.factors, at);
     for (int64_t i = 0; i < length; ++i) offsets[position + i] = element + i * step;
   });
   const int64_t n = points(*call.tile);
   for (const TermArg& t : s.terms) {
     const auto* v = as<int64_t>(value(call.frame, t.value));
-    for (int64_t i = 0; i < n; ++i) offsets[i] += t.coefficient * v[t.scalar ? 0 : i];
+    for (int64_t i = 0; i < n; ++i)
+      offsets[i] = wrapping_sum(offsets[i], wrapping_product(t.coefficient, v[t.scalar ? 0 : i]));
   }
   copy_indirect(out, src, offsets, s.element, n);
 }

@@ -57,8 +57,19 @@ class Stage {
     bool scalar;
     bool along_run;  // varies along the innermost loop of the tile
   };
+  struct Factor {  // a loop with a coefficient other than 0
+    size_t loop;
+    int64_t coefficient;
+  };
+  static std::vector<Factor> factors(const Ints& coefficients);
+  static int64_t sum(const std::vector<Factor>& factors, const int64_t* at) {
+    int64_t v = 0;
+    for (const Factor& f : factors) v += f.coefficient * at[f.loop];
+    return v;
+  }
   struct GuardArg {
     const Guard* guard;
+    std::vector<Factor> factors;
     std::vector<TermArg> terms;
   };
   enum class Act : uint8_t { load, iota, constant, apply, select, inside, clip, convert, splat, address };
@@ -72,6 +83,7 @@ class Stage {
     std::vector<int> args = {};
     const FlatInstruction* op = nullptr;
     const Access* access = nullptr;
+    std::vector<Factor> factors = {};  // of access, iota
     std::vector<TermArg> terms = {};
     std::vector<GuardArg> guards = {};
     bool single = false;  // guards with terms along the run

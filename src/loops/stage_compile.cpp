@@ -96,7 +96,7 @@ class Stage::Compiler {
 
   void add_guards(Step& s, const std::vector<Guard>& guards) const {
     for (const Guard& g : guards) {
-      GuardArg arg{&g, {}};
+      GuardArg arg{&g, factors(g.coefficients), {}};
       for (const Term& t : g.terms) arg.terms.push_back(term(t));
       for (const TermArg& t : arg.terms) s.single = s.single || t.along_run;
       s.guards.push_back(std::move(arg));
@@ -105,6 +105,7 @@ class Stage::Compiler {
 
   void set_access(Step& s, const Access& a) const {
     s.access = &a;
+    s.factors = factors(a.strides);
     for (const Term& t : a.terms) s.terms.push_back(term(t));
     add_guards(s, a.guards);
     for (const TermArg& t : s.terms)
@@ -146,7 +147,7 @@ class Stage::Compiler {
       s.ranges.emplace_back(range_fn(flat_.body[index(range.reg)].in.dtype), arg(range.reg));
     if (s.act == Act::load) set_access(s, f.access);
     if (s.act == Act::inside) add_guards(s, f.guards);
-    if (s.act == Act::iota) s.iota = iota_fn(f.in.dtype);
+    if (s.act == Act::iota) s.iota = iota_fn(f.in.dtype), s.factors = factors(f.coefficients);
     if (s.act == Act::select) s.select = select_fn(s.element);
     if (s.act == Act::clip) s.clip = clip_fn(flat_.body[index(f.in.args[0])].in.dtype);
     if (s.act == Act::convert) s.convert = convert_fn(flat_.body[index(f.in.args[0])].in.dtype, f.in.dtype);
@@ -246,6 +247,13 @@ class Stage::Compiler {
   std::vector<int> scalar_value_, vector_value_;
   std::vector<bool> need_scalar_, need_vector_, input_, late_;  // late: computed from inputs
 };
+
+std::vector<Stage::Factor> Stage::factors(const Ints& coefficients) {
+  std::vector<Factor> v;
+  for (size_t l = 0; l < coefficients.size(); ++l)
+    if (coefficients[l] != 0) v.push_back({l, coefficients[l]});
+  return v;
+}
 
 bool Stage::uniform(const Flat& flat, const Ints& box, Register r) {
   for (size_t l = 0; l < box.size(); ++l)

@@ -19,6 +19,14 @@ struct Tile {
   std::array<int64_t, max_loops> origin, extent;
 };
 
+// a · b modulo 2^64: places of points that turn out to be outside may be anywhere.
+inline int64_t wrapping_product(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+}
+inline int64_t wrapping_sum(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+}
+
 // The points first, first + step, … (count of them) of a run of length n where all guards hold.
 struct Progression {
   int64_t first = 0, step = 1, count = 0;
@@ -35,7 +43,12 @@ class Narrow {
     if (g.extent <= 0) return false;
     if (__builtin_mul_overflow(g.extent - 1, g.divisor, &most)) most = farthest;
     most = std::min(most, farthest);
-    if (c == 0) return v >= 0 && v <= most && v % g.divisor == 0;
+    if (c == 0) return v >= 0 && v <= most && (g.divisor == 1 || v % g.divisor == 0);
+    if (c == 1 && g.divisor == 1) {  // as below, without its divisions
+      low_ = std::max(low_, -v);
+      high_ = std::min(high_, most - v + 1);
+      return low_ < high_;
+    }
     if (c > 0) {
       if (v < 0) low_ = std::max(low_, (-v + c - 1) / c);
       if (v > most) return false;
@@ -49,6 +62,7 @@ class Narrow {
   }
 
   Progression range() const {
+    if (step_ == 1) return {low_, 1, std::max<int64_t>(high_ - low_, 0)};
     int64_t first = phase_;
     if (first < low_) first += (low_ - first + step_ - 1) / step_ * step_;
     return first < high_ ? Progression{first, step_, (high_ - 1 - first) / step_ + 1} : Progression{};
