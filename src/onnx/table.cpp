@@ -29,7 +29,7 @@ struct Refusal {
 constexpr std::string_view data_dependent = "its shape depends on data", strings = "strings are not tensors of numbers",
                            sequences = "sequences are not imported", optionals = "optionals are not imported",
                            random = "its random numbers are not specified by ONNX",
-                           loops = "loops over a body are not imported yet";
+                           loops = "loops over a body are not imported";
 constexpr std::array refusals = {
     Refusal{"Compress", data_dependent},
     Refusal{"NonMaxSuppression", data_dependent},
