@@ -2,6 +2,7 @@
 file(GLOB verbs CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/cli/*.cpp)
 list(FILTER verbs EXCLUDE REGEX "/(main|start)\\.cpp$")
 add_library(viva_verbs STATIC ${verbs})
+viva_optimise(viva_verbs cli)
 target_compile_definitions(viva_verbs PRIVATE VIVA_VERSION="${PROJECT_VERSION}")
 target_link_libraries(viva_verbs PUBLIC viva nlohmann_json::nlohmann_json)
 
