@@ -1,6 +1,9 @@
 #include "ops/record.h"
 
 #include <algorithm>
+#include <cmath>
+
+#include "base/threefry.h"
 
 namespace viva {
 
@@ -54,26 +57,47 @@ Ints inserted(Ints v, int64_t at, int64_t value) {
   return v;
 }
 
+namespace {
+
+// Uniform words; other seeds give other streams.
+struct SampleStream {
+  Words2 key;
+  uint64_t count = 0;
+  uint64_t below(uint64_t n) { return (uint64_t{threefry2x32(key, words_of(count++))[0]} * n) >> 32; }
+  double unit() { return threefry2x32(key, words_of(count++))[0] * 0x1p-32; }
+};
+
+// [lo, hi] without (-0.05, 0.05), as one interval: u in [0, 1) to a number in it.
+double away_from_zero(double lo, double hi, double u) {
+  constexpr double gap = 0.05;
+  const double below = lo < -gap ? -gap - lo : 0, from = std::max(lo, gap), above = std::max(hi - from, 0.0);
+  const double at = u * (below + above);
+  return at < below ? lo + at : from + (at - below);
+}
+
+}  // namespace
+
 Array sample_floats(Shape shape, double lo, double hi, int seed, Dtype dtype) {
   Array a = Array::make({Dtype::float64, std::move(shape)});
   auto out = a.as_mutable<double>();
-  // A golden-ratio sequence: well spread, all distinct, the same on every machine.
+  SampleStream random{{static_cast<uint32_t>(seed), 0x5a}};
+  // Each number from a stratum of its own, at a place in it that goes with the seed, so that no two of an array are
+  // close, nor two of arrays of one size; the strata in random order.
+  Ints stratum = iota_ints(a.size());
+  for (size_t i = stratum.size(); i > 1; --i) std::swap(stratum[i - 1], stratum[random.below(i)]);
+  const double turn = 0.6180339887498949 * (seed + 1), place = 0.1 + 0.8 * (turn - std::floor(turn));
   for (size_t i = 0; i < out.size(); ++i) {
-    const double u = 0.37 + 0.6180339887498949 * static_cast<double>(i) + 0.2360679775 * seed;
-    double v = lo + (hi - lo) * (u - std::floor(u));
-    if (std::abs(v) < 0.05) v += lo < 0 ? 0.1 : 0.05;
-    out[i] = v;
+    const double u = static_cast<double>(stratum[i]) + place + 0.1 * (random.unit() - 0.5);
+    out[i] = away_from_zero(lo, hi, u / static_cast<double>(out.size()));
   }
   return a.converted(dtype);
 }
 
 Array sample_ints(Shape shape, int64_t lo, int64_t hi, int seed, Dtype dtype) {
   Array a = Array::make({Dtype::int64, std::move(shape)});
-  auto out = a.as_mutable<int64_t>();
-  for (size_t i = 0; i < out.size(); ++i) {
-    const uint64_t h = (i + 1 + static_cast<uint64_t>(seed) * 977u) * 0x9e3779b97f4a7c15u;
-    out[i] = lo + static_cast<int64_t>((h >> 33) % static_cast<uint64_t>(hi - lo + 1));
-  }
+  SampleStream random{{static_cast<uint32_t>(seed), 0xa5}};
+  for (int64_t& v : a.as_mutable<int64_t>())
+    v = lo + static_cast<int64_t>(random.below(static_cast<uint64_t>(hi - lo + 1)));
   return a.converted(dtype);
 }
 

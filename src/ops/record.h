@@ -37,7 +37,8 @@ template <class... V> Ints joined(const Ints& first, const V&... rest) {
   return r;
 }
 
-// Deterministic numbers in [lo, hi], no two equal, none near 0 or a tie; for samples.
+// Numbers in [lo, hi] for samples, a function of the seed, independent for different seeds: no two equal, none near 0
+// or a tie. Seeds and extents are small.
 Array sample_floats(Shape shape, double lo, double hi, int seed, Dtype dtype = Dtype::float64);
 Array sample_ints(Shape shape, int64_t lo, int64_t hi, int seed, Dtype dtype = Dtype::int32);
 

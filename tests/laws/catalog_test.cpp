@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/threefry.h"
 #include "interpret/interpret.h"
 #include "laws/laws.h"
 #include "transform/transform.h"
@@ -37,6 +38,41 @@ class Laws : public testing::TestWithParam<const OpDef*> {
            });
   }
   static void holds(const Report& r) { EXPECT_EQ(r, ""); }
+  static bool long_run() { return std::getenv("VIVA_LONG") != nullptr; }
+
+  // The laws of the transformations numbered, the first one applied first.
+  static void holds_composed(Case c, const std::vector<size_t>& order, uint32_t seed) {
+    std::string names;
+    for (const size_t i : order) {
+      const Transformation& t = transformations()[i];
+      names = std::string(t.name) + (names.empty() ? "" : " of " + names);
+      c = t.apply(c, seed++);
+    }
+    SCOPED_TRACE(names);
+    holds(all_laws(c, seed));
+  }
+
+  // Calls f with so many samples and orders of `depth` transformations, drawn for the operation; 0: with all there are.
+  template <class F> void for_drawn(size_t depth, size_t count, F&& f) {
+    std::vector<std::pair<std::string, Case>> cases;
+    each([&](const Case& c, const Sample& s) {
+      if (only_float64(c)) cases.emplace_back(s.label, c);
+    });
+    const size_t kinds = transformations().size();
+    size_t orders = 1;
+    for (size_t i = 0; i < depth; ++i) orders *= kinds;
+    const auto place = std::ranges::find(catalog(), &op()) - catalog().begin();
+    for (size_t i = 0; i < (count ? count : cases.size() * orders) && !cases.empty(); ++i) {
+      const Words2 word = threefry2x32({static_cast<uint32_t>(place), static_cast<uint32_t>(depth)}, words_of(i));
+      size_t which = count ? word[0] : i % orders;
+      std::vector<size_t> order;
+      for (size_t k = 0; k < depth; ++k, which /= kinds) order.push_back(which % kinds);
+      const auto& [label, c] = cases[count ? word[1] % cases.size() : i / orders];
+      SCOPED_TRACE(label);
+      f(c, order);
+    }
+  }
+
   bool nonlinear_ = false, seen_ = false;
 };
 
@@ -128,53 +164,33 @@ TEST_P(Laws, AbsencesAreTrue) {
   EXPECT_TRUE(nonlinear_ || !seen_) << op().name << " looks linear, so its transpose cannot be absent";
 }
 
-using Transformation = Case (*)(const Case&, uint32_t);
-struct Named {
-  const char* name;
-  Transformation apply;
-};
-constexpr Named transformations[] = {{"jvp", jvp_case}, {"vjp", vjp_case}, {"vmap", vmap_case}};
-
-Report all_laws(const Case& c, uint32_t seed) {
-  const Mask floats = float_params(*c.f);
-  if (has(floats) &&
-      std::ranges::any_of(c.f->output_types(), [](const Type& t) { return t.dtype == Dtype::float64; })) {
-    if (Report r = jvp_is_difference(c, floats, seed); !r.empty()) return "jvp: " + r;
-    if (Report r = vjp_is_adjoint(c, floats, seed); !r.empty()) return "vjp: " + r;
-  }
-  if (Report r = vmap_is_loop(c, Mask(c.args.size(), true), false, seed); !r.empty()) return "vmap: " + r;
-  return simplify_keeps_bits(c);
-}
-
-bool only_float64(const Case& c) {
-  const auto fits = [](const Type& t) { return t.dtype == Dtype::float64 || !has_tangent(t.dtype); };
-  return has(float_params(*c.f)) && std::ranges::all_of(c.f->param_types(), fits) &&
-         std::ranges::all_of(c.f->output_types(), fits);
-}
-
 TEST_P(Laws, HoldForEachTransformed) {
   each([&](const Case& c, const Sample&) {
     if (!only_float64(c)) return;
-    for (const Named& t : transformations) {
+    holds(hvp_is_difference(c, 13));
+    for (const Transformation& t : transformations()) {
       SCOPED_TRACE(t.name);
       holds(all_laws(t.apply(c, 11), 12));
     }
   });
 }
 
+// The functions that two or three transformations give are checked against those before the last: differences for a
+// derivative, the inner product for a transposition, the loop for vmap, the same bits for simplify. jvp, vjp and vmap
+// in pairs on every sample; of all pairs and triples a few for each operation, and in the long run every one.
 TEST_P(Laws, HoldForPairsTransformed) {
-  const std::vector<Sample> samples = op().samples();
-  // The first sample of all pairs; the long run takes every one.
-  size_t left = std::getenv("VIVA_LONG") ? samples.size() : 1;
+  const auto list = transformations();
   each([&](const Case& c, const Sample&) {
-    if (!only_float64(c) || left == 0) return;
-    --left;
-    for (const Named& first : transformations)
-      for (const Named& second : transformations) {
-        SCOPED_TRACE(fmt::format("{} of {}", second.name, first.name));
-        holds(all_laws(second.apply(first.apply(c, 21), 22), 23));
-      }
+    if (!only_float64(c)) return;
+    for (size_t pair = 0; pair < 9; ++pair) holds_composed(c, {pair / 3, pair % 3}, 20);
   });
+  for_drawn(2, long_run() ? 0 : 10,
+            [&](const Case& c, const std::vector<size_t>& order) { holds_composed(c, order, 30); });
+}
+
+TEST_P(Laws, HoldForTriplesTransformed) {
+  for_drawn(3, long_run() ? 0 : 5,
+            [&](const Case& c, const std::vector<size_t>& order) { holds_composed(c, order, 40); });
 }
 
 INSTANTIATE_TEST_SUITE_P(Catalog, Laws, testing::ValuesIn(catalog().begin(), catalog().end()),

@@ -45,6 +45,21 @@ Arrays moved(const Arrays& args, const Mask& active, const Arrays& tangents, dou
   return r;
 }
 
+// Of the float outputs along the tangents, by five points: the error is h⁴ f⁽⁵⁾/30.
+Arrays central_difference(const Case& c, const Mask& active, const Arrays& t, double h) {
+  const auto at = [&](double k) { return floats_of(interpret(*c.f, moved(c.args, active, t, k * h))); };
+  const Arrays p2 = at(2), p1 = at(1), m1 = at(-1), m2 = at(-2);
+  Arrays difference;
+  for (size_t i = 0; i < p1.size(); ++i) {
+    Array d = Array::make({Dtype::float64, p1[i].shape()});
+    for (int64_t k = 0; k < d.size(); ++k)
+      d.as_mutable<double>()[static_cast<size_t>(k)] =
+          (8 * (p1[i].at(k) - m1[i].at(k)) - (p2[i].at(k) - m2[i].at(k))) / (12 * h);
+    difference.push_back(d.converted(p1[i].dtype()));
+  }
+  return difference;
+}
+
 Arrays joined(const Arrays& a, const Arrays& b) {
   Arrays r = a;
   r.insert(r.end(), b.begin(), b.end());
@@ -60,25 +75,6 @@ Array example(const Array& x, int64_t axis, int64_t i) {
     for (size_t d = 0; d < index.size(); ++d) from += index[d] * strides[d + (static_cast<int64_t>(d) >= axis)];
     return from;
   });
-}
-
-// A batch of examples near x: the first is x itself, so that it stays where the function is smooth.
-Array batch_of(const Array& x, int64_t axis, int64_t n, uint32_t seed) {
-  Shape shape = x.shape();
-  shape.insert(shape.begin() + axis, n);
-  const Array noise = direction({Dtype::float64, shape}, seed);
-  const Ints strides = row_major(x.shape());
-  Array out = Array::make({x.dtype(), shape});
-  for_each_index(shape, [&](const Ints& index, int64_t flat) {
-    int64_t from = 0;
-    for (size_t d = 0; d < index.size(); ++d)
-      if (static_cast<int64_t>(d) != axis) from += index[d] * strides[d - (static_cast<int64_t>(d) > axis)];
-    const int64_t i = index[static_cast<size_t>(axis)];
-    if (x.dtype() == Dtype::float64)
-      out.as_mutable<double>()[static_cast<size_t>(flat)] = x.at(from) * (1 + (i ? 0.01 * noise.at(flat) : 0));
-    else copy_element(out, flat, x, from);
-  });
-  return out;
 }
 
 }  // namespace
@@ -120,6 +116,24 @@ Array direction(const Type& t, uint32_t seed) {
   return a.converted(t.dtype);
 }
 
+Array batch_of(const Array& x, int64_t axis, int64_t n, uint32_t seed) {
+  Shape shape = x.shape();
+  shape.insert(shape.begin() + axis, n);
+  const Array noise = direction({Dtype::float64, shape}, seed);
+  const Ints strides = row_major(x.shape());
+  Array out = Array::make({x.dtype(), shape});
+  for_each_index(shape, [&](const Ints& index, int64_t flat) {
+    int64_t from = 0;
+    for (size_t d = 0; d < index.size(); ++d)
+      if (static_cast<int64_t>(d) != axis) from += index[d] * strides[d - (static_cast<int64_t>(d) > axis)];
+    const int64_t i = index[static_cast<size_t>(axis)];
+    if (x.dtype() == Dtype::float64)
+      out.as_mutable<double>()[static_cast<size_t>(flat)] = x.at(from) * (1 + (i ? 0.01 * noise.at(flat) : 0));
+    else copy_element(out, flat, x, from);
+  });
+  return out;
+}
+
 Arrays directions(const std::vector<Type>& types, const Mask& which, uint32_t seed) {
   Arrays r;
   for (size_t i = 0; i < types.size(); ++i)
@@ -133,20 +147,15 @@ Report jvp_is_difference(const Case& c, const Mask& active, uint32_t seed) {
   const Arrays value(got.begin(), got.begin() + static_cast<int64_t>(c.f->outputs().size()));
   if (Report r = close(value, run(c.f, c.args), 1e-12); !r.empty()) return "primal: " + r;
   const Arrays tangents(got.begin() + static_cast<int64_t>(value.size()), got.end());
-  // Five points: the error is h⁴ f⁽⁵⁾/30.
-  const double h = 1e-3;
-  const auto at = [&](double k) { return floats_of(run(c.f, moved(c.args, active, t, k * h))); };
-  const Arrays p2 = at(2), p1 = at(1), m1 = at(-1), m2 = at(-2);
-  Arrays difference;
-  for (size_t i = 0; i < p1.size(); ++i) {
-    Array d = Array::make({Dtype::float64, p1[i].shape()});
-    for (int64_t k = 0; k < d.size(); ++k)
-      d.as_mutable<double>()[static_cast<size_t>(k)] =
-          (8 * (p1[i].at(k) - m1[i].at(k)) - (p2[i].at(k) - m2[i].at(k))) / (12 * h);
-    difference.push_back(d.converted(tangents[i].dtype()));
-  }
   const bool single = std::ranges::any_of(tangents, [](const Array& a) { return a.dtype() != Dtype::float64; });
-  return close(tangents, difference, single ? 1e-2 : 2e-7);
+  // The greater step loses less to rounding, the lesser one fits what bends more.
+  Report r;
+  for (const double h : {1e-3, 2e-4}) {
+    // What is rounded to single precision inside, the samples of convert alone, is linear: a wide step costs nothing.
+    r = close(tangents, central_difference(c, active, t, single ? 0.1 : h), single ? 1e-3 : 2e-7);
+    if (r.empty()) break;
+  }
+  return r;
 }
 
 Report vjp_is_adjoint(const Case& c, const Mask& active, uint32_t seed) {
@@ -207,7 +216,7 @@ Report vmap_is_loop(const Case& c, const Mask& batched, bool at_end, uint32_t se
     Arrays one, mine;
     for (size_t i = 0; i < args.size(); ++i) one.push_back(batched[i] ? example(args[i], axes[i], e) : args[i]);
     for (const Array& a : got) mine.push_back(example(a, 0, e));
-    if (Report r = close(mine, run(c.f, one), 1e-11); !r.empty()) return fmt::format("example {}: {}", e, r);
+    if (Report r = close(mine, interpret(*c.f, one), 1e-11); !r.empty()) return fmt::format("example {}: {}", e, r);
   }
   return "";
 }
@@ -220,32 +229,6 @@ Report simplify_keeps_bits(const Case& c) {
   for (size_t i = 0; i < before.size(); ++i)
     if (!same_bits(before[i], after[i])) return fmt::format("output {} changed: {}", i, close(before, after, 0));
   return "";
-}
-
-Case jvp_case(const Case& c, uint32_t seed) {
-  const Mask active = float_params(*c.f);
-  return {jvp(c.f, active), joined(c.args, directions(c.f->param_types(), active, seed))};
-}
-
-Case vjp_case(const Case& c, uint32_t seed) {
-  const Body f = vjp(c.f, float_params(*c.f));
-  Arrays args = c.args;
-  for (size_t i = args.size(); i < f->params().size(); ++i)
-    args.push_back(direction(f->params()[i].type(), seed + static_cast<uint32_t>(i)));
-  return {f, args};
-}
-
-Case vmap_case(const Case& c, uint32_t seed) {
-  std::vector<int> axes;
-  Arrays args;
-  for (size_t i = 0; i < c.args.size(); ++i) {
-    // Every second input batched, so that rules meet both kinds; a single input always.
-    const bool batched = c.args.size() == 1 || (i + seed) % 2 == 0;
-    axes.push_back(batched ? 0 : -1);
-    args.push_back(batched ? batch_of(c.args[i], 0, 2, seed + static_cast<uint32_t>(i)) : c.args[i]);
-  }
-  if (std::ranges::all_of(axes, [](int a) { return a < 0; })) return c;
-  return {vmap(c.f, axes, 2), args};
 }
 
 }  // namespace viva::laws

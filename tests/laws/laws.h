@@ -1,6 +1,7 @@
 // Checks that hold for every function: what the laws fold over the catalogue.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "graph/opdef.h"
@@ -26,6 +27,8 @@ Report close(const Arrays& a, const Arrays& b, double tolerance);
 // Numbers in [-1, 1] of a type, a function of the seed.
 Array direction(const Type& t, uint32_t seed);
 Arrays directions(const std::vector<Type>& types, const Mask& which, uint32_t seed);
+// n examples near x along the axis, the first x itself, so that it stays where the function is smooth.
+Array batch_of(const Array& x, int64_t axis, int64_t n, uint32_t seed);
 
 // jvp along random directions equals central differences in float64.
 Report jvp_is_difference(const Case& c, const Mask& active, uint32_t seed);
@@ -38,7 +41,24 @@ Report vmap_is_loop(const Case& c, const Mask& batched, bool at_end, uint32_t se
 // The simplified function gives the same bits.
 Report simplify_keeps_bits(const Case& c);
 
-// The transformed function with arguments of its own: tangents, cotangents or a batch drawn from the seed.
+// Forward and reverse Jacobians of output 0 in the first float parameter agree, and with jvp along random directions.
+Report jacobians_are_jvp(const Case& c, uint32_t seed);
+// hvp of a scalar function equals central differences of its gradient.
+Report hvp_is_difference(const Case& c, uint32_t seed);
+// Every law above that applies to the function.
+Report all_laws(const Case& c, uint32_t seed);
+
+// What differentiates and is differentiated in float64 alone: a float64 parameter, and no other float anywhere.
+bool only_float64(const Case& c);
+
+// A transformation of a function together with its arguments: tangents, cotangents or a batch drawn from the seed.
+// Gives the case back where there is nothing to transform.
+struct Transformation {
+  const char* name;
+  Case (*apply)(const Case& c, uint32_t seed);
+};
+std::span<const Transformation> transformations();
+
 Case jvp_case(const Case& c, uint32_t seed);
 Case vjp_case(const Case& c, uint32_t seed);
 Case vmap_case(const Case& c, uint32_t seed);
