@@ -143,6 +143,22 @@ template <class F> decltype(auto) dispatch(Dtype d, F&& f) {
   return f(Tag<std::complex<double>>{});
 }
 
+// v as a float with the last bit set where that is not exact ("round to odd"): rounding it once more, to a format of at
+// most 22 bits, gives what rounding v itself would. (Boldo and Melquiond, 2008, theorem 2.)
+template <class From> float rounded_to_odd(From v) {
+  const auto f = static_cast<float>(v);
+  if constexpr (std::is_same_v<From, float> || std::is_same_v<From, bool> || sizeof(From) <= 2) return f;
+  else {
+    // The larger of the two types that hold every value of From exactly.
+    using Exact = std::conditional_t<std::is_integral_v<From>, long double, double>;
+    const auto exact = static_cast<Exact>(v), near = static_cast<Exact>(f);
+    if (!(near < exact || exact < near)) return f;
+    const auto bits = std::bit_cast<uint32_t>(f);
+    const bool beyond = exact < 0 ? near < exact : exact < near;
+    return std::bit_cast<float>((beyond ? bits - 1 : bits) | 1u);
+  }
+}
+
 // Conversion between element types with total semantics: float to integer saturates and takes NaN to 0, integer to
 // integer wraps, anything to bool is "not zero", complex to real drops the imaginary part.
 template <class To, class From> To convert_element(From v) {
@@ -154,7 +170,7 @@ template <class To, class From> To convert_element(From v) {
     else return To(static_cast<R>(v), R(0));
   } else if constexpr (std::is_same_v<To, bool>) return v != From(0);
   else if constexpr (is_std_complex<From>) return convert_element<To>(v.real());
-  else if constexpr (is_half<To>) return To(static_cast<float>(v));
+  else if constexpr (is_half<To>) return To(rounded_to_odd(v));
   else if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
     // 2^digits is exact in From, unlike max(), which rounds up to it.
     const From above = std::ldexp(From(1), std::numeric_limits<To>::digits);

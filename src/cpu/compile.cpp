@@ -39,12 +39,12 @@ Body specialised(const Body& f, const CompileOptions& options) {
     if (const Value p = f->params()[i]; !bound[i]) map[p] = b.parameter(p.type(), p.name());
   for (size_t i = 0; i < bound.size(); ++i)
     if (bound[i]) map[f->params()[i]] = b.constant(*bound[i]);
-  std::unordered_map<std::string, Value> tapped;
+  std::unordered_map<std::string, Values> tapped;
   for (const Node& n : f->nodes()) {
     if (!n.op) continue;
     const Values in = mapped(map, n.in);
     const Attr* name = n.op->taps ? n.attrs.find("name") : nullptr;
-    if (name) tapped[std::get<std::string>(*name)] = map[n.out()] = in[0];
+    if (name) tapped[std::get<std::string>(*name)].push_back(map[n.out()] = in[0]);
     else {
       const Values out = b.repeat(n, in);
       for (int i = 0; i < n.outputs(); ++i) map[n.out(i)] = out[static_cast<size_t>(i)];
@@ -53,8 +53,12 @@ Body specialised(const Body& f, const CompileOptions& options) {
   Values outputs = mapped(map, f->outputs());
   std::vector<std::string> names = f->output_names();
   for (const std::string& t : options.taps) {
-    if (!tapped.contains(t)) throw usage_error("[compile] {} has no tap '{}'", f->name(), t);
-    outputs.push_back(tapped[t]);
+    const auto found = tapped.find(t);
+    if (found == tapped.end()) throw usage_error("[compile] no output of {} uses a tap '{}'", f->name(), t);
+    if (found->second.size() > 1)
+      throw usage_error("[compile] the tap '{}' of {} names {} values: give each place a name of its own", t, f->name(),
+                        found->second.size());
+    outputs.push_back(found->second[0]);
     names.push_back(t);
   }
   return b.finish(std::move(outputs), std::move(names));
@@ -64,16 +68,25 @@ int64_t bytes_of(const Type& t) { return numel(t.shape) * size_of(t.dtype); }
 
 bool same_memory(const Type& a, const Type& b) { return a.dtype == b.dtype && numel(a.shape) == numel(b.shape); }
 
+// Whether the load reads the very point of the result that is being made.
+bool reads_its_point(const loops::Nest& n, const loops::Instruction& load) {
+  if (static_cast<int>(load.at.size()) != n.parallel) return false;
+  for (size_t d = 0; d < load.at.size(); ++d) {
+    const loops::Index& i = load.at[d];
+    if (i.offset != 0 || i.divisor != 1 || !i.terms.empty() || i.coefficients.empty()) return false;
+    for (size_t l = 0; l < i.coefficients.size(); ++l)
+      if (i.coefficients[l] != (l == d ? 1 : 0)) return false;
+  }
+  return true;
+}
+
 // Whether every load of the slot reads just the point that is stored, so that the result may take its place.
 bool in_place(const loops::Nest& n, size_t slot) {
-  if (n.stores.size() != 1 || n.stores[0].scatter || !n.stores[0].strides.empty() || n.parallel != n.loops())
-    return false;
-  if (numel(n.operands[slot].shape) != numel(n.extents)) return false;
-  loops::Nest probe = loops::elementwise(n.extents, {{n.operands[slot].dtype, n.extents}});
-  probe.load(0);
-  if (n.operands[slot].shape != n.extents) return false;
+  if (n.stores.size() != 1 || n.stores[0].scatter || !n.stores[0].strides.empty()) return false;
+  if (n.operands[slot].shape != Shape(n.extents.begin(), n.extents.begin() + n.parallel)) return false;
   return std::ranges::all_of(n.body, [&](const loops::Instruction& i) {
-    return i.kind != loops::Kind::load || static_cast<size_t>(i.slot) != slot || i.at == probe.body[0].at;
+    if (i.kind == loops::Kind::scan) return false;
+    return i.kind != loops::Kind::load || static_cast<size_t>(i.slot) != slot || reads_its_point(n, i);
   });
 }
 
@@ -114,7 +127,7 @@ class Planner {
       if (n.op && n.in.empty() && n.attrs.find("value"))
         buffer_of_[n.out()] =
             add({.kind = Buffer::Kind::constant, .type = n.types[0], .constant = n.attrs.array("value")});
-    std::vector<Unit> units = cpu::make_units(*f, !options.check_nan);
+    std::vector<Unit> units = cpu::make_units(*f, options.fuse && !options.check_nan);
     for (Unit& u : units) add_unit(u);
     finish(f->outputs(), options.donated);
   }
@@ -160,11 +173,13 @@ class Planner {
         first[static_cast<size_t>(b)] = last[static_cast<size_t>(b)] = s;
       for (int b : plan_->steps[static_cast<size_t>(s)].operands) last[static_cast<size_t>(b)] = s;
     }
-    donate(donated, last);
+    // Looking for the first NaN compares operands with results, so both must still be there.
+    const bool overwrites = !plan_->check_nan;
+    if (overwrites) donate(donated, last);
     // An output written over a dying operand shares its place: the two lives become one.
     std::vector<int> root(plan_->buffers.size());
     for (size_t b = 0; b < root.size(); ++b) root[b] = static_cast<int>(b);
-    for (int64_t s = 0; s < steps; ++s) reuse(plan_->steps[static_cast<size_t>(s)], s, last, root);
+    for (int64_t s = 0; overwrites && s < steps; ++s) reuse(plan_->steps[static_cast<size_t>(s)], s, last, root);
     std::vector<cpu::Lifetime> lifetimes;
     for (size_t b = 0; b < root.size(); ++b)
       if (plan_->buffers[b].kind == Buffer::Kind::arena && root[b] == static_cast<int>(b) && first[b] >= 0)
@@ -234,7 +249,9 @@ Executable compile(const Body& f, const CompileOptions& options) {
   if (!options.donated.empty() && options.donated.size() != bound->params().size())
     throw usage_error("[compile] {} marks of donation for {} arguments", options.donated.size(),
                       bound->params().size());
-  return Executable(Planner(simplify(bound, options.passes), options).plan());
+  PassOptions passes = options.passes;
+  if (options.check_nan) passes.disabled.insert("constants");  // a folded NaN would have no operation to name
+  return Executable(Planner(simplify(bound, passes), options).plan());
 }
 
 Executable compile(const Program& program, std::string_view entry, const CompileOptions& options) {

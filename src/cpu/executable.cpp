@@ -21,45 +21,59 @@ bool has_nan(const Type& t, const void* data) {
   });
 }
 
-std::vector<Array> run(const Executable::Plan& plan, std::vector<Array> args, ThreadPool& pool, const Cancel* cancel) {
+void check_arguments(const Executable::Plan& plan, const std::vector<Array>& args) {
   if (args.size() != plan.parameters.size())
     throw usage_error("[call] takes {} arguments, not {}", plan.parameters.size(), args.size());
   for (size_t i = 0; i < args.size(); ++i)
     if (args[i].empty() || args[i].type() != plan.parameters[i])
       throw usage_error("[call] argument {} is {}, not {}", i, args[i].empty() ? "empty" : to_string(args[i].type()),
                         to_string(plan.parameters[i]));
+}
 
+// Memory of the results: an argument's, a constant's, an earlier result's, a donated argument's, or new.
+std::vector<Array> make_results(const Executable::Plan& plan, const std::vector<Array>& args) {
   std::vector<Array> results(plan.results.size());
   for (size_t r = 0; r < results.size(); ++r) {
     const Buffer& b = plan.buffers[static_cast<size_t>(plan.results[r])];
-    const Type& type = b.type;
     const int64_t from = plan.donated_from[r];
     if (b.kind == Buffer::Kind::argument) results[r] = args[static_cast<size_t>(b.index)];
     else if (b.kind == Buffer::Kind::constant) results[r] = b.constant;
     else if (b.index != static_cast<int64_t>(r)) results[r] = results[static_cast<size_t>(b.index)];
     else if (from >= 0 && args[static_cast<size_t>(from)].unique()) results[r] = args[static_cast<size_t>(from)];
-    else results[r] = Array::make(type);
+    else results[r] = Array::make(b.type);
   }
+  return results;
+}
 
-  auto workspace = plan.take();
-  std::vector<std::byte*> at(plan.buffers.size());
-  for (size_t i = 0; i < at.size(); ++i) {
-    const Buffer& b = plan.buffers[i];
-    switch (b.kind) {
-      case Buffer::Kind::argument:
-        at[i] = args[static_cast<size_t>(b.index)].mutable_data();
-        break;
-      case Buffer::Kind::constant:
-        at[i] = const_cast<std::byte*>(b.constant.data());
-        break;
-      case Buffer::Kind::arena:
-        at[i] = workspace->arena.mutable_data() + b.offset;
-        break;
-      case Buffer::Kind::result:
-        at[i] = results[static_cast<size_t>(b.index)].mutable_data();
-        break;
-    }
+std::byte* address(const Buffer& b, std::vector<Array>& args, std::vector<Array>& results, std::byte* arena) {
+  switch (b.kind) {
+    case Buffer::Kind::argument:
+      return args[static_cast<size_t>(b.index)].mutable_data();
+    case Buffer::Kind::constant:
+      return const_cast<std::byte*>(b.constant.data());
+    case Buffer::Kind::arena:
+      return arena + b.offset;
+    case Buffer::Kind::result:
+      break;
   }
+  return results[static_cast<size_t>(b.index)].mutable_data();
+}
+
+void check_nan(const Executable::Plan& plan, const Step& s, const std::vector<std::byte*>& at) {
+  const auto any_nan = [&](const std::vector<int>& buffers) {
+    return std::ranges::any_of(
+        buffers, [&](int b) { return has_nan(plan.buffers[static_cast<size_t>(b)].type, at[static_cast<size_t>(b)]); });
+  };
+  if (any_nan(s.outputs) && !any_nan(s.operands))
+    throw Error(ErrorKind::input, fmt::format("[{}] gives NaN from operands without any", s.name), s.where);
+}
+
+std::vector<Array> run(const Executable::Plan& plan, std::vector<Array> args, ThreadPool& pool, const Cancel* cancel) {
+  check_arguments(plan, args);
+  std::vector<Array> results = make_results(plan, args);
+  auto workspace = plan.take();
+  std::vector<std::byte*> at;
+  for (const Buffer& b : plan.buffers) at.push_back(address(b, args, results, workspace->arena.mutable_data()));
   std::vector<const void*> in;
   std::vector<void*> out;
   for (const Step& s : plan.steps) {
@@ -70,14 +84,7 @@ std::vector<Array> run(const Executable::Plan& plan, std::vector<Array> args, Th
     if (const auto* nest = std::get_if<loops::Prepared>(&s.kernel))
       loops::run(*nest, in, out, pool, workspace->scratch, cancel);
     else std::get<loops::Host>(s.kernel).fn(in, out, pool);
-    if (!plan.check_nan) continue;
-    const auto any_nan = [&](const std::vector<int>& buffers) {
-      return std::ranges::any_of(buffers, [&](int b) {
-        return has_nan(plan.buffers[static_cast<size_t>(b)].type, at[static_cast<size_t>(b)]);
-      });
-    };
-    if (any_nan(s.outputs) && !any_nan(s.operands))
-      throw Error(ErrorKind::input, fmt::format("[{}] gives NaN from operands without any", s.name), s.where);
+    if (plan.check_nan) check_nan(plan, s, at);
   }
   plan.give(std::move(workspace));
   // A result that is another's memory under another shape (a reshape) is viewed as its own type.

@@ -18,11 +18,14 @@ struct CompileOptions {
   // One entry for each argument of a call (empty: none): its memory may become that of a result. It does where the
   // caller moved the only reference in.
   Mask donated;
-  // Names of taps whose values are returned after the outputs, in this order. Other taps cost nothing.
+  // Names of taps whose values are returned after the outputs, in this order. Other taps cost nothing. A usage error
+  // where a name is given to several values, or to none that an output uses.
   std::vector<std::string> taps;
   // Run node by node and fail at the first NaN that appears in a result from operands without any, naming the
   // operation and the user's line.
   bool check_nan = false;
+  // Whether kernels are joined. Off, each node is a kernel of its own: to find which one is wrong.
+  bool fuse = true;
   // How kernels are made. 0: the tile evaluator, the only tier so far.
   int tier = 0;
   PassOptions passes;

@@ -10,20 +10,18 @@ int64_t place(std::vector<Lifetime> lifetimes, std::vector<Buffer>& buffers) {
   struct Placed {
     int64_t first, last, from, to;
   };
-  std::vector<Placed> placed;
+  std::vector<Placed> placed;  // by `from`
   int64_t size = 0;
   for (const Lifetime& l : lifetimes) {
     const int64_t bytes = (l.bytes + 63) / 64 * 64;
-    std::vector<Placed> alive;
-    std::ranges::copy_if(placed, std::back_inserter(alive),
-                         [&](const Placed& p) { return p.first <= l.last && l.first <= p.last; });
-    std::ranges::sort(alive, {}, &Placed::from);
     int64_t offset = 0;
-    for (const Placed& p : alive) {
+    for (const Placed& p : placed) {
+      if (p.first > l.last || l.first > p.last) continue;
       if (p.from - offset >= bytes) break;
       offset = std::max(offset, p.to);
     }
-    placed.push_back({l.first, l.last, offset, offset + bytes});
+    placed.insert(std::ranges::upper_bound(placed, offset, {}, &Placed::from),
+                  {l.first, l.last, offset, offset + bytes});
     buffers[static_cast<size_t>(l.buffer)].offset = offset;
     size = std::max(size, offset + bytes);
   }

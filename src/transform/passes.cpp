@@ -1,7 +1,8 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "interpret/interpret.h"
+#include "loops/lowered.h"
+#include "loops/run.h"
 #include "transform/pipeline.h"
 #include "transform/rewrite.h"
 
@@ -38,24 +39,40 @@ Body algebra(const Body& f) {
       *f, [](Build& b, const Node& n, Ins in) { return n.op->simplify ? (*n.op->simplify)(b, n, in) : Values{}; });
 }
 
+namespace {
+
+// What a plan would compute, at its speed: a folded contraction may be large.
+std::vector<Array> evaluated(const Node& n, const std::vector<Array>& operands) {
+  std::vector<Array> results;
+  std::vector<const void*> in;
+  std::vector<void*> out;
+  for (const Array& a : operands) in.push_back(a.data());
+  for (const Type& t : n.types) results.push_back(Array::make(t));
+  for (Array& a : results) out.push_back(a.mutable_data());
+  ThreadPool alone(1);
+  const loops::Lowering form = (*n.op->lower)(n).form;
+  loops::Scratch scratch;
+  if (const auto* nest = std::get_if<loops::Nest>(&form)) loops::run(loops::Prepared(*nest), in, out, alone, scratch);
+  else std::get<loops::Host>(form).fn(in, out, alone);
+  return results;
+}
+
+}  // namespace
+
 Body constants(const Body& f) {
   return rewrite(*f, [](Build& b, const Node& n, Ins in) -> Values {
     int64_t given = 64, made = 0;
+    std::vector<Array> operands;
     for (const Value& v : in) {
       const Attr* value = v.node()->op ? v.node()->attrs.find("value") : nullptr;
       if (!value || !v.node()->in.empty()) return {};
+      operands.push_back(std::get<Array>(*value));
       given = std::max(given, numel(v.shape()));
     }
     for (const Type& t : n.types) made += numel(t.shape);
-    if (in.empty() || made > given || !n.op->eval || !n.op->shared) return {};
-    Build single("constant");
-    const Body body = [&] {
-      Values copies;
-      for (const Value& v : in) copies.push_back(single.repeat(*v.node(), {}).front());
-      return single.finish(single.repeat(n, copies));
-    }();
+    if (in.empty() || made > given || !n.op->lower || !n.op->shared) return {};
     Values out;
-    for (const Array& a : interpret(*body, {})) out.push_back(b.constant(a));
+    for (const Array& a : evaluated(n, operands)) out.push_back(b.constant(a));
     return out;
   });
 }

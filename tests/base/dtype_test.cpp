@@ -46,6 +46,23 @@ TEST(Dtype, BFloat16) {
   EXPECT_EQ(static_cast<float>(BFloat16(1 + 3 * 0x1p-8f)), 1 + 0x1p-6f);
 }
 
+// What lies just beyond a tie rounds up, though float alone could not tell it from the tie.
+TEST(Dtype, WiderTypesRoundOnceToHalves) {
+  EXPECT_EQ(static_cast<float>(convert_element<Float16>(1 + 0x1p-11 + 0x1p-40)), 1 + 0x1p-10f);
+  EXPECT_EQ(static_cast<float>(convert_element<Float16>(1 + 0x1p-11)), 1);
+  EXPECT_EQ(static_cast<float>(convert_element<Float16>(1 + 3 * 0x1p-11 - 0x1p-40)), 1 + 0x1p-10f);
+  EXPECT_EQ(static_cast<float>(convert_element<Float16>(-1 - 0x1p-11 - 0x1p-40)), -1 - 0x1p-10f);
+  EXPECT_EQ(static_cast<float>(convert_element<Float16>(0x1p-25 + 0x1p-60)), 0x1p-24f);
+  EXPECT_EQ(static_cast<float>(convert_element<Float16>(1e-300)), 0);
+  EXPECT_EQ(static_cast<float>(convert_element<Float16>(65520 - 0x1p-30)), 65504);
+  EXPECT_EQ(static_cast<float>(convert_element<BFloat16>(1 + 0x1p-8 + 0x1p-40)), 1 + 0x1p-7f);
+  EXPECT_EQ(static_cast<float>(convert_element<BFloat16>((int64_t{1} << 40) + (int64_t{1} << 32) + 1)), 0x1.02p40f);
+  EXPECT_EQ(static_cast<float>(convert_element<BFloat16>((uint64_t{1} << 63) + (uint64_t{1} << 55) + 1)), 0x1.02p63f);
+  EXPECT_EQ(static_cast<float>(convert_element<BFloat16>(-(int64_t{1} << 40) - (int64_t{1} << 32) - 1)), -0x1.02p40f);
+  EXPECT_TRUE(std::isinf(static_cast<float>(convert_element<BFloat16>(1e300))));
+  EXPECT_TRUE(std::isnan(static_cast<float>(convert_element<BFloat16>(std::nan("")))));
+}
+
 TEST(Dtype, ConversionsAreTotal) {
   const double nan = std::nan(""), inf = INFINITY;
   EXPECT_EQ(convert_element<int32_t>(nan), 0);

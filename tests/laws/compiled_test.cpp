@@ -19,7 +19,7 @@ using namespace laws;
 
 Arrays compiled(const Body& f, const Arrays& args, int threads, bool fused) {
   CompileOptions options;
-  options.check_nan = false;
+  options.fuse = fused;
   if (!fused) options.passes.disabled = {"algebra", "constants", "common_subexpressions", "dead_code"};
   ThreadPool pool(threads);
   return compile(f, options).call(args, pool).take();
@@ -56,46 +56,6 @@ TEST_P(Compiled, IsInterpreted) {
 
 INSTANTIATE_TEST_SUITE_P(Catalog, Compiled, testing::ValuesIn(catalog().begin(), catalog().end()),
                          [](const auto& info) { return std::string(info.param->name); });
-
-TEST(Compile, BoundConstantsTapsAndNanTrace) {
-  Build b("f");
-  const Value x = b.parameter({Dtype::float32, {3}}, "x"), w = b.parameter({Dtype::float32, {3}}, "w");
-  const Value h = b.tap(b.mul(x, w), "hidden");
-  const Body f = b.finish({b.log(h)});
-  CompileOptions options;
-  options.constants = {{1, Array::of<float>({1, 2, 3}, {3})}};
-  options.taps = {"hidden"};
-  ThreadPool pool(1);
-  const Arrays out = compile(f, options).call({Array::of<float>({1, 1, 2}, {3})}, pool).take();
-  ASSERT_EQ(out.size(), 2u);
-  EXPECT_EQ(out[1].at(2), 6);
-  EXPECT_FLOAT_EQ(static_cast<float>(out[0].at(2)), std::log(6.f));
-  options.check_nan = true;
-  const auto failed = compile(f, options).call({Array::of<float>({1, -1, 2}, {3})}, pool);
-  ASSERT_FALSE(failed.ok());
-  EXPECT_NE(std::string(failed.error().what()).find("compiled_test.cpp:"), std::string::npos) << failed.error().what();
-  EXPECT_NE(std::string(failed.error().what()).find("[log]"), std::string::npos);
-  EXPECT_FALSE(compile(f, options).call({}, pool).ok());
-}
-
-TEST(Compile, DonatedMemoryIsReused) {
-  Build b("f");
-  const Value x = b.parameter({Dtype::float32, {1000}}, "x");
-  const Body f = b.finish({b.add(x, x)});
-  CompileOptions options;
-  options.donated = {true};
-  const Executable e = compile(f, options);
-  ThreadPool pool(1);
-  std::vector<Array> args{Array::full({Dtype::float32, {1000}}, 2)};
-  const std::byte* memory = args[0].data();
-  const Array kept = e.call(std::move(args), pool).take()[0];
-  EXPECT_EQ(kept.data(), memory);
-  EXPECT_EQ(kept.at(999), 4);
-  // A caller that holds on to its array keeps its values.
-  const Array held = Array::full({Dtype::float32, {1000}}, 3);
-  EXPECT_EQ(e.call({held}, pool).take()[0].at(0), 6);
-  EXPECT_EQ(held.at(0), 3);
-}
 
 }  // namespace
 }  // namespace viva
