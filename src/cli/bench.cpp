@@ -50,7 +50,7 @@ double seconds_since_start() {
 struct Arguments {
   std::string model, what = "forward,grad", input;
   int64_t batch = 1;
-  int threads = 0;
+  std::optional<int> threads;
   double seconds = 1;
 };
 

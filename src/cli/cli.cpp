@@ -81,12 +81,12 @@ std::string shell_quoted(std::string_view word) {
   return s + "'";
 }
 
-int thread_count(int option) {
+int thread_count(std::optional<int> option) {
   const auto check = [](int n, std::string_view name, std::string_view text) {
     if (n < 1 || n > 1024) throw usage_error("{} {}: write a number from 1 to 1024", name, text);
     return n;
   };
-  if (option != 0) return check(option, "--threads", std::to_string(option));
+  if (option) return check(*option, "--threads", std::to_string(*option));
   if (const char* text = std::getenv("VIVA_THREADS"); text && *text) {
     const std::string_view t = text;
     int n = 0;

@@ -4,12 +4,14 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <ostream>
 
 #include "base/error.h"
 #include "base/output_directory.h"
 #include "cli/progress.h"
 #include "cli/report_directory.h"
+#include "cli/rows.h"
 #include "cli/verb.h"
 #include "examine/examiner.h"
 #include "examine/words.h"
@@ -20,10 +22,11 @@ namespace viva {
 namespace {
 
 struct Arguments {
-  std::string model, data, train, out;
+  std::string model, data, train, classes;
+  std::optional<std::string> out;
   std::vector<std::string> claims, only;
   std::string seed = "0";
-  int threads = 0;
+  std::optional<int> threads;
   bool plan = false, no_cost = false;
 };
 
@@ -39,6 +42,7 @@ uint64_t seed_of(const std::string& text) {
 std::string canonical_command(const Arguments& a, const std::vector<const Examiner*>& chosen) {
   std::string s = "viva examine " + shell_quoted(a.model) + " --data " + shell_quoted(a.data);
   if (!a.train.empty()) s += " --train " + shell_quoted(a.train);
+  if (!a.classes.empty()) s += " --classes " + shell_quoted(a.classes);
   for (const std::string& c : a.claims) s += " --claim " + shell_quoted(c);
   if (!a.only.empty()) {
     std::string names;
@@ -69,6 +73,17 @@ void print_model(std::ostream& out, const ModelRecord& m) {
 void print_data(std::ostream& out, const DataRecord& d) {
   out << fmt::format("{:<10} {}, {} of {}{}\n", d.id, d.spec, counted(d.rows, "row", "rows"), d.row_type,
                      d.scaling.empty() ? "" : ", " + d.scaling);
+  if (!d.layout.empty()) out << fmt::format("{:<10} {}\n", "", "rows of " + d.layout);
+}
+
+// What was done to rows before they reached the network.
+void print_notes(std::ostream& err, const ModelRecord& m, const RowSource& data) {
+  const DataRecord& d = data.record;
+  if (!d.scaling.empty()) err << "viva: " << printable(d.spec) << ": " << d.scaling << '\n';
+  if (!d.layout.empty()) err << "viva: " << printable(d.spec) << ": rows of " << d.layout << '\n';
+  if (d.id == "data" && m.batch == BatchMode::padded)
+    err << fmt::format("viva: {}: fixes its batch at {}: {} go in padded chunks of that size\n", printable(m.path),
+                       m.batch_size, counted(d.rows, "row", "rows"));
 }
 
 void print_plan(std::ostream& out, const Subject& subject, const RowSource& data, const RowSource* train,
@@ -111,10 +126,16 @@ int run(const Arguments& a, Session& s) {
   options.seed = seed_of(a.seed);
   const auto chosen = chosen_examiners(options);
   const int threads = thread_count(a.threads);
-  const std::string target = a.out.empty() ? a.model + ".viva" : a.out;
+  const std::string target = a.out.value_or(a.model + ".viva");
+  if (target.empty()) throw usage_error("--out: is empty: name a directory, or leave the option out");
   std::optional<OutputDirectory> directory;
   const auto subject = s.open.subject(a.model);
-  const RowSource data = s.open.data(a.data, "data", *subject);
+  RowSource data = s.open.data(a.data, "data", *subject);
+  if (!a.classes.empty()) {
+    DataFile file;
+    data.record.classes = read_class_names(a.classes, classes_of(*subject), file);
+    data.record.files.push_back({file.path, file.sha256, file.bytes});
+  }
   std::optional<RowSource> train;
   if (!a.train.empty()) train = s.open.data(a.train, "train", *subject);
   const RowSource* train_rows = train ? &*train : nullptr;
@@ -123,6 +144,8 @@ int run(const Arguments& a, Session& s) {
     return 0;
   }
   directory.emplace(target, is_replaceable_report);
+  print_notes(s.err, subject->record(), data);
+  if (train) print_notes(s.err, subject->record(), *train);
   ThreadPool pool(threads);
   ProgressBar bar(s);
   Report report = examine(options, *subject, data, train_rows, pool, s.cancel,
@@ -149,6 +172,8 @@ std::function<int(Session&)> declare(CLI::App& app) {
       ->required()
       ->type_name("D");
   app.add_option("--train", a->train, "rows the network was trained on, e.g. fashion-mnist:train")->type_name("D");
+  app.add_option("--classes", a->classes, "names of the classes, one a line, for claims and the report")
+      ->type_name("FILE");
   app.add_option("--claim", a->claims, "examiner.quantity[key] (>=|<=|>|<) number; repeat for more")
       ->allow_extra_args(false)
       ->type_name("CLAIM");

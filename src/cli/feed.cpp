@@ -98,11 +98,13 @@ Binding bound(const OpenModel& m, const std::vector<GivenInput>& given, const st
 }
 
 FedModel fed(BatchedModel m, std::vector<Array> inputs) {
-  return {.function = std::move(m.function),
-          .inputs = std::move(inputs),
-          .weights = std::move(m.imported.weights),
-          .output_names = std::move(m.imported.output_names),
-          .notes = std::move(m.imported.notes)};
+  FedModel f;
+  f.function = std::move(m.function);
+  f.inputs = std::move(inputs);
+  f.weights = std::move(m.imported.weights);
+  f.output_names = std::move(m.imported.output_names);
+  f.notes = std::move(m.imported.notes);
+  return f;
 }
 
 // The file's graph as it stands.
@@ -160,6 +162,60 @@ FedModel fed_by_vmap(const OpenModel& m, const std::vector<GivenInput>& given, b
   return fed(with_batch(m, given[0].value.shape()[0], bound(m, given, shapes, float64)), std::move(all));
 }
 
+// The shape with the batch that the file fixes in place of the rows that are there.
+Shape with_batch_extent(const Shape& given, int64_t batch) {
+  Shape s = given;
+  if (!s.empty()) s[0] = batch;
+  return s;
+}
+
+// Whether the arrays fit a file of a fixed batch but for the number of rows.
+bool fits_in_chunks(const OpenModel& m, const std::vector<GivenInput>& given) {
+  if (m.batching != Batching::fixed) return false;
+  for (size_t k = 0; k < given.size(); ++k) {
+    const Shape& shape = given[k].value.shape();
+    const ValueDef& v = m.file.graph.inputs[k];
+    if (!fits(v, shape) && !fits(v, with_batch_extent(shape, m.fixed_batch))) return false;
+  }
+  return true;
+}
+
+FedModel fed_in_chunks(const OpenModel& m, const std::vector<GivenInput>& given, bool float64) {
+  std::vector<Shape> shapes;
+  std::vector<Array> all;
+  Mask batched;
+  const GivenInput* first = nullptr;
+  for (size_t k = 0; k < given.size(); ++k) {
+    const GivenInput& g = given[k];
+    const std::vector<DimDef>& dims = m.file.graph.inputs[k].dims;
+    batched.push_back(!dims.empty() && dims[0].value == m.fixed_batch);
+    shapes.push_back(batched[k] ? with_batch_extent(g.value.shape(), m.fixed_batch) : g.value.shape());
+    all.push_back(g.value);
+    if (!batched[k]) continue;
+    if (!first) first = &g;
+    const int64_t n = g.value.shape()[0], others = first->value.shape()[0];
+    if (n < 1) throw input_error("{}: holds no example: give at least one", printable(g.source));
+    if (n != others)
+      throw input_error("{}: holds {} examples, but {} holds {}: give as many of each input", printable(g.source), n,
+                        printable(first->source), others);
+  }
+  FedModel f = fed(with_batch(m, m.fixed_batch, bound(m, given, shapes, float64)), std::move(all));
+  f.chunk = m.fixed_batch;
+  f.rows = first->value.shape()[0];
+  f.batched = std::move(batched);
+  for (size_t i = 0; i < f.output_names.size(); ++i) {
+    const Type t = f.function->outputs()[i].type();
+    if (t.shape.empty() || t.shape[0] != f.chunk)
+      throw unsupported("{}: output {} is {}, which does not lead with the batch of {}: give arrays of {} examples",
+                        path_of(m), double_quoted(f.output_names[i]), to_string(t), f.chunk, f.chunk);
+  }
+  f.notes.push_back(fmt::format("{}: fixes its batch at {}: {} in {}{}", path_of(m), f.chunk,
+                                f.rows == 1 ? "1 example went" : fmt::format("{} examples went", f.rows),
+                                f.rows <= f.chunk ? "one chunk" : fmt::format("{} chunks", (f.rows - 1) / f.chunk + 1),
+                                f.rows % f.chunk == 0 ? "" : ", filled up with copies of the last one"));
+  return f;
+}
+
 }  // namespace
 
 std::pair<std::string, std::string> input_and_file(const ModelFile& m, const std::string& spec) {
@@ -187,14 +243,14 @@ FedModel feed(const OpenModel& m, const std::vector<GivenInput>& given, bool flo
   }
   if (as_is) return fed_as_is(m, ordered, bound(m, ordered, shapes, float64));
   if (m.batching == Batching::single) return fed_by_vmap(m, ordered, float64);
+  if (fits_in_chunks(m, ordered)) return fed_in_chunks(m, ordered, float64);
   for (size_t k = 0; k < ordered.size(); ++k) {
     const ValueDef& v = m.file.graph.inputs[k];
     if (fits(v, shapes[k])) continue;
     throw input_error("{}: holds {}, but input {} is {}{}", printable(ordered[k].source),
                       to_string(ordered[k].value.type()), double_quoted(v.name), declared(v, ordered[k].value.dtype()),
-                      m.batching == Batching::fixed
-                          ? fmt::format(": the file fixes its batch at {}; give arrays of that many", m.fixed_batch)
-                          : ": give an array of that shape");
+                      m.batching == Batching::fixed ? ": give arrays of that shape, of any number of examples"
+                                                    : ": give an array of that shape");
   }
   throw internal_error("feed: no input that does not fit");
 }

@@ -25,11 +25,16 @@ struct FedModel {
   std::vector<Array> weights;  // for the others
   std::vector<std::string> output_names;
   std::vector<std::string> notes;
+  // Where the file fixes its batch and the arrays hold `rows` other ones: the function takes `chunk` of them, along the
+  // first extent of the inputs in `batched`.
+  int64_t chunk = 0, rows = 0;
+  Mask batched;
 };
 // Binds every open extent from the arrays; a file for one example runs a batch of them where the arrays have one more
-// leading extent, or n in place of a leading 1. Integer and bool inputs that decide shapes are folded into the graph.
-// float64: the whole model in that precision; float32 arrays are then converted, which is exact. Errors: input, where
-// an array does not fit its input; usage, where an input is missing, unknown or given twice; those of the importer.
+// leading extent, or n in place of a leading 1; a file with a fixed batch is fed in chunks of it. Integer and bool
+// inputs that decide shapes are folded into the graph. float64: the whole model in that precision; float32 arrays are
+// then converted, which is exact. Errors: input, where an array does not fit its input; usage, where an input is
+// missing, unknown or given twice; those of the importer.
 FedModel feed(const OpenModel& m, const std::vector<GivenInput>& given, bool float64);
 
 }  // namespace viva

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "cli/chunks.h"
 #include "cli/model.h"
 #include "cli/open.h"
 #include "cpu/executable.h"
@@ -73,6 +74,8 @@ ModelRecord record_of(const OpenModel& m, const BatchedModel& one) {
   const double examples = m.batching == Batching::fixed ? static_cast<double>(m.fixed_batch) : 1;
   r.flops = contraction_flops(*one.imported.function) / examples;
   r.input_name = file.graph.inputs[0].name, r.input_type = declared_type(file.graph.inputs[0]);
+  for (size_t i = 1; i < file.graph.outputs.size(); ++i) r.other_outputs.push_back(file.graph.outputs[i].name);
+  r.indexes = !has_tangent(one.function->params()[0].dtype());
   r.output_name = file.graph.outputs[0].name, r.output_type = declared_type(file.graph.outputs[0]);
   r.batch = m.batching == Batching::open     ? BatchMode::symbolic
             : m.batching == Batching::single ? BatchMode::vectorised
@@ -136,8 +139,8 @@ class ModelSubject final : public Subject {
       throw unsupported("{}: output {} is {}, which does not lead with the batch", path, record_.output_name,
                         to_string(output_type_));
     if (!is_float(output_type_.dtype))
-      throw unsupported("{}: output {} is {}; examine reads float outputs", path, record_.output_name,
-                        to_string(output_type_));
+      throw unsupported("{}: output {} is {}; examine reads float outputs, such as scores before an ArgMax", path,
+                        record_.output_name, record_.output_type);
   }
 
   const ModelRecord& record() const override { return record_; }
@@ -162,52 +165,26 @@ class ModelSubject final : public Subject {
     return all;
   }
 
-  // The first rows in order, in reverse, and each with nothing but copies of itself around it.
   RowInfluence row_influence(const Array& inputs, ThreadPool& pool, const Cancel& cancel) override {
-    const int64_t n = std::min(inputs.shape().at(0), rows_);
-    RowInfluence r{
-        .independent = true, .rows = n, .measure = "rows fed in order, in reverse, and each among copies of itself"};
+    RowInfluence r{.independent = true, .evaluations = influence_evaluations(inputs.shape().at(0)), .measure = {}};
     if (model_.batching == Batching::single) {
       r.measure = "none needed: the graph of one example was vectorised";
       return r;
     }
-    Array reversed = Array::make({row_type_.dtype, with_rows(n, row_type_.shape)});
-    for (int64_t i = 0; i < n; ++i) copy_rows(reversed, i, inputs, n - 1 - i, 1);
-    const Array plain = outputs(first_rows(inputs, n), pool, cancel).values,
-                turned = outputs(reversed, pool, cancel).values;
-    double largest = 0, scale = 0;
-    for (int64_t i = 0; i < plain.size(); ++i)
-      if (std::isfinite(plain.at(i))) scale = std::max(scale, std::abs(plain.at(i)));
-    const int64_t row = plain.size() / n;
-    const auto compare = [&](const Array& other, int64_t their_row, int64_t my_row) {
-      for (int64_t k = 0; k < row; ++k) {
-        const double a = plain.at(my_row * row + k), b = other.at(their_row * row + k);
-        if (a == b || (std::isnan(a) && std::isnan(b))) continue;
-        largest = std::isfinite(a - b) ? std::max(largest, std::abs(a - b)) : INFINITY;
-      }
-    };
-    for (int64_t i = 0; i < n; ++i) compare(turned, n - 1 - i, i);
-    const int64_t alone = std::min<int64_t>(n, 8);
-    for (int64_t i = 0; i < alone; ++i) {
-      Array copies = Array::make({row_type_.dtype, with_rows(rows_, row_type_.shape)});
-      for (int64_t k = 0; k < rows_; ++k) copy_rows(copies, k, inputs, i, 1);
-      const Array out = outputs(copies, pool, cancel).values;
-      compare(out, 0, i), compare(out, rows_ - 1, i);
-    }
-    r.independent = largest <= 1e-5 * std::max(scale, 1.0);
-    r.measure += fmt::format("; largest difference {:.3g}", largest);
+    const FixedBatch f{rows_, {true}, [&](std::vector<Array> arguments) {
+                         return std::vector<Array>{outputs(arguments[0], pool, cancel).values};
+                       }};
+    const Company company = in_other_company(f, {inputs}, inputs.shape()[0]);
+    r.independent = company.independent();
+    r.measure = company.measure;
     return r;
+  }
+
+  int64_t influence_evaluations(int64_t n) const override {
+    return model_.batching == Batching::single ? 0 : company_calls(std::min(n, rows_)) * rows_;
   }
 
  private:
-  static Array first_rows(const Array& x, int64_t n) {
-    Shape s = x.shape();
-    s[0] = n;
-    Array r = Array::make({x.dtype(), s});
-    copy_rows(r, 0, x, 0, n);
-    return r;
-  }
-
   // Every run takes rows_ rows, so that a row's bits do not depend on how many come with it; the last row fills up.
   Array chunk(const Array& inputs, int64_t first, int64_t count) const {
     Array c = Array::make({row_type_.dtype, with_rows(rows_, row_type_.shape)});

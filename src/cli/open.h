@@ -11,7 +11,7 @@ namespace viva {
 // A model file as a subject. Throws an input error where the file is no model, an unsupported error where the engine
 // does not cover it.
 std::unique_ptr<Subject> open_subject(const std::string& path);
-// A labelled data set, as the subject takes its rows: uint8 divided by 255, floats converted, the shape of a row.
+// A labelled data set, as the subject takes its rows: see rows.h.
 RowSource open_rows(const std::string& spec, const std::string& id, const Subject& subject);
 
 }  // namespace viva

@@ -18,6 +18,7 @@ bool is_replaceable_report(const std::string& directory) {
   for (std::filesystem::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
     const std::string name = at->path().filename().string();
     if (std::find(files.begin(), files.end(), name) == files.end()) return false;
+    if (at->symlink_status(error).type() != std::filesystem::file_type::regular) return false;
     empty = false;
     has_json = has_json || name == "report.json";
   }

@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <ostream>
 
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/npy.h"
 #include "base/output_directory.h"
+#include "cli/chunks.h"
 #include "cli/feed.h"
 #include "cli/output_files.h"
 #include "cli/verb.h"
@@ -22,15 +24,25 @@ namespace {
 struct Arguments {
   std::string model, out, precision = "f32";
   std::vector<std::string> inputs;
-  int threads = 0;
+  std::optional<int> threads;
 };
 
-std::vector<Array> results_of(const FedModel& m, int threads, const Cancel& cancel) {
+std::vector<Array> results_of(const FedModel& m, const std::string& path, int threads, const Cancel& cancel) {
   CompileOptions options;
   for (size_t i = 0; i < m.weights.size(); ++i)
     options.constants.emplace_back(static_cast<int64_t>(m.inputs.size() + i), m.weights[i]);
   ThreadPool pool(threads);
-  return compile(m.function, options).call(m.inputs, pool, &cancel).take();
+  const Executable compiled = compile(m.function, options);
+  if (m.chunk == 0) return compiled.call(m.inputs, pool, &cancel).take();
+  const FixedBatch f{m.chunk, m.batched, [&](std::vector<Array> arguments) {
+                       return compiled.call(std::move(arguments), pool, &cancel).take();
+                     }};
+  const Company company = in_other_company(f, m.inputs, m.rows);
+  if (!company.independent())
+    throw unsupported(
+        "{}: fixes its batch at {}, and rows of one batch influence one another ({}); give arrays of {} examples", path,
+        m.chunk, company.measure, m.chunk);
+  return in_chunks(f, m.inputs, m.rows);
 }
 
 int run(const Arguments& a, Session& s) {
@@ -46,7 +58,7 @@ int run(const Arguments& a, Session& s) {
     given.push_back({input, file, read_npy(file)});
   }
   const FedModel fed = feed(model, given, a.precision == "f64");
-  const std::vector<Array> results = results_of(fed, threads, s.cancel);
+  const std::vector<Array> results = results_of(fed, a.model, threads, s.cancel);
   std::string text;
   size_t width = 0;
   for (const auto& [name, file] : files) width = std::max(width, printable(name).size());
@@ -67,9 +79,11 @@ int run(const Arguments& a, Session& s) {
 std::function<int(Session&)> declare(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
   app.add_option("model", a->model, "ONNX file (.onnx, .onnx.gz)")->required()->type_name("MODEL");
-  app.add_option("--input", a->inputs,
-                 "array of an input, once for each; NAME= may be left out for a single one. Its extents decide those "
-                 "that the file leaves open, and a file for one example runs as many as the array holds")
+  app.add_option(
+         "--input", a->inputs,
+         "array of an input, once for each; NAME= may be left out for a single one. Its extents decide those "
+         "that the file leaves open, and a file for one or a fixed number of examples runs as many as the array "
+         "holds")
       ->required()
       ->allow_extra_args(false)
       ->type_name("NAME=X.npy");

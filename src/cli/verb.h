@@ -5,6 +5,7 @@
 #include <functional>
 #include <iosfwd>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,7 +48,7 @@ int run_cli(int argc, const char* const* argv, Session& session);
 std::string_view version();
 // A word as the shell needs it: plain, or in single quotes.
 std::string shell_quoted(std::string_view word);
-// --threads where given (above 0), else VIVA_THREADS, else the processors; a usage error outside 1 to 1024.
-int thread_count(int option);
+// --threads where given, else VIVA_THREADS, else the processors; a usage error outside 1 to 1024.
+int thread_count(std::optional<int> option);
 
 }  // namespace viva

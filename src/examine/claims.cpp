@@ -136,7 +136,7 @@ class Parser {
 };
 
 std::string spelled(std::string_view examiner, const Quantity& q) {
-  constexpr std::string_view keys[] = {"", "[\"NAME\"]", "[NUMBER]", "[\"NAME\"]"};
+  constexpr std::string_view keys[] = {"", "[\"NAME\"]", "[NUMBER]", "[\"NAME\" or INDEX]"};
   return fmt::format("{}.{}{}", examiner, q.name, keys[static_cast<size_t>(q.key)]);
 }
 

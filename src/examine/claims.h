@@ -54,6 +54,7 @@ struct Measure {
   std::string name;
   std::optional<double> number;
   Sided sided = Sided::two;
+  bool from_outputs = false;  // made of the network's outputs over the data
   // The interval at error rate alpha; nullopt with a reason in the finding's why. Null for exact quantities.
   std::function<std::optional<Interval>(double alpha)> interval;
   // For a proportion k of n with a Clopper-Pearson interval: what is counted, "correct".

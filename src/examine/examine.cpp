@@ -39,6 +39,16 @@ void check_influence(Context& x) {
         x.subject.record().path, x.influence.measure);
 }
 
+// The examiner's own work and, for what is read off the outputs, the pass over the data that all examiners share.
+Cost cost_of(const Measure& m, double seconds, Context& x) {
+  Cost c{.seconds = seconds, .evaluations = 0, .flops = 0};
+  if (!m.from_outputs) return c;
+  c.seconds += x.evaluation().seconds;
+  c.evaluations = x.data.size();
+  c.flops = x.subject.record().flops * static_cast<double>(c.evaluations);
+  return c;
+}
+
 void add_limits(const Context& x, Report& report) {
   const ModelRecord& m = x.subject.record();
   if (m.batch == BatchMode::padded)
@@ -51,7 +61,16 @@ void add_limits(const Context& x, Report& report) {
   for (const RowSource* d : {&x.data, x.train}) {
     if (d && !d->record.scaling.empty())
       report.limits.push_back({"limit.scaling." + d->record.id, d->record.spec + ": " + d->record.scaling});
+    if (d && !d->record.layout.empty())
+      report.limits.push_back({"limit.layout." + d->record.id, d->record.spec + ": rows of " + d->record.layout});
   }
+  if (!m.other_outputs.empty())
+    report.limits.push_back({"limit.outputs", fmt::format("the network has {} outputs; only the first, {}, is examined",
+                                                          m.other_outputs.size() + 1, m.output_name)});
+  if (m.indexes)
+    report.limits.push_back({"limit.indexes",
+                             "the network takes integers: one that is no index of the table it is used for is taken "
+                             "as the nearest that is, where other engines may refuse it"});
   report.limits.push_back({"limit.shift",
                            "intervals speak of rows drawn like these; nothing here covers a change of distribution, "
                            "chosen attacks or the choice of the data"});
@@ -104,8 +123,9 @@ std::vector<PlanStep> plan_examination(const ExamineOptions& options, Subject& s
   const double flops = subject.record().flops;
   if (std::any_of(chosen.begin(), chosen.end(), [](const Examiner* e) { return e->needs_outputs; })) {
     const int64_t few = std::min<int64_t>(company_rows, data.size());
-    steps.push_back({"rows in other company, to see that they do not influence one another", 2 * few, "rows",
-                     2 * flops * static_cast<double>(few)});
+    if (const int64_t rows = subject.influence_evaluations(few); rows > 0)
+      steps.push_back({"rows in other company, to see that they do not influence one another", rows, "rows",
+                       flops * static_cast<double>(rows)});
     steps.push_back({"network over --data", data.size(), "rows", flops * static_cast<double>(data.size())});
   }
   for (const Examiner* e : chosen) {
@@ -136,13 +156,17 @@ Report examine(const ExamineOptions& options, Subject& subject, const RowSource&
     if (e->needs_outputs) x.evaluation();
     const auto began = std::chrono::steady_clock::now();
     auto found = e->run(x);
-    if (!found.empty()) found[0].finding.cost.seconds = seconds_since(began);
-    for (Measure& m : found) measures.push_back(std::move(m));
+    const double seconds = seconds_since(began);
+    for (Measure& m : found) {
+      m.finding.cost = cost_of(m, seconds, x);
+      m.finding.cost.shared_by = static_cast<int64_t>(found.size());
+      measures.push_back(std::move(m));
+    }
   }
   rule_claims(std::move(measures), report);
   add_limits(x, report);
   report.threads = pool.threads();
-  report.cost.evaluations = x.evaluated() ? 2 * x.influence.rows + data.size() : 2 * x.influence.rows;
+  report.cost.evaluations = x.influence.evaluations + (x.evaluated() ? data.size() : 0);
   report.cost.flops = subject.record().flops * static_cast<double>(report.cost.evaluations);
   report.cost.seconds = seconds_since(start);
   return report;

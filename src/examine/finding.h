@@ -82,6 +82,7 @@ struct Cost {
   double seconds = 0;
   int64_t evaluations = 0;  // rows sent through the network
   double flops = 0;
+  int64_t shared_by = 1;  // findings that came of the same work: each states all of it
 };
 
 struct Finding {
@@ -164,6 +165,8 @@ struct ModelRecord {
   int64_t parameters = 0;
   double flops = 0;                                              // of one example, 2 a multiply-add
   std::string input_name, input_type, output_name, output_type;  // types with the batch dimension as in the file
+  std::vector<std::string> other_outputs;                        // names of outputs that are not examined
+  bool indexes = false;  // the input is of integers, which may be indexes into tables
   BatchMode batch = BatchMode::symbolic;
   int64_t batch_size = 0;                       // of the file where it is fixed, else 0
   std::vector<std::string> training_operators;  // in training mode, by node name
@@ -178,6 +181,7 @@ struct DataRecord {
   int64_t rows = 0;
   std::string row_type;
   std::string scaling;  // what was done to the stored values, "" for nothing
+  std::string layout;   // how a stored row was read as one of the network's, "" where the shapes agree
   std::vector<std::string> classes;
 };
 

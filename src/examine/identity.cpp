@@ -138,6 +138,7 @@ void add_output_kind(Context& x, std::vector<Measure>& out) {
   const Evaluation& e = x.evaluation();
   Measure m;
   Finding& f = m.finding;
+  m.from_outputs = true;
   f.id = "identity.output_kind";
   f.title = fmt::format("Outputs are taken as {}", to_string(e.kind));
   f.unit_of_estimate = "fraction of rows that fit";

@@ -130,7 +130,7 @@ void add_recalls(Context& x, const Evaluation& e, std::vector<Measure>& out) {
     const auto at = static_cast<size_t>(k);
     Measure m = risk_measure("recall", "Recall of " + x.class_name(k), Target::rows_drawn_like_these, Kind::estimate,
                              "fraction", x.data);
-    m.name = x.has_class_names() ? x.class_name(k) : "";
+    m.name = x.class_name(k);
     m.number = static_cast<double>(k);
     m.finding.id = fmt::format("risk.recall[{}]", x.has_class_names() ? quoted_key(m.name) : std::to_string(k));
     m.finding.rows_used->which = fmt::format("label {}", k);
@@ -146,6 +146,7 @@ Measure baseline(const Context& x, const Evaluation& e) {
   Measure m = risk_measure("baseline", "Majority class: always naming " + x.class_name(most - rows.begin()),
                            Target::these_rows, Kind::exact, "fraction", x.data);
   m.finding.estimate = static_cast<double>(*most) / static_cast<double>(e.rows);
+  m.from_outputs = false;
   m.finding.evidence.counts = {{"rows", *most}, {"class", most - rows.begin()}};
   return m;
 }
@@ -213,12 +214,19 @@ void check_key(const Context& x, const Claim& c) {
     throw usage_error("claim '{}': there is no class {}; the indexes are 0 to {}", c.statement, c.key.text,
                       classes - 1);
   }
-  const auto& names = x.data.record.classes;
-  if (std::count(names.begin(), names.end(), std::get<std::string>(c.key.value))) return;
-  if (names.empty())
-    throw usage_error("claim '{}': the data name no classes; write an index, as in risk.recall[0]", c.statement);
-  throw usage_error("claim '{}': there is no class \"{}\"; the classes are {}", c.statement,
-                    std::get<std::string>(c.key.value), fmt::join(names, ", "));
+  const auto& name = std::get<std::string>(c.key.value);
+  std::vector<std::string> names;
+  for (int64_t k = 0; k < classes; ++k) {
+    if (x.class_name(k) == name) return;
+    if (k < 40) names.push_back(x.class_name(k));
+  }
+  if (!x.has_class_names())
+    throw usage_error(
+        "claim '{}': the classes have no names here; write an index, as in risk.recall[0], or give names with "
+        "--classes",
+        c.statement);
+  throw usage_error("claim '{}': there is no class \"{}\"; the classes are {}{}", c.statement, name,
+                    fmt::join(names, ", "), classes > 40 ? ", …" : "");
 }
 
 std::vector<PlanStep> plan(const Context& x) {
@@ -274,6 +282,7 @@ Measure risk_measure(std::string_view name, std::string title, Target target, Ki
                      const RowSource& data) {
   Measure m;
   m.quantity = fmt::format("risk.{}", name);
+  m.from_outputs = true;
   Finding& f = m.finding;
   f.id = m.quantity;
   f.title = std::move(title);

@@ -106,7 +106,6 @@ Finding restated(const Claim& c, const Finding& base, const std::optional<Interv
   f.family = Family{"claims", claims, "Bonferroni: each two-sided interval at 1 - .05/k, one-sided at 1 - .025/k"};
   f.verdict = c.ruling;
   f.evidence = {};
-  f.cost = {};
   return f;
 }
 

@@ -21,8 +21,8 @@ struct Outputs {
 // Whether a row's output depends on the rows beside it.
 struct RowInfluence {
   bool independent = true;
-  int64_t rows = 0;     // tried
-  std::string measure;  // what was compared, and the largest difference found
+  int64_t evaluations = 0;  // rows sent through the network to see it
+  std::string measure;      // what was compared, and the largest difference found
 };
 
 // A network under examination. outputs may be called from one thread at a time.
@@ -37,6 +37,8 @@ class Subject {
   virtual Outputs outputs(const Array& inputs, ThreadPool& pool, const Cancel& cancel) = 0;
   // Feeds the rows again in other company (another order, repeated neighbours) and compares.
   virtual RowInfluence row_influence(const Array& inputs, ThreadPool& pool, const Cancel& cancel) = 0;
+  // What that costs for n rows, in rows sent through the network.
+  virtual int64_t influence_evaluations(int64_t n) const = 0;
 };
 
 // Labelled rows. `rows(first, count)` gives [count, row…] as the network takes them: its dtype, scaled, its shape.

@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "graph/opdef.h"
 #include "graph/prune.h"
 #include "onnx/importer.h"
 
@@ -46,8 +47,24 @@ Type Importer::type_of(const ValueDef& v) const {
     if (t.shape[i] < 0)
       throw error(ErrorKind::usage, fmt::format("extent {} of input {} is negative", i, in_quotes(v.name)));
   }
-  numel(t.shape);
+  try {
+    numel(t.shape);
+  } catch (const Error& e) {
+    throw error(ErrorKind::input, fmt::format("input {}: {}", in_quotes(v.name), e.message()));
+  }
   return t;
+}
+
+// A claimed size beyond any memory is refused before anything is computed.
+void Importer::check_sizes(const Function& f) const {
+  constexpr int64_t largest = int64_t{1} << 33;  // elements
+  for (const Node& n : f.nodes()) {
+    for (const Body& b : n.bodies) check_sizes(*b);
+    for (size_t i = 0; i < n.types.size(); ++i)
+      if (numel(n.types[i].shape) > largest)
+        throw error(ErrorKind::input, fmt::format("a {} makes {}, more than {} elements: is the file damaged?",
+                                                  n.op ? n.op->name : "call", to_string(n.types[i]), largest));
+  }
 }
 
 void Importer::define_inputs(Scope& scope) {
@@ -118,6 +135,7 @@ void Importer::finish(const Values& outputs) {
   }
   out_.function = p.body;
   out_.output_types = out_.function->output_types();
+  check_sizes(*out_.function);
 }
 
 // An output that is a Softmax, or an Identity of one, over a single axis.

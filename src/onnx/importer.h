@@ -51,6 +51,7 @@ class Importer : public OnnxContext {
   void throw_reports() const;
   Value output_value(const std::string& name, Scope& scope);
   void finish(const Values& outputs);
+  void check_sizes(const Function& f) const;
   void find_softmax();
   void compare_outputs();
 

@@ -86,6 +86,7 @@ std::string data(const DataRecord& d) {
   if (!d.files.empty()) s += pair("Files", files(d.files));
   s += pair("Rows", fmt::format("{} of <code>{}</code>", grouped(d.rows), escape(d.row_type)));
   if (!d.scaling.empty()) s += pair("Values", escape(d.scaling));
+  if (!d.layout.empty()) s += pair("Layout", escape(d.layout));
   return s + "</dl></div>\n";
 }
 

@@ -102,7 +102,10 @@ Json finding(const Finding& f, bool with_cost) {
   j["why"] =
       f.why.empty() && f.estimate && !std::isfinite(*f.estimate) ? Json("the estimate is not finite") : text(f.why);
   j["evidence"] = evidence(f.evidence);
-  if (with_cost) j["cost"] = cost(f.cost);
+  if (with_cost) {
+    j["cost"] = cost(f.cost);
+    j["cost"]["shared_by"] = f.cost.shared_by;
+  }
   j["limits"] = texts(f.limits);
   return j;
 }
@@ -144,6 +147,7 @@ Json model(const ModelRecord& m) {
   j["flops"] = number(m.flops);
   j["input"] = tensor(m.input_name, m.input_type);
   j["output"] = tensor(m.output_name, m.output_type);
+  j["other_outputs"] = texts(m.other_outputs);
   j["batch"] = {{"mode", to_string(m.batch)}, {"size", m.batch_size > 0 ? Json(m.batch_size) : Json(nullptr)}};
   j["training_operators"] = texts(m.training_operators);
   j["softmax_axis"] = m.softmax_axis ? Json(*m.softmax_axis) : Json(nullptr);
@@ -156,13 +160,9 @@ Json model(const ModelRecord& m) {
 }
 
 Json data(const DataRecord& d) {
-  return {{"id", text(d.id)},
-          {"spec", text(d.spec)},
-          {"files", files(d.files)},
-          {"rows", d.rows},
-          {"row_type", text(d.row_type)},
-          {"scaling", text(d.scaling)},
-          {"classes", texts(d.classes)}};
+  return {{"id", text(d.id)},         {"spec", text(d.spec)},         {"files", files(d.files)},
+          {"rows", d.rows},           {"row_type", text(d.row_type)}, {"scaling", text(d.scaling)},
+          {"layout", text(d.layout)}, {"classes", texts(d.classes)}};
 }
 
 }  // namespace

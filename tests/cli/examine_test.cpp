@@ -125,6 +125,30 @@ TEST_F(ExamineVerb, SameBytesForAnyThreadsAndPlace) {
   EXPECT_EQ(text(at("1/report.json")).find("\"cost\""), std::string::npos);
 }
 
+TEST_F(ExamineVerb, ClassNames) {
+  std::ofstream names(at("names"));
+  for (int i = 0; i < 10; ++i) names << "class <" << i << ">\n";
+  names.close();
+  const std::string claim = "risk.recall[\"class <4>\"] >= .5";
+  EXPECT_EQ(call({"examine", "net.onnx", "--data", "rows", "--claim", claim, "--out", at("r")}).code, 2);
+  const Outcome o =
+      call({"examine", "net.onnx", "--data", "rows", "--classes", at("names"), "--claim", claim, "--out", at("r")});
+  EXPECT_EQ(o.code, 0) << o.err;
+  const auto json = nlohmann::json::parse(text(at("r/report.json")));
+  EXPECT_EQ(json["claims"][0]["ruling"], "supported");
+  EXPECT_EQ(json["claims"][0]["key"], "class <4>");
+  EXPECT_EQ(json["data"][0]["classes"][4], "class <4>");
+  EXPECT_NE(json["command"].get<std::string>().find("--classes"), std::string::npos);
+  EXPECT_EQ(text(at("r/report.html")).find("class <"), std::string::npos);
+  // Without names an index may be quoted.
+  EXPECT_EQ(
+      call({"examine", "net.onnx", "--data", "rows", "--claim", "risk.recall[\"3\"] >= .5", "--out", at("r")}).code, 0);
+}
+
+TEST_F(ExamineVerb, AnEmptyPlaceIsNoPlace) {
+  EXPECT_EQ(call({"examine", "net.onnx", "--data", "rows", "--out", ""}).code, 2);
+}
+
 TEST_F(ExamineVerb, OnlyKeepsTheOrderOfTheList) {
   ASSERT_EQ(call({"examine", "net.onnx", "--data", "rows", "--only", "risk,identity", "--out", at("a")}).code, 0);
   ASSERT_EQ(call({"examine", "net.onnx", "--data", "rows", "--only", "risk", "--out", at("b")}).code, 0);
@@ -175,6 +199,12 @@ TEST_F(ExamineVerb, ReplaceableReports) {
   EXPECT_FALSE(is_replaceable_report(at("r")));
   std::ofstream(at("r/report.json")) << "{\"schema\": \"viva.report/1\"}";
   EXPECT_TRUE(is_replaceable_report(at("r")));
+  fs::remove(at("r/report.html"));
+  fs::create_directory(at("r/report.html"));
+  EXPECT_FALSE(is_replaceable_report(at("r")));
+  fs::remove(at("r/report.html"));
+  fs::create_symlink("/nowhere", at("r/report.html"));
+  EXPECT_FALSE(is_replaceable_report(at("r")));
 }
 
 TEST(Cli, ShellQuoting) {
@@ -187,14 +217,15 @@ TEST(Cli, ShellQuoting) {
 TEST(Cli, ThreadCount) {
   EXPECT_EQ(thread_count(3), 3);
   setenv("VIVA_THREADS", "5", 1);
-  EXPECT_EQ(thread_count(0), 5);
+  EXPECT_EQ(thread_count({}), 5);
   EXPECT_EQ(thread_count(2), 2);
   for (const char* bad : {"0", "-1", "x", "5x", "1025", "99999999999"}) {
     setenv("VIVA_THREADS", bad, 1);
-    EXPECT_THROW(thread_count(0), Error) << bad;
+    EXPECT_THROW(thread_count({}), Error) << bad;
   }
   unsetenv("VIVA_THREADS");
-  EXPECT_GE(thread_count(0), 1);
+  EXPECT_GE(thread_count({}), 1);
+  EXPECT_THROW(thread_count(0), Error);
   EXPECT_THROW(thread_count(-2), Error);
 }
 

@@ -91,10 +91,17 @@ TEST(Feed, OneExampleBecomesAsManyAsThereAre) {
   VIVA_EXPECT_HAS(error_of([&] { sum_of(leading, ones({0, 2}), ones({0, 2})); }), "no example");
 }
 
-TEST(Feed, FixedBatchMustMatch) {
+TEST(Feed, AFixedBatchTakesAnyNumberInChunks) {
   const OpenModel m = sum_model({{4, ""}}, {{4, ""}});
   EXPECT_EQ(sum_of(m, ones({4}), ones({4})).shape(), (Shape{4}));
-  VIVA_EXPECT_HAS(error_of([&] { sum_of(m, ones({5}), ones({5})); }), "fixes its batch at 4");
+  const FedModel f = feed(m, {{"y", "y.npy", ones({5})}, {"x", "x.npy", ones({5})}}, false);
+  EXPECT_EQ(f.chunk, 4);
+  EXPECT_EQ(f.rows, 5);
+  EXPECT_EQ(f.batched, (Mask{true, true}));
+  VIVA_EXPECT_HAS(f.notes.back(), "5 examples went in 2 chunks, filled up with copies");
+  VIVA_EXPECT_HAS(error_of([&] { sum_of(m, ones({5}), ones({6})); }), "give as many of each input");
+  VIVA_EXPECT_HAS(error_of([&] { sum_of(m, ones({0}), ones({0})); }), "no example");
+  VIVA_EXPECT_HAS(error_of([&] { sum_of(m, ones({5, 1}), ones({5, 1})); }), "of any number of examples");
 }
 
 TEST(Feed, Dtypes) {
@@ -173,12 +180,49 @@ TEST(RunVerb, WritesTheOutputs) {
   EXPECT_EQ(f64.out, "y  f64[2,3]  " + (dir / "wide") + "/y.npy\n") << f64.err;
 }
 
+TEST(RunVerb, AFixedBatchTakesAnyNumber) {
+  const TempDir dir;
+  for (const int64_t n : {1, 3, 4, 9}) {
+    std::vector<float> x;
+    for (int64_t i = 0; i < 2 * n; ++i) x.push_back(static_cast<float>(i % 7));
+    write_npy(dir / "x.npy", Array::of(x, {n, 2}));
+    const Outcome o = call({"run", fixture("fixed_batch"), "--input", dir / "x.npy", "--out", dir / "out"});
+    ASSERT_EQ(o.code, 0) << o.err;
+    EXPECT_EQ(o.err.find("fixes its batch at 4") != std::string::npos, n != 4) << o.err;
+    const Array y = read_npy(dir / "out/y.npy");
+    ASSERT_EQ(y.shape(), (Shape{n, 3}));
+    for (int64_t i = 0; i < n; ++i) EXPECT_EQ(y.at(3 * i + 2), x.at(2 * i) * 2 + x.at(2 * i + 1) * 5) << i;
+  }
+}
+
+TEST(RunVerb, RowsThatInfluenceOneAnotherNeedTheirBatch) {
+  const TempDir dir;
+  write_npy(dir / "x.npy", Array::of(std::vector<float>{1, 2, 3, 5, 8, 13}, {3, 2}));
+  const Outcome mixed = call({"run", fixture("training"), "--input", dir / "x.npy", "--out", dir / "out"});
+  EXPECT_EQ(mixed.code, 4);
+  VIVA_EXPECT_HAS(mixed.err, "rows of one batch influence one another");
+  const Outcome summed = call({"run", fixture("fixed_sum"), "--input", dir / "x.npy", "--out", dir / "out"});
+  EXPECT_EQ(summed.code, 4);
+  VIVA_EXPECT_HAS(summed.err, "does not lead with the batch of 4");
+  EXPECT_EQ(names_in(dir.path()).size(), 1u);
+}
+
+TEST(RunVerb, ClaimedSizesAreRefused) {
+  const TempDir dir;
+  write_npy(dir / "x.npy", Array::of(std::vector<float>{1, 2}, {1, 2}));
+  for (const char* name : {"huge_input", "huge_value"}) {
+    EXPECT_EQ(call({"run", fixture(name), "--input", dir / "x.npy", "--out", dir / "out"}).code, 3) << name;
+    EXPECT_EQ(call({"show", fixture(name)}).code, 3) << name;
+  }
+}
+
 TEST(RunVerb, BadUsage) {
   const TempDir dir;
   EXPECT_EQ(call({"run", fixture("open_batch")}).code, 2);
   EXPECT_EQ(call({"run", dir / "no.onnx", "--input", "x.npy", "--out", dir / "out"}).code, 3);
   EXPECT_EQ(call({"run", fixture("open_batch"), "--input", dir / "no.npy", "--out", dir / "out"}).code, 3);
   EXPECT_TRUE(names_in(dir.path()).empty());
+  EXPECT_EQ(call({"run", fixture("small"), "--input", "x.npy", "--out", dir / "out", "--threads", "0"}).code, 2);
   EXPECT_EQ(call({"run", "--help"}).code, 0);
 }
 

@@ -58,8 +58,9 @@ TEST(Claims, ErrorsNameThePlace) {
   EXPECT_NE(error_of("risk.accuracy >= 90%").find("write a fraction"), std::string::npos);
   EXPECT_NE(error_of("risk.accuracy >= 90").find("fraction between 0 and 1"), std::string::npos);
   EXPECT_NE(error_of("risk.recall[Shirt] >= .7").find("double quotes"), std::string::npos);
-  EXPECT_NE(error_of("risk.precision >= .7").find("known are risk.accuracy, risk.recall[\"NAME\"], risk.log_loss"),
-            std::string::npos);
+  EXPECT_NE(
+      error_of("risk.precision >= .7").find("known are risk.accuracy, risk.recall[\"NAME\" or INDEX], risk.log_loss"),
+      std::string::npos);
   EXPECT_NE(error_of("risk.accuracy[3] >= .7").find("takes no key"), std::string::npos);
   EXPECT_NE(error_of("risk.recall >= .7").find("needs a key"), std::string::npos);
   EXPECT_NE(error_of("robustness.accuracy[\"x\"] >= .7").find("wrong kind"), std::string::npos);

@@ -56,8 +56,9 @@ class FakeSubject : public Subject {
   }
 
   RowInfluence row_influence(const Array& inputs, ThreadPool&, const Cancel&) override {
-    return {independent, inputs.shape()[0], "the rows in reverse order, largest difference 0"};
+    return {independent, influence_evaluations(inputs.shape()[0]), "the rows in reverse order, largest difference 0"};
   }
+  int64_t influence_evaluations(int64_t n) const override { return 2 * n; }
 
   ModelRecord model;
   std::optional<Shape> shape;

@@ -196,8 +196,19 @@ def importable():
     save('bad_types.onnx', model([h.make_node('Add', ['x', 'w'], ['y'], name='clash')], [X], [Y], [tensor('w', np.array([1, 2]))]), check=False)
 
 
+def sizes():
+    """Files of run_test.cpp."""
+    save('fixed_batch.onnx', model([matmul], [value('x', [4, 2])], [value('y', [4, 3])], [W]))
+    save('fixed_sum.onnx', model([h.make_node('ReduceSum', ['x', 'axes'], ['y'], keepdims=0)], [value('x', [4, 2])], [value('y', [2])], [tensor('axes', np.array([0]))]))
+    relu = h.make_node('Relu', ['x'], ['y'])
+    save('huge_input.onnx', model([relu], [value('x', [1 << 40, 1 << 40])], [value('y', [1 << 40, 1 << 40])]))
+    grown = [h.make_node('Expand', ['x', 'shape'], ['e']), h.make_node('ReduceSum', ['e', 'axes'], ['y'], keepdims=0)]
+    save('huge_value.onnx', model(grown, [X], [value('y', ['N', 2])], [tensor('shape', np.array([1 << 40, 1, 2])), tensor('axes', np.array([0]))]))
+
+
 valid()
 importable()
+sizes()
 external_data()
 broken()
 print(f'{len(os.listdir(OUT))} files, {sum(p.stat().st_size for p in OUT.iterdir())} bytes')
