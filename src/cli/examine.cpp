@@ -17,6 +17,7 @@
 #include "examine/words.h"
 #include "report/html.h"
 #include "report/json.h"
+#include "report/markup.h"
 
 namespace viva {
 namespace {
@@ -106,9 +107,9 @@ void print_plan(std::ostream& out, const Subject& subject, const RowSource& data
 void print_summary(std::ostream& out, const Report& r, const std::string& directory) {
   if (const Finding* f = r.find("risk.accuracy")) {
     if (f->estimate && f->interval)
-      out << fmt::format("accuracy {:.4f}, {:.4g} % interval [{:.4f}, {:.4f}] ({}), n = {}\n", *f->estimate,
-                         100 * f->interval->level, f->interval->low.value_or(0), f->interval->high.value_or(1),
-                         f->interval->method, grouped(f->n.value_or(0)));
+      out << fmt::format("accuracy {:.4f}, {} interval {} ({}), n = {}\n", *f->estimate,
+                         markup::level(f->interval->level), markup::ends(*f->interval), f->interval->method,
+                         grouped(f->n.value_or(0)));
     else out << "accuracy withheld: " << f->why << '\n';
   }
   for (const Claim& c : r.claims) {

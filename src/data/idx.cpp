@@ -37,7 +37,8 @@ bool is_idx(ByteSpan content) {
          content[3] != std::byte{0};
 }
 
-Array parse_idx(ByteSpan content, const std::string& name) {
+Array parse_idx(const Bytes& stored, const std::string& name) {
+  const ByteSpan content = stored;
   if (!is_idx(content))
     throw input_error("{}: is not an IDX file: its first bytes are not 0, 0, a type code and a rank", name);
   const Dtype dtype = *dtype_of_code(content[2]);
@@ -53,6 +54,7 @@ Array parse_idx(ByteSpan content, const std::string& name) {
     throw input_error(
         "{}: holds {} bytes of data, which is not what its shape {} needs: the file was cut off or is corrupt", name,
         there, to_string(type));
+  if (size_of(dtype) == 1) return Array::view(std::move(type), stored.share(begin));
   Array a = Array::make(std::move(type));
   if (there > 0) std::memcpy(a.mutable_data(), &content[begin], there);
   const auto width = static_cast<size_t>(size_of(dtype));

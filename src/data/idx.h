@@ -12,7 +12,7 @@ namespace viva {
 bool is_idx(ByteSpan content);
 
 // The array in `content` (uint8, int8, int16, int32, float32 or float64); `name` names the file in errors. Input
-// errors: no IDX file, or a size other than the extents promise.
-Array parse_idx(ByteSpan content, const std::string& name);
+// errors: no IDX file, or a size other than the extents promise. An array of bytes shares the storage of `content`.
+Array parse_idx(const Bytes& content, const std::string& name);
 
 }  // namespace viva

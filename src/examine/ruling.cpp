@@ -117,7 +117,7 @@ void rule_claim(Claim& c, const Measure& m, int64_t claims, Report& report) {
   c.ruling = Verdict::undecided;
   const auto settle = [&] { base->verdict = both(base->verdict, c.ruling); };
   if (m.finding.status != Status::run || !m.finding.estimate) {
-    c.would_decide = "the quantity is withheld: " + m.finding.why;
+    c.would_decide = "the quantity itself, which is withheld: " + m.finding.why;
     return settle();
   }
   if (!m.interval) {

@@ -14,7 +14,7 @@ std::string idx(int code, const std::vector<int>& shape, const std::string& data
     for (int shift : {24, 16, 8, 0}) f += static_cast<char>(extent >> shift & 255);
   return f + data;
 }
-Array parse(const std::string& content) { return parse_idx(as_bytes(content), "f.idx"); }
+Array parse(const std::string& content) { return parse_idx(Bytes::of(content), "f.idx"); }
 
 TEST(Idx, ReadsEachType) {
   using namespace std::string_literals;

@@ -187,7 +187,7 @@ TEST(Claims, SeveralClaimsGetFindingsAtTheirOwnLevel) {
   EXPECT_EQ(f->verdict, Verdict::supported);
   EXPECT_EQ(r.claims[2].ruling, Verdict::undecided);
   EXPECT_EQ(r.claims[2].finding, "risk.log_loss");
-  EXPECT_EQ(r.claims[2].would_decide, "the quantity is withheld: 3 rows give NaN");
+  EXPECT_EQ(r.claims[2].would_decide, "the quantity itself, which is withheld: 3 rows give NaN");
 }
 
 TEST(Claims, KeysMatchNamesAndIndexes) {

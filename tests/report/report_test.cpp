@@ -178,5 +178,27 @@ TEST(ReportHtml, WithheldRiskIsStated) {
   EXPECT_NE(html.find("Withheld: a row of the output has shape [1]"), std::string::npos);
 }
 
+// The page shows one option a line; joined again they are the command, quotes with dashes in them untouched.
+TEST(ReportHtml, TheCommandIsOneOptionALine) {
+  Report r = sample();
+  r.command = "viva examine 'it'\\''s --a.onnx' --data d.npz --claim 'risk.recall[\"a --b\"] >= .5' --seed 0";
+  EXPECT_NE(report_html(r, {}).find(
+                "<code>viva examine &#39;it&#39;\\&#39;&#39;s --a.onnx&#39; \\\n  --data d.npz \\\n  --claim "
+                "&#39;risk.recall[&quot;a --b&quot;] &gt;= .5&#39; \\\n  --seed 0</code>"),
+            std::string::npos)
+      << report_html(r, {});
+}
+
+TEST(ReportHtml, PageOneHoldsRulingsLimitsAndTheCommand) {
+  const std::string page = report_html(sample(), {});
+  size_t before = 0;
+  for (const char* id : {"risk", "claims", "limits", "reproduce", "recall", "identity", "findings", "evidence"}) {
+    const size_t at = page.find(std::string("<section id=\"") + id);
+    ASSERT_NE(at, std::string::npos) << id;
+    EXPECT_GT(at, before) << id;
+    before = at;
+  }
+}
+
 }  // namespace
 }  // namespace viva
