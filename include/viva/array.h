@@ -1,0 +1,5 @@
+// Arrays, their element types and shapes, and the one exception type.
+#pragma once
+
+#include "base/array.h"
+#include "base/exception.h"

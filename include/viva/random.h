@@ -1,0 +1,31 @@
+// Random numbers as pure functions of a key: the same key gives the same numbers, so use each key once and derive
+// others with fold and split. Threefry-2x32 with 20 rounds (Salmon et al., SC 2011).
+#pragma once
+
+#include "viva/functions.h"
+
+namespace viva {
+
+struct Key {
+  Tensor bits;  // u32[2]
+
+  // The key of an independent stream; the tag is an integer, or an integer scalar such as a step counter.
+  Key fold(const Arg& tag) const;
+  std::vector<Key> split(int64_t count, Loc = Loc::current()) const;
+};
+Key key(uint64_t seed);
+
+// In [low, high); of float32 a multiple of (high - low)·2⁻²⁴.
+Tensor uniform(const Key& k, const Shape& shape, double low = 0, double high = 1, Dtype d = Dtype::float32,
+               Loc = Loc::current());
+// Mean 0, variance 1, by the transform of Box and Muller; of float32 at most 5.8 in size.
+Tensor normal(const Key& k, const Shape& shape, Dtype d = Dtype::float32, Loc = Loc::current());
+// True with probability p, a number or a tensor that broadcasts to the shape.
+Tensor bernoulli(const Key& k, const Arg& p, const Shape& shape);
+// Integers in [low, high), uniform but for a bias below (high - low)·2⁻⁶⁴.
+Tensor randint(const Key& k, const Shape& shape, int64_t low, int64_t high, Dtype d = Dtype::int32,
+               Loc = Loc::current());
+// One index for each row of logits over the last axis, with probability softmax(logits).
+Tensor categorical(const Key& k, const Arg& logits);
+
+}  // namespace viva

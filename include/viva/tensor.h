@@ -1,0 +1,116 @@
+// Tensor: a value of a program. Outside a transformation it holds its elements; inside, it stands for a value of the
+// graph being traced, and the operations on it extend that graph.
+#pragma once
+
+#include <initializer_list>
+#include <iosfwd>
+#include <memory>
+#include <source_location>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "viva/array.h"
+
+namespace viva {
+
+namespace tracing {
+struct Traced;
+struct Access;
+}  // namespace tracing
+
+class At;
+struct Index;
+using Loc = std::source_location;
+
+class Tensor {
+ public:
+  Tensor() = default;   // empty: stands for an absent leaf of a tree
+  Tensor(Array value);  // holds these elements
+
+  bool empty() const { return array_.empty() && !traced_; }
+  bool traced() const { return traced_ != nullptr; }
+  // These throw a usage error on an empty tensor.
+  const Type& type() const;
+  Dtype dtype() const { return type().dtype; }
+  const Shape& shape() const { return type().shape; }
+  int64_t rank() const { return type().rank(); }
+  int64_t dim(int64_t i) const;  // from the end where negative
+  int64_t size() const;          // number of elements
+
+  // The elements. Throws a usage error where the tensor is staged (under compile and vmap), or its scope is closed.
+  Array array(Loc = Loc::current()) const;
+  // The only element, as a number; errors as for array, and where there is not exactly one element.
+  double item(Loc = Loc::current()) const;
+  explicit operator bool() const;  // item() != 0
+
+  // NumPy's indexing: integers, range(…), all, ellipsis, newaxis and integer tensors (viva/indexing.h).
+  Tensor operator()(const Index& a) const;
+  Tensor operator()(const Index& a, const Index& b) const;
+  Tensor operator()(const Index& a, const Index& b, const Index& c) const;
+  Tensor operator()(const Index& a, const Index& b, const Index& c, const Index& d) const;
+  // The same places, for updates: x.at(i).add(v) is a new tensor.
+  At at(const Index& a) const;
+  At at(const Index& a, const Index& b) const;
+  At at(const Index& a, const Index& b, const Index& c) const;
+  At at(const Index& a, const Index& b, const Index& c, const Index& d) const;
+
+ private:
+  friend struct tracing::Access;
+  Array array_;
+  std::shared_ptr<const tracing::Traced> traced_;
+};
+
+// An operand with the line that uses it: a Tensor, or a C++ number, whose dtype follows the other operands (promote).
+struct Arg {
+  enum class Kind : uint8_t { tensor, boolean, integer, real };
+  Arg(const Tensor& t, Loc l = Loc::current()) : tensor(&t), where(l) {}
+  Arg(const Tensor& t, Where w) : tensor(&t), where(w) {}
+  template <class T>
+    requires std::is_arithmetic_v<T>
+  Arg(T v, Loc l = Loc::current())
+      : number(static_cast<double>(v)),
+        kind(std::is_same_v<T, bool> ? Kind::boolean
+             : std::is_integral_v<T> ? Kind::integer
+                                     : Kind::real),
+        where(l) {}
+  Arg(const Arg&) = delete;
+  Arg& operator=(const Arg&) = delete;
+
+  const Tensor* tensor = nullptr;  // null: a number
+  double number = 0;               // integers beyond 2^53 round: use scalar for them
+  Kind kind = Kind::tensor;
+  Where where;
+};
+
+// The dtype of a result of operands a and b: bool < integers < floats < complex, and the wider within a class; float16
+// with bfloat16 gives float32, an unsigned with a signed integer the narrowest signed that holds both. Throws a usage
+// error for uint64 with a signed integer, which none holds.
+Dtype promote(Dtype a, Dtype b);
+
+// New tensors. A floating C++ number makes float32 and an integral one int32 unless a dtype is given.
+Tensor scalar(double v, Dtype d = Dtype::float32, Loc = Loc::current());
+Tensor full(const Shape& shape, double v, Dtype d = Dtype::float32, Loc = Loc::current());
+Tensor zeros(const Shape& shape, Dtype d = Dtype::float32, Loc = Loc::current());
+Tensor ones(const Shape& shape, Dtype d = Dtype::float32, Loc = Loc::current());
+Tensor zeros_like(const Arg& x);
+Tensor ones_like(const Arg& x);
+Tensor full_like(const Arg& x, double v);
+Tensor tensor(std::initializer_list<double> v, Dtype d = Dtype::float32);
+Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, Dtype d = Dtype::float32);
+Tensor tensor(const std::vector<double>& v, const Shape& shape, Dtype d = Dtype::float32);
+Tensor iota(const Shape& shape, int64_t axis, Dtype d = Dtype::int32, Loc = Loc::current());
+Tensor arange(int64_t stop, Dtype d = Dtype::int32, Loc = Loc::current());
+Tensor arange(int64_t start, int64_t stop, int64_t step = 1, Dtype d = Dtype::int32, Loc = Loc::current());
+Tensor linspace(double start, double stop, int64_t count, Dtype d = Dtype::float32, Loc = Loc::current());
+Tensor eye(int64_t n, Dtype d = Dtype::float32, Loc = Loc::current());
+
+// Type and elements, for people: f32[2,2] [[1, 2], [3, 4]]; at most 1,000 elements are written out.
+std::string to_string(const Tensor& t);
+std::ostream& operator<<(std::ostream& out, const Tensor& t);
+
+// The threads that operations outside compile and compiled programs run on; at first VIVA_THREADS, or one for each
+// core. Throws a usage error unless threads >= 1. Results are the same bits for any number.
+void set_threads(int threads);
+
+}  // namespace viva

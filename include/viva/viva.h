@@ -1,0 +1,11 @@
+// The public interface of Viva.
+#pragma once
+
+#include "viva/array.h"
+#include "viva/compile.h"
+#include "viva/functions.h"
+#include "viva/indexing.h"
+#include "viva/random.h"
+#include "viva/tensor.h"
+#include "viva/transform.h"
+#include "viva/tree.h"

@@ -1,0 +1,51 @@
+#include "trace/graph.h"
+
+namespace viva::tracing {
+
+Tensors Graph::arguments(const Tensors& args) const {
+  Tensors all;
+  for (size_t i : leaves) all.push_back(args[i]);
+  all.insert(all.end(), hidden.begin(), hidden.end());
+  return all;
+}
+
+Mask Graph::active(const Marks& marks) const {
+  Mask m(body->params().size(), false);
+  for (size_t k = 0; k < leaves.size(); ++k) m[k] = marks[leaves[k]] && has_tangent(body->params()[k].dtype());
+  return m;
+}
+
+Tensors Graph::outputs(std::span<const Tensor> of_body) const {
+  Tensors all(present.size());
+  for (size_t i = 0, k = 0; i < present.size(); ++i)
+    if (present[i]) all[i] = of_body[k++];
+  return all;
+}
+
+Inputs inputs_of(const Tensors& args) {
+  Inputs in{{}, args, {}};
+  for (const Tensor& t : args) in.types.push_back(t.empty() ? Type{} : t.type());
+  return in;
+}
+
+Graph trace(Site site, Mode mode, const Fn& f, const Inputs& in) {
+  Graph g;
+  Open scope(site.what, site.where, mode);
+  Tensors leaves(in.values.size());
+  for (size_t i = 0; i < leaves.size(); ++i) {
+    if (in.values[i].empty()) continue;
+    leaves[i] = scope->parameter(in.types[i], in.names.empty() ? "" : in.names[i], in.values[i]);
+    g.leaves.push_back(i);
+  }
+  const Tensors out = f(leaves);
+  Values outputs;
+  for (const Tensor& t : out) {
+    g.present.push_back(!t.empty());
+    if (!t.empty()) outputs.push_back(scope->lift(t, site.where));
+  }
+  g.body = scope->close(outputs);
+  g.hidden = scope->hidden();
+  return g;
+}
+
+}  // namespace viva::tracing

@@ -1,0 +1,208 @@
+#include "trace/scope.h"
+
+#include "graph/opdef.h"
+#include "trace/eager.h"
+
+namespace viva::tracing {
+namespace {
+
+thread_local std::shared_ptr<Scope> innermost;
+thread_local Where in_force;
+
+bool encloses(const std::shared_ptr<Scope>& s) {
+  for (const Scope* c = innermost.get(); c; c = c->parent().get())
+    if (c == s.get()) return true;
+  return false;
+}
+
+[[noreturn]] void throw_escaped(const Traced& t, Where where) {
+  where = line_or(where);
+  const std::string made = t.where ? fmt::format("made at {} ", to_string(t.where)) : "";
+  if (t.scope->is_open())
+    throw Error(ErrorKind::usage,
+                fmt::format("a tensor {}belongs to {} at {}, which runs on another thread", made, t.scope->what(),
+                            to_string(t.scope->opened())),
+                where);
+  throw Error(ErrorKind::usage,
+              fmt::format("a tensor {}inside {} at {} is used after it has returned: return it as a result (has_aux) "
+                          "instead of storing it",
+                          made, t.scope->what(), to_string(t.scope->opened())),
+              where);
+}
+
+}  // namespace
+
+Line::Line(Where where) : first_(!in_force) {
+  if (first_) in_force = where;
+}
+Line::~Line() {
+  if (first_) in_force = {};
+}
+Where line_or(Where where) { return in_force ? in_force : where; }
+
+const std::shared_ptr<Scope>& current() { return innermost; }
+
+Tensor Access::make(std::shared_ptr<Scope> scope, Value v, Where where) {
+  Tensor t;
+  t.traced_ = std::make_shared<const Traced>(Traced{std::move(scope), v, v.type(), where});
+  return t;
+}
+
+Scope::Scope(std::string what, Where opened, Mode mode, std::shared_ptr<Scope> parent)
+    : what_(std::move(what)), opened_(opened), mode_(mode), parent_(std::move(parent)), build_("f") {}
+
+Tensor Scope::parameter(const Type& type, std::string name, const Tensor& value) {
+  const Value v = build_.late_parameter(type, std::move(name));
+  declared_.push_back(v);
+  if (mode_ == Mode::valued) arguments_[v.node()] = value;
+  return wrap(v, opened_);
+}
+
+Value Scope::lift(const Tensor& t, Where where) {
+  check_not_empty(t, where);
+  if (const Traced* traced = Access::traced(t)) {
+    if (traced->scope.get() == this) return traced->value;
+    if (!encloses(traced->scope)) throw_escaped(*traced, where);
+    if (const auto it = lifted_.find(traced->value); it != lifted_.end()) return it->second;
+    return lifted_[traced->value] = hide(t);
+  }
+  const Array& a = Access::array(t);
+  const auto [begin, end] = arrays_.equal_range(a.data());
+  for (auto it = begin; it != end; ++it)
+    if (it->second.first == a.type()) return it->second.second;
+  const Value v = mode_ == Mode::frozen ? freeze(t) : hide(t);
+  arrays_.emplace(a.data(), std::pair{a.type(), v});
+  return v;
+}
+
+Value Scope::hide(const Tensor& t) {
+  const Value v = build_.late_parameter(t.type());
+  hidden_.push_back(t);
+  hidden_values_.push_back(v);
+  arguments_[v.node()] = t;
+  return v;
+}
+
+Value Scope::freeze(const Tensor& t) {
+  captured_.push_back(t);  // its address stays its own while the scope is open
+  return build_.constant(Access::array(t));
+}
+
+Array Scope::value_of(Value v, Where asked, Where made) {
+  if (mode_ != Mode::valued)
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("[item] a tensor has no value under {} ({}): choose with where or cond; a loop needs a count "
+                    "known beforehand, because there is no while",
+                    what_, to_string(opened_)),
+        asked ? asked : made);
+  std::vector<const Node*> todo{v.node()};
+  while (!todo.empty()) {
+    const Node* n = todo.back();
+    if (values_.contains(n)) {
+      todo.pop_back();
+      continue;
+    }
+    if (!n->op) {
+      values_[n] = {tracing::value_of(arguments_.at(n), asked ? asked : made)};
+      continue;
+    }
+    std::vector<Array> in;
+    for (const Value& i : n->in) {
+      const auto it = values_.find(i.node());
+      if (it == values_.end()) todo.push_back(i.node());
+      else in.push_back(it->second[static_cast<size_t>(i.port())]);
+    }
+    if (in.size() == n->in.size()) values_[n] = evaluate(*n, in);
+  }
+  return values_.at(v.node())[static_cast<size_t>(v.port())];
+}
+
+Body Scope::close(const Values& outputs) {
+  open_ = false;
+  values_.clear();
+  arguments_.clear();
+  Values params = declared_;
+  params.insert(params.end(), hidden_values_.begin(), hidden_values_.end());
+  return build_.finish_with(params, outputs);
+}
+
+void Scope::abandon() { open_ = false; }
+
+Open::Open(std::string what, Where opened, Mode mode)
+    : scope_(std::make_shared<Scope>(std::move(what), opened, mode, innermost)) {
+  innermost = scope_;
+}
+
+Open::~Open() {
+  scope_->abandon();
+  innermost = scope_->parent();
+}
+
+void check_not_empty(const Tensor& t, Where where) {
+  if (t.empty()) throw Error(ErrorKind::usage, "an empty tensor is used: give it a value first", line_or(where));
+}
+
+Tensors emit_all(std::string_view name, const std::vector<const Tensor*>& in, Attrs attrs, Where where) {
+  where = line_or(where);
+  if (const auto& scope = innermost) {
+    Values values;
+    for (const Tensor* t : in) values.push_back(scope->lift(*t, where));
+    Tensors out;
+    for (const Value& v : scope->build().emit(name, std::move(values), std::move(attrs), {}, where))
+      out.push_back(scope->wrap(v, where));
+    return out;
+  }
+  std::vector<Array> arrays;
+  for (const Tensor* t : in) arrays.push_back(value_of(*t, where));
+  Tensors out;
+  for (Array& a : evaluate(name, arrays, std::move(attrs), where)) out.emplace_back(std::move(a));
+  return out;
+}
+
+Tensor emit(std::string_view op, const std::vector<const Tensor*>& in, Attrs attrs, Where where) {
+  return std::move(emit_all(op, in, std::move(attrs), where).front());
+}
+
+Tensor constant(Array value, Where where) {
+  where = line_or(where);
+  if (!innermost) return Tensor(std::move(value));
+  const auto& scope = innermost;
+  return scope->wrap(scope->build().emit("constant", {}, {{"value", std::move(value)}}, {}, where).front(), where);
+}
+
+Tensors apply(const Body& f, const Tensors& args, Where where) {
+  Tensors out;
+  if (const auto& scope = innermost) {
+    Values values;
+    for (const Tensor& t : args) values.push_back(scope->lift(t, where));
+    for (const Value& v : scope->build().inline_call(*f, values)) out.push_back(scope->wrap(v, where));
+    return out;
+  }
+  std::vector<Array> arrays;
+  for (const Tensor& t : args) arrays.push_back(value_of(t, where));
+  for (Array& a : evaluate(*f, std::move(arrays))) out.emplace_back(std::move(a));
+  return out;
+}
+
+Tensors call(const Body& f, const Tensors& args, bool recompute, Where where) {
+  if (!innermost) return apply(f, args, where);
+  const auto& scope = innermost;
+  Values values;
+  for (const Tensor& t : args) values.push_back(scope->lift(t, where));
+  Attrs attrs{{"policy", std::string(recompute ? "recompute" : "save")}};
+  Tensors out;
+  for (const Value& v : scope->build().emit("call", std::move(values), std::move(attrs), {f}, where))
+    out.push_back(scope->wrap(v, where));
+  return out;
+}
+
+Array value_of(const Tensor& t, Where asked) {
+  check_not_empty(t, asked);
+  const Traced* traced = Access::traced(t);
+  if (!traced) return Access::array(t);
+  if (!encloses(traced->scope)) throw_escaped(*traced, asked);
+  return traced->scope->value_of(traced->value, asked, traced->where);
+}
+
+}  // namespace viva::tracing

@@ -1,0 +1,141 @@
+// The transformations of C++ functions: shapes of results, selections, and known derivatives.
+#include "viva/transform.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "graph/graph.h"
+#include "viva/viva.h"
+
+namespace viva {
+namespace {
+
+constexpr Dtype f64 = Dtype::float64;
+struct Line {
+  Tensor slope, offset;
+};
+const auto loss = [](const Line& m, const Tensor& x, const Tensor& y) {
+  return sum(square(m.slope * x + m.offset - y));
+};
+const Line model{scalar(2, f64), scalar(1, f64)};
+const Tensor x = tensor({1, 2}, f64), y = tensor({0, 1}, f64);  // residuals 3, 4
+
+TEST(Transform, GradSelectsArguments) {
+  const Line g = grad(loss)(model, x, y);
+  EXPECT_EQ(g.slope.item(), 22);
+  EXPECT_EQ(g.offset.item(), 14);
+  EXPECT_EQ(to_string(grad(loss, wrt<2>)(model, x, y)), "f64[2] [-6, -8]");
+  const auto [gx, gm] = grad(loss, wrt<1, 0>)(model, x, y);
+  EXPECT_EQ(to_string(gx), "f64[2] [12, 16]");
+  EXPECT_EQ(gm.offset.item(), 14);
+  const auto [value, again] = value_and_grad(loss)(model, x, y);
+  EXPECT_EQ(value.item(), 25);
+  EXPECT_EQ(again.slope.item(), 22);
+}
+
+TEST(Transform, GradHandsOnOtherResults) {
+  const auto f = [](const Line& m, const Tensor& at) {
+    const Tensor p = m.slope * at;
+    return std::pair(sum(p * p), std::tuple(p, 7));
+  };
+  const auto [g, others] = grad(f, has_aux)(model, x);
+  EXPECT_EQ(g.slope.item(), 20);
+  EXPECT_EQ(to_string(std::get<0>(others)), "f64[2] [2, 4]");
+  EXPECT_EQ(std::get<1>(others), 7);
+  const auto [result, gx] = value_and_grad(f, wrt<1> | has_aux)(model, x);
+  EXPECT_EQ(result.first.item(), 20);
+  EXPECT_EQ(to_string(gx), "f64[2] [8, 16]");
+  EXPECT_EQ(grad(grad(f, has_aux | wrt<0>), has_aux).site.what, std::string("grad"));
+}
+
+TEST(Transform, JvpAndHvp) {
+  const auto [value, tangent] = jvp(loss)(model, x, y, Line{scalar(1, f64), Tensor()});
+  EXPECT_EQ(value.item(), 25);
+  EXPECT_EQ(tangent.item(), 22);
+  const auto [v2, t2] = jvp(loss, wrt<0, 1>)(model, x, y, Line{scalar(1, f64), scalar(1, f64)}, ones({2}, f64));
+  EXPECT_EQ(t2.item(), 22 + 14 + 28);
+  const Line h = hvp(loss)(model, x, y, Line{scalar(1, f64), scalar(0, f64)});  // 2 [Σx², Σx]
+  EXPECT_EQ(h.slope.item(), 10);
+  EXPECT_EQ(h.offset.item(), 6);
+  EXPECT_THROW(jvp(loss)(model, x, y, Line{ones({2}, f64), Tensor()}), Error);
+}
+
+TEST(Transform, VjpAndLinearize) {
+  const auto f = [](const Line& m, const Tensor& at) { return std::pair(m.slope * at, sum(at) > 0); };
+  const auto [value, pull] = vjp(f)(model, x);
+  EXPECT_EQ(to_string(value.first), "f64[2] [2, 4]");
+  const Line g = pull(std::pair(tensor({1, 10}, f64), Tensor()));
+  EXPECT_EQ(g.slope.item(), 21);
+  EXPECT_EQ(g.offset.item(), 0);
+  const auto [again, push] = linearize(f, wrt<1>)(model, x);
+  EXPECT_EQ(to_string(push(tensor({1, 0}, f64)).first), "f64[2] [2, 0]");
+  EXPECT_TRUE(push(tensor({1, 0}, f64)).second.empty());
+  // The pullback inside another derivative: d/dx of (d f / d slope · 1) = 1.
+  const auto outer = [&](const Tensor& at) {
+    return vjp(f)(model, at).second(std::pair(ones({2}, f64), Tensor())).slope;
+  };
+  EXPECT_EQ(to_string(grad(outer)(x)), "f64[2] [1, 1]");
+  EXPECT_EQ(to_string(compile(grad(outer))(x)), "f64[2] [1, 1]");
+}
+
+TEST(Transform, Jacobians) {
+  const auto f = [](const Tensor& v) { return stack({v(0) * v(1), v(1) * v(1), v(0)}); };
+  const std::string expected = "f64[3,2] [[2, 1], [0, 4], [1, 0]]";
+  EXPECT_EQ(to_string(jacfwd(f)(x)), expected);
+  EXPECT_EQ(to_string(jacrev(f)(x)), expected);
+  EXPECT_EQ(to_string(compile(jacrev(f))(x)), expected);
+  const Line j = jacrev([](const Line& m, const Tensor& at) { return m.slope * at + m.offset; })(model, x);
+  EXPECT_EQ(to_string(j.slope), "f64[2] [1, 2]");
+  EXPECT_EQ(to_string(j.offset), "f64[2] [1, 1]");
+  const auto [a, b] = jacfwd([](const Tensor& v) { return std::pair(sum(v * v), v * 3); })(x);
+  EXPECT_EQ(to_string(a), "f64[2] [2, 4]");
+  EXPECT_EQ(to_string(b), "f64[2,2] [[3, 0], [0, 3]]");
+  const auto cubic = [](const Tensor& v) { return v(0) * v(0) * v(1); };
+  EXPECT_EQ(to_string(hessian(cubic)(x)), "f64[2,2] [[4, 2], [2, 0]]");
+  EXPECT_EQ(to_string(jacfwd(grad(cubic))(x)), to_string(hessian(cubic)(x)));
+}
+
+TEST(Transform, VmapAxes) {
+  const auto f = [](const Tensor& a, const Line& m) { return Line{a * m.slope, sum(a)}; };
+  const Tensor m = tensor({{1, 2, 3}, {4, 5, 6}}, f64);
+  const Line r = vmap(f, in_axes(1, none))(m, model);
+  EXPECT_EQ(to_string(r.slope), "f64[3,2] [[2, 8], [4, 10], [6, 12]]");
+  EXPECT_EQ(to_string(r.offset), "f64[3] [5, 7, 9]");
+  const Tensor back = vmap([](const Tensor& a) { return a * 2; }, in_axes(-1), out_axes(-1))(m);
+  EXPECT_EQ(to_string(back), to_string(m * 2));
+  EXPECT_EQ(to_string(vmap([](const Tensor&) { return scalar(1); })(m)), "f32[2] [1, 1]");
+  EXPECT_THROW(vmap(f)(m, Line{ones({3}), ones({3})}), Error);
+  EXPECT_THROW(vmap(f, in_axes(0))(m, model), Error);
+  EXPECT_THROW(vmap(f, in_axes(none, none))(m, model), Error);
+}
+
+int64_t nodes_of(const Body& b, std::string_view policy) {
+  int64_t n = 0;
+  for (const Node& node : b->nodes()) {
+    const Attr* p = node.attrs.find("policy");
+    n += p && std::get<std::string>(*p) == policy;
+  }
+  return n;
+}
+
+TEST(Transform, CheckpointKeepsTheCallWhole) {
+  const auto inner = [](const Tensor& a) { return sin(cos(exp(a))); };
+  const auto f = [&](const Tensor& a) { return sum(checkpoint(inner)(a)); };
+  EXPECT_EQ(nodes_of(trace(f, x), "recompute"), 1);
+  EXPECT_GE(nodes_of(trace(grad(f), x), "recompute"), 1);
+  const auto plain = [&](const Tensor& a) { return sum(inner(a)); };
+  EXPECT_EQ(to_string(grad(f)(x)), to_string(grad(plain)(x)));
+  EXPECT_EQ(to_string(compile(grad(f))(x)), to_string(compile(grad(plain))(x)));
+  EXPECT_EQ(to_string(checkpoint(inner)(x)), to_string(inner(x)));
+  EXPECT_EQ(to_string(hessian(f)(x)), to_string(hessian(plain)(x)));
+}
+
+TEST(Transform, TracedParametersCarryTheirPaths) {
+  const Body b = trace(loss, model, x, y);
+  ASSERT_EQ(b->params().size(), 4u);
+  EXPECT_EQ(b->params()[1].name(), "0.offset");
+  EXPECT_EQ(b->params()[3].name(), "2");
+}
+
+}  // namespace
+}  // namespace viva
