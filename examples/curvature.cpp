@@ -1,32 +1,27 @@
-// A loss written as a program; its gradient, curvature and per-example gradients are transformations of it.
-#include <fmt/format.h>
+// A loss is a C++ function; its gradient, curvature and per-example gradients are transformations of it.
+#include <viva/viva.h>
 
-#include "cpu/executable.h"
-#include "graph/build.h"
-#include "transform/transform.h"
+#include <iostream>
 
 using namespace viva;
 
+struct Model {  // a module is a plain aggregate of tensors, modules and settings
+  Tensor weight, offset;
+  Tensor operator()(const Tensor& x) const { return sum(weight * x) + offset; }
+};
+
+Tensor loss(const Model& m, const Tensor& x, const Tensor& y) { return square(m(x) - y); }
+
 int main() {
-  // The squared error of a linear model on one example: w [3], x [3], y a number.
-  Build b("loss");
-  const Value w = b.parameter({Dtype::float64, {3}}, "w");
-  const Value x = b.parameter({Dtype::float64, {3}}, "x"), y = b.parameter({Dtype::float64, {}}, "y");
-  const Body loss = b.finish({b.square(b.sub(b.dot(w, x), y))});
+  const Model m{tensor({1, 0, -1}), scalar(0.5)};
+  const Tensor x = tensor({1, 2, 3}), y = scalar(0);
+  const Tensor xs = tensor({{1, 2, 3}, {0, 1, 0}}), ys = tensor({0, 1});
 
-  ThreadPool pool(2);
-  const auto run = [&](const Body& f, std::vector<Array> args) {
-    return compile(f).call(std::move(args), pool).take();
-  };
-  const Array weights = Array::of<double>({1, 0, -1}, {3}), one = Array::of<double>({1, 2, 3}, {3});
-  const Array labels = Array::of<double>({0, 1}, {2}), examples = Array::of<double>({1, 2, 3, 0, 1, 0}, {2, 3});
-  const Array direction = Array::of<double>({1, 1, 1}, {3}), label = Array::scalar(0.0);
+  const Model gradient = grad(loss)(m, x, y);
+  const Model curved = hvp(loss)(m, x, y, Model{ones({3}), scalar(0)});
+  const auto per_example = compile(vmap(grad(loss), in_axes(none, 0, 0)));
 
-  const Array gradient = run(grad(loss, {true, false, false}), {weights, one, label})[0];
-  const Array curved = run(hvp(loss, {true, false, false}), {weights, one, label, direction})[0];
-  const Array each = run(per_example_grad(loss, {true, false, false}, {-1, 0, 0}, 2), {weights, examples, labels})[0];
-
-  fmt::print("gradient          {}\n", fmt::join(gradient.as<double>(), " "));
-  fmt::print("Hessian · 1       {}\n", fmt::join(curved.as<double>(), " "));
-  fmt::print("per example       {}\n", fmt::join(each.as<double>(), " "));
+  std::cout << "gradient     " << gradient.weight << "\n"
+            << "Hessian · 1  " << curved.weight << "\n"
+            << "per example  " << per_example(m, xs, ys).weight << "\n";
 }

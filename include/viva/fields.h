@@ -167,6 +167,11 @@ template <size_t N, class T, class F> constexpr decltype(auto) bind(T& t, F&& f)
   }
 }
 
+#ifdef __clang__
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wundefined-var-template"
+#pragma clang diagnostic ignored "-Wundefined-internal"
+#endif
 // An object that is never defined: only the addresses of its members are taken, for their names.
 template <class T> struct Outside {
   const T value;
@@ -176,11 +181,6 @@ template <class P> struct Address {
   P pointer;
 };
 
-#ifdef __clang__
-#pragma clang diagnostic push
-#pragma clang diagnostic ignored "-Wundefined-var-template"
-#pragma clang diagnostic ignored "-Wundefined-internal"
-#endif
 template <class T, size_t I> consteval auto address() {
   return bind<count<T>()>(Outside<T>::it.value, [](auto&... f) {
     const auto p = std::get<I>(std::tuple{&f...});

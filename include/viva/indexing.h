@@ -8,12 +8,12 @@
 namespace viva {
 
 inline constexpr int64_t end = INT64_MAX;
-struct Range {
+struct Slice {
   int64_t start = 0, stop = end, step = 1;
 };
 // start, start + step, … before stop; from the end where negative; range() is a whole dimension. step > 0 (flip
 // reverses).
-inline Range range(int64_t start = 0, int64_t stop = end, int64_t step = 1) { return {start, stop, step}; }
+inline Slice range(int64_t start = 0, int64_t stop = end, int64_t step = 1) { return {start, stop, step}; }
 struct Ellipsis {};
 struct NewAxis {};
 inline constexpr Ellipsis ellipsis{};  // all dimensions that no other index names
@@ -24,7 +24,7 @@ inline constexpr NewAxis newaxis{};    // a dimension of extent 1
 struct Index {
   enum class Kind : uint8_t { integer, range, ellipsis, newaxis, tensor };
   template <std::integral T> Index(T i, Loc l = Loc::current()) : start(static_cast<int64_t>(i)), where(l) {}
-  Index(const Range& r, Loc l = Loc::current())
+  Index(const Slice& r, Loc l = Loc::current())
       : kind(Kind::range), start(r.start), stop(r.stop), step(r.step), where(l) {}
   Index(Ellipsis, Loc l = Loc::current()) : kind(Kind::ellipsis), where(l) {}
   Index(NewAxis, Loc l = Loc::current()) : kind(Kind::newaxis), where(l) {}

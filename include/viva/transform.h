@@ -69,7 +69,7 @@ Tensors checkpoint(Site, const Fn&, const Tensors& args);
 // f with its arguments, as a function of their leaves.
 template <class F, class... A> class Call {
  public:
-  using Result = std::invoke_result_t<const F&, const A&...>;
+  using Result = std::remove_cvref_t<std::invoke_result_t<const F&, const A&...>>;
   static_assert(!std::is_void_v<Result>, "viva: a traced function returns a tree of tensors");
 
   explicit Call(const F& f, const A&... args) : f_(f), args_(args...), all_(args_), given(all_.copy()) {

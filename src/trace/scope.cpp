@@ -70,7 +70,7 @@ Value Scope::lift(const Tensor& t, Where where) {
   const auto [begin, end] = arrays_.equal_range(a.data());
   for (auto it = begin; it != end; ++it)
     if (it->second.first == a.type()) return it->second.second;
-  const Value v = mode_ == Mode::frozen ? freeze(t) : hide(t);
+  const Value v = mode_ == Mode::frozen ? freeze(t, line_or(where)) : hide(t);
   arrays_.emplace(a.data(), std::pair{a.type(), v});
   return v;
 }
@@ -83,9 +83,9 @@ Value Scope::hide(const Tensor& t) {
   return v;
 }
 
-Value Scope::freeze(const Tensor& t) {
+Value Scope::freeze(const Tensor& t, Where where) {
   captured_.push_back(t);  // its address stays its own while the scope is open
-  return build_.constant(Access::array(t));
+  return build_.emit("constant", {}, {{"value", Access::array(t)}}, {}, where).front();
 }
 
 Array Scope::value_of(Value v, Where asked, Where made) {

@@ -57,7 +57,7 @@ class Scope : public std::enable_shared_from_this<Scope> {
 
  private:
   Value hide(const Tensor& t);
-  Value freeze(const Tensor& t);
+  Value freeze(const Tensor& t, Where where);
 
   std::string what_;
   Where opened_;
