@@ -15,7 +15,7 @@ Tensor loss(const Model& m, const Tensor& x, const Tensor& y) { return square(m(
 int main() {
   const Model m{tensor({1, 0, -1}), scalar(0.5)};
   const Tensor x = tensor({1, 2, 3}), y = scalar(0);
-  const Tensor xs = tensor({{1, 2, 3}, {0, 1, 0}}), ys = tensor({0, 1});
+  const Tensor xs = tensor({{1, 2, 3}, {2, 1, 0}}), ys = tensor({0, 1});
 
   const Model gradient = grad(loss)(m, x, y);
   const Model curved = hvp(loss)(m, x, y, Model{ones({3}), scalar(0)});
