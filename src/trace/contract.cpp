@@ -143,31 +143,39 @@ Spec parse(std::string_view spec, Where where) {
   return s;
 }
 
-}  // namespace
-
-Tensor einsum(std::string_view text, const std::vector<Tensor>& operands, Loc l) {
-  const tracing::Line line(l);
-  const Spec spec = parse(text, l);
+// The operands in one dtype, named, their diagonals taken.
+std::vector<Term> terms_of(std::string_view text, const Spec& spec, const std::vector<Tensor>& operands, Where where) {
   if (spec.in.size() != operands.size())
-    throw usage_at(l, fmt::format("[einsum] \"{}\" names {} operands, not {}", text, spec.in.size(), operands.size()));
+    throw usage_at(where,
+                   fmt::format("[einsum] \"{}\" names {} operands, not {}", text, spec.in.size(), operands.size()));
   Dtype d = operands.front().dtype();
   for (const Tensor& t : operands) d = promote(d, t.dtype());
   std::map<char, int64_t> extents;
   std::vector<Term> terms;
   for (size_t i = 0; i < operands.size(); ++i) {
     const Tensor& t = operands[i];
-    if (static_cast<size_t>(t.rank()) != spec.in[i].size())
-      throw usage_at(l, fmt::format("[einsum] \"{}\" names {} dimensions of {}", spec.in[i], spec.in[i].size(),
-                                    to_string(t.type())));
-    for (size_t k = 0; k < spec.in[i].size(); ++k) {
-      const auto [it, fresh] = extents.emplace(spec.in[i][k], t.dim(static_cast<int64_t>(k)));
-      if (!fresh && it->second != t.dim(static_cast<int64_t>(k)))
-        throw usage_at(l, fmt::format("[einsum] \"{}\": '{}' is {} and {}", text, spec.in[i][k], it->second,
-                                      t.dim(static_cast<int64_t>(k))));
+    const std::string& names = spec.in[i];
+    if (static_cast<size_t>(t.rank()) != names.size())
+      throw usage_at(
+          where, fmt::format("[einsum] \"{}\" names {} dimensions of {}", names, names.size(), to_string(t.type())));
+    for (size_t k = 0; k < names.size(); ++k) {
+      const auto [it, fresh] = extents.emplace(names[k], t.shape()[k]);
+      if (!fresh && it->second != t.shape()[k])
+        throw usage_at(where,
+                       fmt::format("[einsum] \"{}\": '{}' is {} and {}", text, names[k], it->second, t.shape()[k]));
     }
-    terms.push_back({tracing::converted(t, d, l), spec.in[i]});
+    terms.push_back({tracing::converted(t, d, where), names});
     take_diagonals(terms.back());
   }
+  return terms;
+}
+
+}  // namespace
+
+Tensor einsum(std::string_view text, const std::vector<Tensor>& operands, Loc l) {
+  const tracing::Line line(l);
+  const Spec spec = parse(text, l);
+  std::vector<Term> terms = terms_of(text, spec, operands, l);
   const auto needed_after = [&](size_t i) {
     std::string needed = spec.out;
     for (size_t k = i; k < terms.size(); ++k) needed += terms[k].names;

@@ -26,46 +26,49 @@ struct Plan {
 
 int64_t inside(int64_t i, int64_t n) { return std::clamp<int64_t>(i < 0 ? i + n : i, 0, n); }
 
+void put_integer(Plan& p, const Index& i, size_t d, const Tensor& x) {
+  const int64_t n = x.shape()[d];
+  if (i.start < -n || i.start >= n)
+    throw usage_at(i.where, fmt::format("[index] {} is outside dimension {} of {}", i.start, d, to_string(x.type())));
+  p.start[d] = i.start < 0 ? i.start + n : i.start, p.limit[d] = p.start[d] + 1;
+  p.dropped.push_back(static_cast<int64_t>(d));
+}
+
+void put_range(Plan& p, const Index& i, size_t d, int64_t n) {
+  if (i.step < 1) throw usage_at(i.where, fmt::format("[index] a step of {}: use flip to reverse", i.step));
+  p.start[d] = inside(i.start, n), p.limit[d] = std::max(p.start[d], inside(i.stop, n)), p.strides[d] = i.step;
+}
+
+void put_tensor(Plan& p, const Index& i, size_t d) {
+  if (!is_integer(i.tensor.dtype()))
+    throw usage_at(i.where, fmt::format("[index] an index is {}: {}", to_string(i.tensor.type()),
+                                        is_bool(i.tensor.dtype()) ? "how many it selects depends on data; use where"
+                                                                  : "convert it to integers"));
+  p.tensors.emplace_back(static_cast<int64_t>(d), i.tensor);
+}
+
 Plan plan(const Tensor& x, const std::vector<Index>& given) {
   Plan p;
   p.where = given.empty() ? Where{} : given.front().where;
   const auto named =
       std::ranges::count_if(given, [](const Index& i) { return i.kind != Kind::ellipsis && i.kind != Kind::newaxis; });
+  const auto dots = std::ranges::count_if(given, [](const Index& i) { return i.kind == Kind::ellipsis; });
   if (named > x.rank()) throw usage_at(p.where, fmt::format("[index] {} indices for {}", named, to_string(x.type())));
+  if (dots > 1) throw usage_at(p.where, "[index] more than one ellipsis");
   p.start.assign(static_cast<size_t>(x.rank()), 0), p.limit = x.shape(), p.strides.assign(p.start.size(), 1);
   size_t d = 0;
-  int64_t result = 0;  // dimensions of the result so far, before dropping
+  int64_t result = 0;  // dimensions of the result so far
   for (const Index& i : given) {
-    const int64_t n = d < x.shape().size() ? x.shape()[d] : 0;
-    switch (i.kind) {
-      case Kind::newaxis:
-        p.fresh.push_back(result++);
-        continue;
-      case Kind::ellipsis:
-        for (int64_t k = named; k < x.rank(); ++k) ++d, ++result;
-        continue;
-      case Kind::integer:
-        if (i.start < -n || i.start >= n)
-          throw usage_at(i.where,
-                         fmt::format("[index] {} is outside dimension {} of {}", i.start, d, to_string(x.type())));
-        p.start[d] = i.start < 0 ? i.start + n : i.start, p.limit[d] = p.start[d] + 1;
-        p.dropped.push_back(static_cast<int64_t>(d));
-        --result;
-        break;
-      case Kind::range:
-        if (i.step < 1) throw usage_at(i.where, fmt::format("[index] a step of {}: use flip to reverse", i.step));
-        p.start[d] = inside(i.start, n), p.limit[d] = std::max(p.start[d], inside(i.stop, n)), p.strides[d] = i.step;
-        break;
-      case Kind::tensor:
-        if (!is_integer(i.tensor.dtype()))
-          throw usage_at(i.where,
-                         fmt::format("[index] an index is {}: {}", to_string(i.tensor.type()),
-                                     is_bool(i.tensor.dtype()) ? "how many it selects depends on data; use where"
-                                                               : "convert it to integers"));
-        p.tensors.emplace_back(static_cast<int64_t>(d), i.tensor);
-        break;
+    if (i.kind == Kind::newaxis) {
+      p.fresh.push_back(result++);
+    } else if (i.kind == Kind::ellipsis) {
+      d += static_cast<size_t>(x.rank() - named), result += x.rank() - named;
+    } else {
+      if (i.kind == Kind::integer) put_integer(p, i, d, x);
+      else if (i.kind == Kind::range) put_range(p, i, d, x.shape()[d]);
+      else put_tensor(p, i, d);
+      ++d, result += i.kind != Kind::integer;
     }
-    ++d, ++result;
   }
   return p;
 }

@@ -198,36 +198,58 @@ void check_axes(Site site, size_t axes, size_t arguments) {
     throw usage_at(site.where, fmt::format("[vmap] in_axes has {} entries for {} arguments", axes, arguments));
 }
 
-Tensors vmap(Site site, const Fn& f, const Tensors& args, const std::vector<int>& axes,
-             const std::vector<int>& out_axes) {
-  Inputs in = inputs_of(args);
-  std::vector<int> at(args.size(), -1);
-  std::optional<size_t> first;
+namespace {
+
+// What vmap does to the leaves of a call.
+struct Batch {
+  Inputs in;            // without the batch axes
+  std::vector<int> at;  // the batch axis of each leaf, -1 for none
   int64_t size = 0;
+};
+
+Batch batch_of(Site site, const Tensors& args, const std::vector<int>& axes) {
+  Batch b{inputs_of(args), std::vector<int>(args.size(), -1), 0};
+  std::optional<size_t> first;
   for (size_t i = 0; i < args.size(); ++i) {
     if (args[i].empty() || axes[i] == none) continue;
-    Shape& shape = in.types[i].shape;
-    at[i] = static_cast<int>(axis_in(axes[i], args[i].rank(), "vmap", site.where));
-    const int64_t here = shape[static_cast<size_t>(at[i])];
-    if (first && here != size)
+    Shape& shape = b.in.types[i].shape;
+    b.at[i] = static_cast<int>(axis_in(axes[i], args[i].rank(), "vmap", site.where));
+    const int64_t here = shape[static_cast<size_t>(b.at[i])];
+    if (first && here != b.size)
       throw usage_at(site.where,
-                     fmt::format("[vmap] axis {} of {} has {} examples, axis {} of {} has {}", at[*first],
-                                 to_string(args[*first].type()), size, at[i], to_string(args[i].type()), here));
-    if (!first) first = i, size = here;
-    shape.erase(shape.begin() + at[i]);
+                     fmt::format("[vmap] axis {} of {} has {} examples, axis {} of {} has {}", b.at[*first],
+                                 to_string(args[*first].type()), b.size, b.at[i], to_string(args[i].type()), here));
+    if (!first) first = i, b.size = here;
+    shape.erase(shape.begin() + b.at[i]);
   }
   if (!first) throw usage_at(site.where, "[vmap] no argument is mapped: give one an axis");
-  const Graph g = trace(site, Mode::staged, f, in);
-  std::vector<int> body_axes(g.body->params().size(), -1), out;
-  for (size_t k = 0; k < g.leaves.size(); ++k) body_axes[k] = at[g.leaves[k]];
-  if (out_axes.size() > 1 && out_axes.size() != g.present.size())
+  return b;
+}
+
+// The axis of each output of the body; none where 0 everywhere.
+std::vector<int> output_axes(Site site, const Graph& g, const std::vector<int>& given) {
+  if (given.size() > 1 && given.size() != g.present.size())
     throw usage_at(site.where,
-                   fmt::format("[vmap] out_axes has {} entries for {} results", out_axes.size(), g.present.size()));
-  for (size_t i = 0, k = 0; i < g.present.size() && !out_axes.empty(); ++i)
-    if (g.present[i])
-      out.push_back(static_cast<int>(
-          axis_in(out_axes[out_axes.size() > 1 ? i : 0], g.body->outputs()[k++].rank() + 1, "vmap", site.where)));
-  const Body d = at_site(site, [&] { return viva::vmap(g.body, body_axes, size, out); });
+                   fmt::format("[vmap] out_axes has {} entries for {} results", given.size(), g.present.size()));
+  std::vector<int> out;
+  for (size_t i = 0, k = 0; i < g.present.size() && !given.empty(); ++i)
+    if (g.present[i]) {
+      const int64_t rank = g.body->outputs()[k++].rank() + 1;
+      out.push_back(static_cast<int>(axis_in(given[given.size() > 1 ? i : 0], rank, "vmap", site.where)));
+    }
+  return out;
+}
+
+}  // namespace
+
+Tensors vmap(Site site, const Fn& f, const Tensors& args, const std::vector<int>& axes,
+             const std::vector<int>& out_axes) {
+  const Batch b = batch_of(site, args, axes);
+  const Graph g = trace(site, Mode::staged, f, b.in);
+  std::vector<int> body_axes(g.body->params().size(), -1);
+  for (size_t k = 0; k < g.leaves.size(); ++k) body_axes[k] = b.at[g.leaves[k]];
+  const std::vector<int> out = output_axes(site, g, out_axes);
+  const Body d = at_site(site, [&] { return viva::vmap(g.body, body_axes, b.size, out); });
   return g.outputs(apply(d, g.arguments(args), site.where));
 }
 

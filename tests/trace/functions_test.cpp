@@ -199,6 +199,7 @@ TEST(Functions, Indexing) {
   EXPECT_THROW(x(0, 0, 0), Error);
   EXPECT_THROW(x(tensor({1, 0, 1}, Dtype::boolean)), Error);
   EXPECT_THROW(x(range(0, 2, -1)), Error);
+  EXPECT_THROW(x(ellipsis, ellipsis), Error);
 }
 
 TEST(Functions, UpdatesByPlace) {
