@@ -89,9 +89,9 @@ enum class Kind : uint8_t {
 
 // Semantics of reductions. The accumulator is Compute<dtype of the result>, or that of the argument where both are
 // floating and the argument is wider; arguments are converted to it, and the total is rounded once. Integers wrap.
-// max, min: NaN propagates. argmax, argmin: the row-major position within the reduction loops of the first of equal
-// extremes, or of the first NaN. An empty reduction gives 0, 1, the lowest value (-inf), the highest, true, false, 0.
-// Floating sums follow a fixed order that depends on the nest alone, documented in reduce.h.
+// max, min: NaN propagates, -0 lies below +0. argmax, argmin: the row-major position within the reduction loops of the
+// first of equal extremes, or of the first NaN. An empty reduction gives 0, 1, the lowest value (-inf), the highest,
+// true, false, 0. Floating sums follow a fixed order that depends on the nest alone, documented in reduce.h.
 enum class Reduction : uint8_t { sum, product, max, min, all, any, argmax, argmin, dot };  // dot: Σ args[0]·args[1]
 
 enum class Combine : uint8_t { set, add, mul, min, max };
@@ -115,7 +115,7 @@ struct Instruction {
   bool operator==(const Instruction&) const = default;
 };
 
-// Updates of an array, combined in row-major loop order. Integers wrap; min and max propagate NaN.
+// Updates of an array, combined in row-major loop order. Integers wrap; min and max as in reductions.
 struct Scatter {
   Shape target = {};           // the output's shape
   std::vector<Index> at = {};  // one for each target dimension; an update outside is dropped

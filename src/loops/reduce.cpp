@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "loops/extreme.h"
 #include "loops/simd.h"
 
 namespace viva::loops {
@@ -59,12 +60,12 @@ template <class T> T highest() {
 struct Max {
   static constexpr bool blocked = false;
   template <class T> static T identity() { return lowest<T>(); }
-  template <class T> static T combine(T a, T b) { return ((b > a) | (b != b)) ? b : a; }
+  template <class T> static T combine(T a, T b) { return extreme<true>(a, b); }
 };
 struct Min {
   static constexpr bool blocked = false;
   template <class T> static T identity() { return highest<T>(); }
-  template <class T> static T combine(T a, T b) { return ((b < a) | (b != b)) ? b : a; }
+  template <class T> static T combine(T a, T b) { return extreme<false>(a, b); }
 };
 
 template <class Op, class T> struct Plain {

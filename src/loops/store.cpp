@@ -1,6 +1,7 @@
 // Writing finished tiles: strided stores and scattered updates.
 #include <limits>
 
+#include "loops/extreme.h"
 #include "loops/program.h"
 
 namespace viva::loops {
@@ -34,10 +35,8 @@ template <class T> T product(T a, T b) {
     return T(a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real());
   else return a * b;
 }
-// The smaller (or larger), or NaN where either is; a where they are equal.
-template <bool larger, class T> T extreme(T a, T b) {
-  const auto x = static_cast<Compute<T>>(a), y = static_cast<Compute<T>>(b);
-  return (larger ? y > x : y < x) || y != y ? b : a;
+template <bool greatest, class T> T extreme_element(T a, T b) {
+  return static_cast<T>(extreme<greatest>(static_cast<Compute<T>>(a), static_cast<Compute<T>>(b)));
 }
 
 }  // namespace
@@ -56,10 +55,10 @@ void scatter_tile(Combine combine, Dtype d, void* output, const std::byte* updat
       case Combine::mul:
         return update(out, in, at, mask, n, product<T>);
       case Combine::min:
-        if constexpr (!is_std_complex<T>) return update(out, in, at, mask, n, extreme<false, T>);
+        if constexpr (!is_std_complex<T>) return update(out, in, at, mask, n, extreme_element<false, T>);
         break;
       case Combine::max:
-        if constexpr (!is_std_complex<T>) return update(out, in, at, mask, n, extreme<true, T>);
+        if constexpr (!is_std_complex<T>) return update(out, in, at, mask, n, extreme_element<true, T>);
         break;
     }
   });

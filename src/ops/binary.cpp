@@ -1,4 +1,5 @@
 // Pointwise operations of two operands.
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -244,14 +245,28 @@ struct ShiftRight : Binary {
   static constexpr Absent jvp = integer_result;
 };
 
+using pointwise::record;
+// clang-format off: one a line
+constexpr std::array records = {
+    &record<Add>,
+    &record<Sub>,
+    &record<Mul>,
+    &record<Div>,
+    &record<Rem>,
+    &record<Pow>,
+    &record<Max>,
+    &record<Min>,
+    &record<Atan2>,
+    &record<And>,
+    &record<Or>,
+    &record<Xor>,
+    &record<ShiftLeft>,
+    &record<ShiftRight>,
+};
+// clang-format on
+
 }  // namespace
 
-namespace ops {
-using pointwise::record;
-constinit const OpDef add = record<Add>(), sub = record<Sub>(), mul = record<Mul>(), div = record<Div>(),
-                      rem = record<Rem>(), pow = record<Pow>(), max = record<Max>(), min = record<Min>(),
-                      atan2 = record<Atan2>(), and_ = record<And>(), or_ = record<Or>(), xor_ = record<Xor>(),
-                      shift_left = record<ShiftLeft>(), shift_right = record<ShiftRight>();
-}  // namespace ops
+constinit const OpList ops::binary = records;
 
 }  // namespace viva

@@ -1,5 +1,6 @@
 // dot_general: products summed over contracted dimensions, for each batch index.
 #include <algorithm>
+#include <array>
 
 #include "loops/lowered.h"
 #include "ops/catalog.h"
@@ -171,22 +172,26 @@ std::vector<Sample> samples() {
           sample("bf16 to f32", {2, 3}, {3, 2}, {{}, {}, {1}, {0}}, Dtype::bfloat16, Dtype::float32)};
 }
 
+constexpr OpDef dot_general_record = {.name = "dot_general",
+                                      .family = "contraction",
+                                      .doc = "sums of products over contracted dimensions, for each batch index",
+                                      .infer = viva::infer,
+                                      .eval = viva::eval,
+                                      .jvp = viva::jvp,
+                                      .split = plain_split,
+                                      .transpose = viva::transpose,
+                                      .batch = viva::batch,
+                                      .lower = viva::lower,
+                                      .prune = plain_prune,
+                                      .simplify = nothing_simpler,
+                                      .samples = viva::samples};
+
+constexpr std::array records = {
+    &dot_general_record,
+};
+
 }  // namespace
 
-namespace ops {
-constinit const OpDef dot_general = {.name = "dot_general",
-                                     .family = "contraction",
-                                     .doc = "sums of products over contracted dimensions, for each batch index",
-                                     .infer = viva::infer,
-                                     .eval = viva::eval,
-                                     .jvp = viva::jvp,
-                                     .split = plain_split,
-                                     .transpose = viva::transpose,
-                                     .batch = viva::batch,
-                                     .lower = viva::lower,
-                                     .prune = plain_prune,
-                                     .simplify = nothing_simpler,
-                                     .samples = viva::samples};
-}  // namespace ops
+constinit const OpList ops::contraction = records;
 
 }  // namespace viva

@@ -1,6 +1,7 @@
 // conv_general: the convolution with all that closes it under transposition and batching: dilation on both sides,
 // negative padding, both kinds of groups, free dimension numbers and a window that may run backwards.
 #include <algorithm>
+#include <array>
 
 #include "loops/lowered.h"
 #include "ops/catalog.h"
@@ -327,10 +328,7 @@ std::vector<Sample> samples() {
   return all;
 }
 
-}  // namespace
-
-namespace ops {
-constinit const OpDef conv_general = {
+constexpr OpDef conv_general_record = {
     .name = "conv_general",
     .family = "contraction",
     .doc =
@@ -347,6 +345,13 @@ constinit const OpDef conv_general = {
     .simplify = nothing_simpler,
     .samples = samples,
 };
-}  // namespace ops
+
+constexpr std::array records = {
+    &conv_general_record,
+};
+
+}  // namespace
+
+constinit const OpList ops::convolution = records;
 
 }  // namespace viva

@@ -1,4 +1,5 @@
 // Elementwise operations whose operands or results differ in dtype: compare, select, convert, bitcast.
+#include <array>
 #include <cstring>
 
 #include "ops/catalog.h"
@@ -207,36 +208,33 @@ std::vector<Sample> bitcast_samples() {
           {"i64 to f64", {sample_ints({4}, 1, 9, 0, Dtype::int64)}, {{"dtype", Dtype::float64}}, {}}};
 }
 
-}  // namespace
-
-namespace ops {
-constinit const OpDef compare = {.name = "compare",
+constexpr OpDef compare_record = {.name = "compare",
+                                  .family = "pointwise",
+                                  .doc = "eq, ne, lt, le, gt or ge; every comparison with NaN but ne is false",
+                                  .infer = compare_infer,
+                                  .eval = compare_eval,
+                                  .jvp = integer_result,
+                                  .split = plain_split,
+                                  .transpose = Absent{Reason::not_linear, "a truth value"},
+                                  .batch = pointwise::batch,
+                                  .lower = compare_lower,
+                                  .prune = plain_prune,
+                                  .simplify = nothing_simpler,
+                                  .samples = compare_samples};
+constexpr OpDef select_record = {.name = "select",
                                  .family = "pointwise",
-                                 .doc = "eq, ne, lt, le, gt or ge; every comparison with NaN but ne is false",
-                                 .infer = compare_infer,
-                                 .eval = compare_eval,
-                                 .jvp = integer_result,
+                                 .doc = "elementwise: the second operand where the first holds, else the third",
+                                 .infer = select_infer,
+                                 .eval = select_eval,
+                                 .jvp = select_jvp,
                                  .split = plain_split,
-                                 .transpose = Absent{Reason::not_linear, "a truth value"},
+                                 .transpose = select_transpose,
                                  .batch = pointwise::batch,
-                                 .lower = compare_lower,
+                                 .lower = select_lower,
                                  .prune = plain_prune,
-                                 .simplify = nothing_simpler,
-                                 .samples = compare_samples};
-constinit const OpDef select = {.name = "select",
-                                .family = "pointwise",
-                                .doc = "elementwise: the second operand where the first holds, else the third",
-                                .infer = select_infer,
-                                .eval = select_eval,
-                                .jvp = select_jvp,
-                                .split = plain_split,
-                                .transpose = select_transpose,
-                                .batch = pointwise::batch,
-                                .lower = select_lower,
-                                .prune = plain_prune,
-                                .simplify = select_simplify,
-                                .samples = select_samples};
-constinit const OpDef convert = {
+                                 .simplify = select_simplify,
+                                 .samples = select_samples};
+constexpr OpDef convert_record = {
     .name = "convert",
     .family = "pointwise",
     .doc = "another dtype: float to integer saturates and takes NaN to 0, integers wrap, bool is 'not zero'",
@@ -250,19 +248,29 @@ constinit const OpDef convert = {
     .prune = plain_prune,
     .simplify = convert_simplify,
     .samples = convert_samples};
-constinit const OpDef bitcast = {.name = "bitcast",
-                                 .family = "pointwise",
-                                 .doc = "the same bits read as another dtype of the same size",
-                                 .infer = bitcast_infer,
-                                 .eval = bitcast_eval,
-                                 .jvp = Absent{Reason::no_tangent, "bits carry no derivative"},
-                                 .split = plain_split,
-                                 .transpose = Absent{Reason::not_linear, "a reading of bits"},
-                                 .batch = pointwise::batch,
-                                 .lower = bitcast_lower,
-                                 .prune = plain_prune,
-                                 .simplify = nothing_simpler,
-                                 .samples = bitcast_samples};
-}  // namespace ops
+constexpr OpDef bitcast_record = {.name = "bitcast",
+                                  .family = "pointwise",
+                                  .doc = "the same bits read as another dtype of the same size",
+                                  .infer = bitcast_infer,
+                                  .eval = bitcast_eval,
+                                  .jvp = Absent{Reason::no_tangent, "bits carry no derivative"},
+                                  .split = plain_split,
+                                  .transpose = Absent{Reason::not_linear, "a reading of bits"},
+                                  .batch = pointwise::batch,
+                                  .lower = bitcast_lower,
+                                  .prune = plain_prune,
+                                  .simplify = nothing_simpler,
+                                  .samples = bitcast_samples};
+
+constexpr std::array records = {
+    &compare_record,
+    &select_record,
+    &convert_record,
+    &bitcast_record,
+};
+
+}  // namespace
+
+constinit const OpList ops::elementwise = records;
 
 }  // namespace viva

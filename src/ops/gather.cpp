@@ -1,4 +1,5 @@
 // gather: slices of an operand at starts that are data, with batch dimensions on both sides.
+#include <array>
 #include <limits>
 
 #include "loops/lowered.h"
@@ -228,10 +229,7 @@ std::vector<Sample> samples() {
   return all;
 }
 
-}  // namespace
-
-namespace ops {
-constinit const OpDef gather = {
+constexpr OpDef gather_record = {
     .name = "gather",
     .family = "indexing",
     .doc =
@@ -247,6 +245,13 @@ constinit const OpDef gather = {
     .simplify = simplify,
     .samples = samples,
 };
-}  // namespace ops
+
+constexpr std::array records = {
+    &gather_record,
+};
+
+}  // namespace
+
+constinit const OpList ops::gather = records;
 
 }  // namespace viva

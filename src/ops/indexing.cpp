@@ -1,5 +1,6 @@
 // dynamic_slice and dynamic_update_slice: one slice whose start is data, moved inside where it does not fit.
 #include <algorithm>
+#include <array>
 
 #include "loops/lowered.h"
 #include "ops/catalog.h"
@@ -249,10 +250,7 @@ std::vector<Sample> samples_update() {
   return all;
 }
 
-}  // namespace
-
-namespace ops {
-constinit const OpDef dynamic_slice = {
+constexpr OpDef dynamic_slice_record = {
     .name = "dynamic_slice",
     .family = "indexing",
     .doc = "the slice of x at starts that are data, moved inside where it does not fit",
@@ -267,7 +265,7 @@ constinit const OpDef dynamic_slice = {
     .simplify = simplify_slice,
     .samples = samples_slice,
 };
-constinit const OpDef dynamic_update_slice = {
+constexpr OpDef dynamic_update_slice_record = {
     .name = "dynamic_update_slice",
     .family = "indexing",
     .doc = "x with a slice replaced at starts that are data, moved inside where it does not fit",
@@ -282,6 +280,14 @@ constinit const OpDef dynamic_update_slice = {
     .simplify = simplify_update,
     .samples = samples_update,
 };
-}  // namespace ops
+
+constexpr std::array records = {
+    &dynamic_slice_record,
+    &dynamic_update_slice_record,
+};
+
+}  // namespace
+
+constinit const OpList ops::indexing = records;
 
 }  // namespace viva

@@ -1,5 +1,6 @@
 // Operations that put arrays beside each other: pad and concatenate.
 #include <algorithm>
+#include <array>
 
 #include "loops/lowered.h"
 #include "ops/catalog.h"
@@ -225,35 +226,40 @@ std::vector<Sample> concatenate_samples() {
            {}}};
 }
 
+constexpr OpDef pad_record = {.name = "pad",
+                              .family = "movement",
+                              .doc = "elements of a value before, after and between; negative counts crop",
+                              .infer = pad_infer,
+                              .eval = pad_eval,
+                              .jvp = pad_jvp,
+                              .split = plain_split,
+                              .transpose = pad_transpose,
+                              .batch = pad_batch,
+                              .lower = pad_lower,
+                              .prune = plain_prune,
+                              .simplify = pad_simplify,
+                              .samples = pad_samples};
+constexpr OpDef concatenate_record = {.name = "concatenate",
+                                      .family = "movement",
+                                      .doc = "arrays one after the other along a dimension",
+                                      .infer = concatenate_infer,
+                                      .eval = concatenate_eval,
+                                      .jvp = concatenate_jvp,
+                                      .split = plain_split,
+                                      .transpose = concatenate_transpose,
+                                      .batch = concatenate_batch,
+                                      .lower = concatenate_lower,
+                                      .prune = plain_prune,
+                                      .simplify = concatenate_simplify,
+                                      .samples = concatenate_samples};
+
+constexpr std::array records = {
+    &pad_record,
+    &concatenate_record,
+};
+
 }  // namespace
 
-namespace ops {
-constinit const OpDef pad = {.name = "pad",
-                             .family = "movement",
-                             .doc = "elements of a value before, after and between; negative counts crop",
-                             .infer = pad_infer,
-                             .eval = pad_eval,
-                             .jvp = pad_jvp,
-                             .split = plain_split,
-                             .transpose = pad_transpose,
-                             .batch = pad_batch,
-                             .lower = pad_lower,
-                             .prune = plain_prune,
-                             .simplify = pad_simplify,
-                             .samples = pad_samples};
-constinit const OpDef concatenate = {.name = "concatenate",
-                                     .family = "movement",
-                                     .doc = "arrays one after the other along a dimension",
-                                     .infer = concatenate_infer,
-                                     .eval = concatenate_eval,
-                                     .jvp = concatenate_jvp,
-                                     .split = plain_split,
-                                     .transpose = concatenate_transpose,
-                                     .batch = concatenate_batch,
-                                     .lower = concatenate_lower,
-                                     .prune = plain_prune,
-                                     .simplify = concatenate_simplify,
-                                     .samples = concatenate_samples};
-}  // namespace ops
+constinit const OpList ops::joining = records;
 
 }  // namespace viva

@@ -1,5 +1,6 @@
 // Operations that only move elements: broadcast, reshape, transpose, reverse, slice.
 #include <algorithm>
+#include <array>
 
 #include "loops/lowered.h"
 #include "ops/catalog.h"
@@ -351,10 +352,7 @@ std::vector<Sample> slice_samples() {
           sample_of("i32", sample_ints({6}, -9, 9, 0), {{"start", Ints{1}}, {"limit", Ints{6}}, {"strides", Ints{2}}})};
 }
 
-}  // namespace
-
-namespace ops {
-constinit const OpDef broadcast = {
+constexpr OpDef broadcast_record = {
     .name = "broadcast",
     .family = "movement",
     .doc = "dimension i becomes dimension dims[i] of a larger shape; an extent of 1 stretches",
@@ -368,58 +366,65 @@ constinit const OpDef broadcast = {
     .prune = plain_prune,
     .simplify = broadcast_simplify,
     .samples = broadcast_samples};
-constinit const OpDef reshape = {.name = "reshape",
-                                 .family = "movement",
-                                 .doc = "the same elements in row-major order under another shape",
-                                 .infer = reshape_infer,
-                                 .eval = reshape_eval,
-                                 .jvp = jvp_again,
-                                 .split = plain_split,
-                                 .transpose = reshape_transpose,
-                                 .batch = reshape_batch,
-                                 .lower = reshape_lower,
-                                 .prune = plain_prune,
-                                 .simplify = reshape_simplify,
-                                 .samples = reshape_samples};
-constinit const OpDef transpose = {.name = "transpose",
-                                   .family = "movement",
-                                   .doc = "dimension i of the result is dimension permutation[i] of the operand",
-                                   .infer = transpose_infer,
-                                   .eval = transpose_eval,
-                                   .jvp = jvp_again,
-                                   .split = plain_split,
-                                   .transpose = transpose_transpose,
-                                   .batch = transpose_batch,
-                                   .lower = transpose_lower,
-                                   .prune = plain_prune,
-                                   .simplify = transpose_simplify,
-                                   .samples = transpose_samples};
-constinit const OpDef reverse = {.name = "reverse",
-                                 .family = "movement",
-                                 .doc = "the order of the elements turned round along some dimensions",
-                                 .infer = reverse_infer,
-                                 .eval = reverse_eval,
-                                 .jvp = jvp_again,
-                                 .split = plain_split,
-                                 .transpose = reverse_transpose,
-                                 .batch = reverse_batch,
-                                 .lower = reverse_lower,
-                                 .prune = plain_prune,
-                                 .simplify = reverse_simplify,
-                                 .samples = reverse_samples};
-constinit const OpDef slice = {.name = "slice",
-                               .family = "movement",
-                               .doc = "elements start, start + stride, … below limit of each dimension",
-                               .infer = slice_infer,
-                               .eval = slice_eval,
-                               .jvp = jvp_again,
-                               .split = plain_split,
-                               .transpose = slice_transpose,
-                               .batch = slice_batch,
-                               .lower = slice_lower,
-                               .prune = plain_prune,
-                               .simplify = slice_simplify,
-                               .samples = slice_samples};
-}  // namespace ops
+constexpr OpDef reshape_record = {.name = "reshape",
+                                  .family = "movement",
+                                  .doc = "the same elements in row-major order under another shape",
+                                  .infer = reshape_infer,
+                                  .eval = reshape_eval,
+                                  .jvp = jvp_again,
+                                  .split = plain_split,
+                                  .transpose = reshape_transpose,
+                                  .batch = reshape_batch,
+                                  .lower = reshape_lower,
+                                  .prune = plain_prune,
+                                  .simplify = reshape_simplify,
+                                  .samples = reshape_samples};
+constexpr OpDef transpose_record = {.name = "transpose",
+                                    .family = "movement",
+                                    .doc = "dimension i of the result is dimension permutation[i] of the operand",
+                                    .infer = transpose_infer,
+                                    .eval = transpose_eval,
+                                    .jvp = jvp_again,
+                                    .split = plain_split,
+                                    .transpose = transpose_transpose,
+                                    .batch = transpose_batch,
+                                    .lower = transpose_lower,
+                                    .prune = plain_prune,
+                                    .simplify = transpose_simplify,
+                                    .samples = transpose_samples};
+constexpr OpDef reverse_record = {.name = "reverse",
+                                  .family = "movement",
+                                  .doc = "the order of the elements turned round along some dimensions",
+                                  .infer = reverse_infer,
+                                  .eval = reverse_eval,
+                                  .jvp = jvp_again,
+                                  .split = plain_split,
+                                  .transpose = reverse_transpose,
+                                  .batch = reverse_batch,
+                                  .lower = reverse_lower,
+                                  .prune = plain_prune,
+                                  .simplify = reverse_simplify,
+                                  .samples = reverse_samples};
+constexpr OpDef slice_record = {.name = "slice",
+                                .family = "movement",
+                                .doc = "elements start, start + stride, … below limit of each dimension",
+                                .infer = slice_infer,
+                                .eval = slice_eval,
+                                .jvp = jvp_again,
+                                .split = plain_split,
+                                .transpose = slice_transpose,
+                                .batch = slice_batch,
+                                .lower = slice_lower,
+                                .prune = plain_prune,
+                                .simplify = slice_simplify,
+                                .samples = slice_samples};
+
+constexpr std::array records = {
+    &broadcast_record, &reshape_record, &transpose_record, &reverse_record, &slice_record,
+};
+
+}  // namespace
+
+constinit const OpList ops::movement = records;
 
 }  // namespace viva

@@ -136,14 +136,26 @@ template <class Op> std::vector<Sample> samples() {
   return all;
 }
 
-// One aggregate: GCC names a field that is left out.
-template <class Op> constexpr OpDef record() {
-  return {.name = Op::name, .family = "pointwise", .doc = Op::doc, .commutes = requires {Op::commutative;
+template <class Op> constexpr bool commutes() {
+  return requires { Op::commutative; };
 }
-, .infer = infer<Op>, .eval = eval<Op>, .jvp = jvp_rule<Op>(), .split = plain_split, .transpose = transpose_rule<Op>(),
-    .batch = batch, .lower = lower<Op>, .prune = plain_prune, .simplify = simplify_rule<Op>(), .samples = samples<Op>
-};  // namespace pointwise
-}  // namespace viva
+
+// One aggregate: GCC names a field that is left out.
+template <class Op>
+inline constexpr OpDef record = {.name = Op::name,
+                                 .family = "pointwise",
+                                 .doc = Op::doc,
+                                 .commutes = commutes<Op>(),
+                                 .infer = infer<Op>,
+                                 .eval = eval<Op>,
+                                 .jvp = jvp_rule<Op>(),
+                                 .split = plain_split,
+                                 .transpose = transpose_rule<Op>(),
+                                 .batch = batch,
+                                 .lower = lower<Op>,
+                                 .prune = plain_prune,
+                                 .simplify = simplify_rule<Op>(),
+                                 .samples = samples<Op>};
 
 }  // namespace pointwise
 

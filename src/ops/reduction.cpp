@@ -1,5 +1,6 @@
 // Reductions over dimensions, argmax and cumsum.
 #include <algorithm>
+#include <array>
 
 #include "loops/lowered.h"
 #include "ops/catalog.h"
@@ -367,23 +368,20 @@ std::vector<Sample> max_samples() {
 
 constexpr Absent not_linear{Reason::not_linear, "a nonlinear function of the elements"};
 
-}  // namespace
-
-namespace ops {
-constinit const OpDef reduce_sum = {.name = "reduce_sum",
-                                    .family = "reduction",
-                                    .doc = "the sum over dimensions, accumulated and given in dtype; 0 over nothing",
-                                    .infer = sum_infer,
-                                    .eval = sum_eval,
-                                    .jvp = sum_jvp,
-                                    .split = plain_split,
-                                    .transpose = sum_transpose,
-                                    .batch = batch_dims,
-                                    .lower = lower_reduction<loops::Reduction::sum>,
-                                    .prune = plain_prune,
-                                    .simplify = no_dims_simplify,
-                                    .samples = sum_samples};
-constinit const OpDef reduce_max = {
+constexpr OpDef reduce_sum_record = {.name = "reduce_sum",
+                                     .family = "reduction",
+                                     .doc = "the sum over dimensions, accumulated and given in dtype; 0 over nothing",
+                                     .infer = sum_infer,
+                                     .eval = sum_eval,
+                                     .jvp = sum_jvp,
+                                     .split = plain_split,
+                                     .transpose = sum_transpose,
+                                     .batch = batch_dims,
+                                     .lower = lower_reduction<loops::Reduction::sum>,
+                                     .prune = plain_prune,
+                                     .simplify = no_dims_simplify,
+                                     .samples = sum_samples};
+constexpr OpDef reduce_max_record = {
     .name = "reduce_max",
     .family = "reduction",
     .doc =
@@ -398,46 +396,46 @@ constinit const OpDef reduce_max = {
     .prune = plain_prune,
     .simplify = no_dims_simplify,
     .samples = max_samples};
-constinit const OpDef reduce_prod = {.name = "reduce_prod",
+constexpr OpDef reduce_prod_record = {.name = "reduce_prod",
+                                      .family = "reduction",
+                                      .doc = "the product over dimensions; 1 over nothing",
+                                      .infer = infer_same<Numbers>,
+                                      .eval = prod_eval,
+                                      .jvp = prod_jvp,
+                                      .split = plain_split,
+                                      .transpose = not_linear,
+                                      .batch = batch_dims,
+                                      .lower = lower_reduction<loops::Reduction::product>,
+                                      .prune = plain_prune,
+                                      .simplify = no_dims_simplify,
+                                      .samples = prod_samples};
+constexpr OpDef reduce_and_record = {.name = "reduce_and",
                                      .family = "reduction",
-                                     .doc = "the product over dimensions; 1 over nothing",
-                                     .infer = infer_same<Numbers>,
-                                     .eval = prod_eval,
-                                     .jvp = prod_jvp,
+                                     .doc = "whether all hold; true over nothing",
+                                     .infer = infer_same<Truth>,
+                                     .eval = truth_eval<true>,
+                                     .jvp = integer_result,
                                      .split = plain_split,
                                      .transpose = not_linear,
                                      .batch = batch_dims,
-                                     .lower = lower_reduction<loops::Reduction::product>,
+                                     .lower = lower_reduction<loops::Reduction::all>,
                                      .prune = plain_prune,
                                      .simplify = no_dims_simplify,
-                                     .samples = prod_samples};
-constinit const OpDef reduce_and = {.name = "reduce_and",
+                                     .samples = truth_samples};
+constexpr OpDef reduce_or_record = {.name = "reduce_or",
                                     .family = "reduction",
-                                    .doc = "whether all hold; true over nothing",
+                                    .doc = "whether any holds; false over nothing",
                                     .infer = infer_same<Truth>,
-                                    .eval = truth_eval<true>,
+                                    .eval = truth_eval<false>,
                                     .jvp = integer_result,
                                     .split = plain_split,
                                     .transpose = not_linear,
                                     .batch = batch_dims,
-                                    .lower = lower_reduction<loops::Reduction::all>,
+                                    .lower = lower_reduction<loops::Reduction::any>,
                                     .prune = plain_prune,
                                     .simplify = no_dims_simplify,
                                     .samples = truth_samples};
-constinit const OpDef reduce_or = {.name = "reduce_or",
-                                   .family = "reduction",
-                                   .doc = "whether any holds; false over nothing",
-                                   .infer = infer_same<Truth>,
-                                   .eval = truth_eval<false>,
-                                   .jvp = integer_result,
-                                   .split = plain_split,
-                                   .transpose = not_linear,
-                                   .batch = batch_dims,
-                                   .lower = lower_reduction<loops::Reduction::any>,
-                                   .prune = plain_prune,
-                                   .simplify = no_dims_simplify,
-                                   .samples = truth_samples};
-constinit const OpDef argmax = {
+constexpr OpDef argmax_record = {
     .name = "argmax",
     .family = "reduction",
     .doc = "the position of the first greatest element, or of the first NaN; 0 over nothing",
@@ -451,19 +449,27 @@ constinit const OpDef argmax = {
     .prune = plain_prune,
     .simplify = nothing_simpler,
     .samples = argmax_samples};
-constinit const OpDef cumsum = {.name = "cumsum",
-                                .family = "reduction",
-                                .doc = "inclusive sums from the first position on, or in reverse from the last",
-                                .infer = cumsum_infer,
-                                .eval = cumsum_eval,
-                                .jvp = sum_jvp,
-                                .split = plain_split,
-                                .transpose = cumsum_transpose,
-                                .batch = cumsum_batch,
-                                .lower = cumsum_lower,
-                                .prune = plain_prune,
-                                .simplify = nothing_simpler,
-                                .samples = cumsum_samples};
-}  // namespace ops
+constexpr OpDef cumsum_record = {.name = "cumsum",
+                                 .family = "reduction",
+                                 .doc = "inclusive sums from the first position on, or in reverse from the last",
+                                 .infer = cumsum_infer,
+                                 .eval = cumsum_eval,
+                                 .jvp = sum_jvp,
+                                 .split = plain_split,
+                                 .transpose = cumsum_transpose,
+                                 .batch = cumsum_batch,
+                                 .lower = cumsum_lower,
+                                 .prune = plain_prune,
+                                 .simplify = nothing_simpler,
+                                 .samples = cumsum_samples};
+
+constexpr std::array records = {
+    &reduce_sum_record, &reduce_max_record, &reduce_prod_record, &reduce_and_record,
+    &reduce_or_record,  &argmax_record,     &cumsum_record,
+};
+
+}  // namespace
+
+constinit const OpList ops::reduction = records;
 
 }  // namespace viva

@@ -1,4 +1,5 @@
 // scatter: updates combined into an operand at starts that are data; the transpose of gather, with the same numbers.
+#include <array>
 #include <cmath>
 
 #include "loops/lowered.h"
@@ -267,10 +268,7 @@ std::vector<Sample> samples() {
   return all;
 }
 
-}  // namespace
-
-namespace ops {
-constinit const OpDef scatter = {
+constexpr OpDef scatter_record = {
     .name = "scatter",
     .family = "indexing",
     .doc =
@@ -287,6 +285,13 @@ constinit const OpDef scatter = {
     .simplify = simplify,
     .samples = samples,
 };
-}  // namespace ops
+
+constexpr std::array records = {
+    &scatter_record,
+};
+
+}  // namespace
+
+constinit const OpList ops::scatter = records;
 
 }  // namespace viva

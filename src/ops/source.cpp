@@ -1,4 +1,5 @@
 // Operations without array operands: constant, iota, and random bits from a key.
+#include <array>
 #include <cstring>
 
 #include "base/threefry.h"
@@ -169,48 +170,54 @@ std::vector<Sample> rng_samples() {
   return all;
 }
 
+constexpr OpDef constant_record = {.name = "constant",
+                                   .family = "source",
+                                   .doc = "an array fixed in the program",
+                                   .infer = constant_infer,
+                                   .eval = constant_eval,
+                                   .jvp = no_inputs_jvp,
+                                   .split = plain_split,
+                                   .transpose = no_inputs_transpose,
+                                   .batch = batch_without_inputs,
+                                   .lower = constant_lower,
+                                   .prune = plain_prune,
+                                   .simplify = nothing_simpler,
+                                   .samples = constant_samples};
+constexpr OpDef iota_record = {.name = "iota",
+                               .family = "source",
+                               .doc = "each element: its index along one dimension; integers wrap",
+                               .infer = iota_infer,
+                               .eval = iota_eval,
+                               .jvp = no_inputs_jvp,
+                               .split = plain_split,
+                               .transpose = no_inputs_transpose,
+                               .batch = batch_without_inputs,
+                               .lower = iota_lower,
+                               .prune = plain_prune,
+                               .simplify = nothing_simpler,
+                               .samples = iota_samples};
+constexpr OpDef rng_bits_record = {.name = "rng_bits",
+                                   .family = "source",
+                                   .doc = "Threefry-2x32 bits: a pure function of key and position",
+                                   .infer = rng_infer,
+                                   .eval = rng_eval,
+                                   .jvp = integer_result,
+                                   .split = plain_split,
+                                   .transpose = Absent{Reason::not_linear, "a keyed permutation of integers"},
+                                   .batch = rng_batch,
+                                   .lower = rng_lower,
+                                   .prune = plain_prune,
+                                   .simplify = nothing_simpler,
+                                   .samples = rng_samples};
+
+constexpr std::array records = {
+    &constant_record,
+    &iota_record,
+    &rng_bits_record,
+};
+
 }  // namespace
 
-namespace ops {
-constinit const OpDef constant = {.name = "constant",
-                                  .family = "source",
-                                  .doc = "an array fixed in the program",
-                                  .infer = constant_infer,
-                                  .eval = constant_eval,
-                                  .jvp = no_inputs_jvp,
-                                  .split = plain_split,
-                                  .transpose = no_inputs_transpose,
-                                  .batch = batch_without_inputs,
-                                  .lower = constant_lower,
-                                  .prune = plain_prune,
-                                  .simplify = nothing_simpler,
-                                  .samples = constant_samples};
-constinit const OpDef iota = {.name = "iota",
-                              .family = "source",
-                              .doc = "each element: its index along one dimension; integers wrap",
-                              .infer = iota_infer,
-                              .eval = iota_eval,
-                              .jvp = no_inputs_jvp,
-                              .split = plain_split,
-                              .transpose = no_inputs_transpose,
-                              .batch = batch_without_inputs,
-                              .lower = iota_lower,
-                              .prune = plain_prune,
-                              .simplify = nothing_simpler,
-                              .samples = iota_samples};
-constinit const OpDef rng_bits = {.name = "rng_bits",
-                                  .family = "source",
-                                  .doc = "Threefry-2x32 bits: a pure function of key and position",
-                                  .infer = rng_infer,
-                                  .eval = rng_eval,
-                                  .jvp = integer_result,
-                                  .split = plain_split,
-                                  .transpose = Absent{Reason::not_linear, "a keyed permutation of integers"},
-                                  .batch = rng_batch,
-                                  .lower = rng_lower,
-                                  .prune = plain_prune,
-                                  .simplify = nothing_simpler,
-                                  .samples = rng_samples};
-}  // namespace ops
+constinit const OpList ops::source = records;
 
 }  // namespace viva

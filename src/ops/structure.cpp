@@ -1,5 +1,6 @@
 // Operations that hold a function or only mark values: call, barrier, tap.
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "graph/prune.h"
@@ -226,10 +227,7 @@ std::vector<Sample> tap_samples() {
           {"i32", {sample_ints({2}, -9, 9, 0)}, {{"name", std::string("tokens")}}, {}}};
 }
 
-}  // namespace
-
-namespace ops {
-constinit const OpDef call = {
+constexpr OpDef call_record = {
     .name = "call",
     .family = "structure",
     .doc = "another function's outputs; split under 'save' hands over residuals, under 'recompute' the inputs",
@@ -244,21 +242,21 @@ constinit const OpDef call = {
     .prune = call_prune,
     .simplify = nothing_simpler,
     .samples = call_samples};
-constinit const OpDef barrier = {.name = "barrier",
-                                 .family = "structure",
-                                 .doc = "its operands; common sub-expressions are not shared across it",
-                                 .shared = false,
-                                 .infer = barrier_infer,
-                                 .eval = same_eval,
-                                 .jvp = barrier_jvp,
-                                 .split = plain_split,
-                                 .transpose = barrier_transpose,
-                                 .batch = same_batch,
-                                 .lower = same_lower,
-                                 .prune = barrier_prune,
-                                 .simplify = nothing_simpler,
-                                 .samples = barrier_samples};
-constinit const OpDef tap = {
+constexpr OpDef barrier_record = {.name = "barrier",
+                                  .family = "structure",
+                                  .doc = "its operands; common sub-expressions are not shared across it",
+                                  .shared = false,
+                                  .infer = barrier_infer,
+                                  .eval = same_eval,
+                                  .jvp = barrier_jvp,
+                                  .split = plain_split,
+                                  .transpose = barrier_transpose,
+                                  .batch = same_batch,
+                                  .lower = same_lower,
+                                  .prune = barrier_prune,
+                                  .simplify = nothing_simpler,
+                                  .samples = barrier_samples};
+constexpr OpDef tap_record = {
     .name = "tap",
     .family = "structure",
     .doc = "its operand under a name, for probe and intervene; jvp adds name.tangent, transpose name.cotangent",
@@ -274,6 +272,15 @@ constinit const OpDef tap = {
     .prune = plain_prune,
     .simplify = nothing_simpler,
     .samples = tap_samples};
-}  // namespace ops
+
+constexpr std::array records = {
+    &call_record,
+    &barrier_record,
+    &tap_record,
+};
+
+}  // namespace
+
+constinit const OpList ops::structure = records;
 
 }  // namespace viva

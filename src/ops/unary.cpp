@@ -1,4 +1,5 @@
 // Pointwise operations of one operand.
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -192,16 +193,35 @@ struct IsFinite : Unary {
   static constexpr Absent jvp = integer_result;
 };
 
+using pointwise::record;
+// clang-format off: one a line
+constexpr std::array records = {
+    &record<Neg>,
+    &record<Abs>,
+    &record<Sign>,
+    &record<Floor>,
+    &record<Ceil>,
+    &record<Round>,
+    &record<Exp>,
+    &record<Expm1>,
+    &record<Log>,
+    &record<Log1p>,
+    &record<Softplus>,
+    &record<Sqrt>,
+    &record<Rsqrt>,
+    &record<Square>,
+    &record<Sin>,
+    &record<Cos>,
+    &record<Tanh>,
+    &record<Logistic>,
+    &record<Erf>,
+    &record<Not>,
+    &record<IsFinite>,
+};
+// clang-format on
+
 }  // namespace
 
-namespace ops {
-using pointwise::record;
-constinit const OpDef neg = record<Neg>(), abs = record<Abs>(), sign = record<Sign>(), floor = record<Floor>(),
-                      ceil = record<Ceil>(), round = record<Round>(), exp = record<Exp>(), expm1 = record<Expm1>(),
-                      log = record<Log>(), log1p = record<Log1p>(), softplus = record<Softplus>(),
-                      sqrt = record<Sqrt>(), rsqrt = record<Rsqrt>(), square = record<Square>(), sin = record<Sin>(),
-                      cos = record<Cos>(), tanh = record<Tanh>(), logistic = record<Logistic>(), erf = record<Erf>(),
-                      not_ = record<Not>(), is_finite = record<IsFinite>();
-}  // namespace ops
+constinit const OpList ops::unary = records;
 
 }  // namespace viva

@@ -1,6 +1,7 @@
 // window_sum and window_argmax: a window over every dimension of the operand, a size of 1 where it does not extend.
 #include "ops/window.h"
 
+#include <array>
 #include <cmath>
 
 #include "loops/lowered.h"
@@ -287,10 +288,7 @@ std::vector<Sample> samples_argmax() {
   return all;
 }
 
-}  // namespace
-
-namespace ops {
-constinit const OpDef window_sum = {
+constexpr OpDef window_sum_record = {
     .name = "window_sum",
     .family = "window",
     .doc = "the sum of each window's elements; padding and the holes of dilation count as 0; integers wrap",
@@ -305,7 +303,7 @@ constinit const OpDef window_sum = {
     .simplify = simplify_sum,
     .samples = samples_sum,
 };
-constinit const OpDef window_argmax = {
+constexpr OpDef window_argmax_record = {
     .name = "window_argmax",
     .family = "window",
     .doc =
@@ -322,6 +320,14 @@ constinit const OpDef window_argmax = {
     .simplify = simplify_argmax,
     .samples = samples_argmax,
 };
-}  // namespace ops
+
+constexpr std::array records = {
+    &window_sum_record,
+    &window_argmax_record,
+};
+
+}  // namespace
+
+constinit const OpList ops::window = records;
 
 }  // namespace viva

@@ -8,6 +8,14 @@
 #include "graph/verify.h"
 
 namespace viva {
+
+// A pass is its file and its entry here: a declaration, and a line in the order in which simplify applies them.
+Body inline_calls(const Body& f);
+Body algebra(const Body& f);
+Body constants(const Body& f);
+Body common_subexpressions(const Body& f);
+Body dead_code(const Body& f);
+
 namespace {
 
 constexpr std::array list = {

@@ -29,11 +29,4 @@ struct PassOptions {
 // unknown name among the disabled; what a pass throws is given the pass's name.
 Body simplify(const Body& f, const PassOptions& options = {});
 
-// The passes.
-Body inline_calls(const Body& f);           // calls that need not be kept whole become their bodies
-Body algebra(const Body& f);                // the simplify rules of the operations
-Body constants(const Body& f);              // nodes over constants are evaluated, unless they would grow
-Body common_subexpressions(const Body& f);  // equal nodes become one; taps and barriers never
-Body dead_code(const Body& f);
-
 }  // namespace viva

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "base/file.h"
@@ -65,10 +66,13 @@ TEST(OpsVerb, JsonIsTheCatalogue) {
   }
 }
 
+// Of a new transformation the matrix may say "not yet", of these nothing.
 TEST(OpsVerb, NothingIsPutOff) {
+  const std::set<std::string_view> complete{"infer", "eval", "jvp", "split", "transpose", "batch", "lower", "prune"};
   for (const OpDef* d : catalog())
     for_each_rule(*d, [&](std::string_view transformation, const auto& rule) {
-      EXPECT_TRUE(rule || rule.absent().reason != Reason::not_yet) << d->name << ' ' << transformation;
+      if (complete.contains(transformation))
+        EXPECT_TRUE(rule || rule.absent().reason != Reason::not_yet) << d->name << ' ' << transformation;
       EXPECT_TRUE(rule || !rule.absent().why.empty()) << d->name << ' ' << transformation;
     });
 }

@@ -132,12 +132,16 @@ TEST_P(Laws, SimplifyKeepsTheBits) {
   each([&](const Case& c, const Sample&) { holds(simplify_keeps_bits(c)); });
 }
 
+// Transformations that know every operation; a new one may still say "not yet".
+constexpr std::string_view complete[] = {"infer", "eval", "jvp", "split", "transpose", "batch", "lower", "prune"};
+
 // An absence says why, and the reason is true of the operation.
 TEST_P(Laws, AbsencesAreTrue) {
   for_each_rule(op(), [&](std::string_view name, const auto& rule) {
     if (rule) return;
     EXPECT_FALSE(rule.absent().why.empty()) << name;
-    EXPECT_TRUE(name == "simplify" || rule.absent().reason != Reason::not_yet) << name;
+    EXPECT_TRUE(rule.absent().reason != Reason::not_yet || std::ranges::find(complete, name) == std::end(complete))
+        << name;
   });
   each([&](const Case& c, const Sample&) {
     if (!op().jvp && op().jvp.absent().reason == Reason::integer_output) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <tuple>
 
 #include "cpu/executable.h"
 #include "graph/build.h"
@@ -98,6 +99,94 @@ TEST(Semantics, NothingReducesToTheNeutralElement) {
   expect(
       both({Array::zeros({Dtype::uint8, {1, 0}})}, [](Build& b, const Values& v) { return b.reduce_min(v[0], {1}); }),
       {255});
+}
+
+// max and min are IEEE 754-2019 maximum and minimum wherever they are taken: -0 lies below +0, in any order.
+TEST(Semantics, ZerosAreOrderedInEveryReduction) {
+  for (const auto& pair : {std::vector<double>{-0.0, 0.0}, {0.0, -0.0}}) {
+    const auto sign = [](const Array& a) { return std::signbit(a.at(0)); };
+    for (const int64_t n : {2, 3, 64, 5000})
+      for (const bool columns : {false, true}) {
+        std::vector<double> x(static_cast<size_t>(n), pair[0]);
+        x[static_cast<size_t>(n) / 2] = pair[1];
+        const Array a = Array::of<double>(x, columns ? Shape{n, 1} : Shape{1, n});
+        const int64_t dim = columns ? 0 : 1;
+        for (const Dtype d : {Dtype::float64, Dtype::float32, Dtype::bfloat16}) {
+          const Array v = a.converted(d);
+          EXPECT_FALSE(sign(both({v}, [&](Build& b, const Values& in) { return b.reduce_max(in[0], {dim}); }))) << n;
+          EXPECT_TRUE(sign(both({v}, [&](Build& b, const Values& in) { return b.reduce_min(in[0], {dim}); }))) << n;
+        }
+      }
+    const Array x = vec<double>({pair[0]}), u = vec<double>({pair[1]}), at = Array::zeros({Dtype::int32, {1, 1}});
+    const GatherDims d{.offset_dims = {},
+                       .collapsed = {0},
+                       .operand_batch = {},
+                       .indices_batch = {},
+                       .start_map = {0},
+                       .slice_sizes = {1},
+                       .mode = OutOfBounds::clip};
+    const auto combined = [&](Combine how) {
+      return both({x, at, u}, [&](Build& b, const Values& v) { return b.scatter(v[0], v[1], v[2], how, d); });
+    };
+    EXPECT_FALSE(sign(combined(Combine::max)));
+    EXPECT_TRUE(sign(combined(Combine::min)));
+    EXPECT_FALSE(sign(both({x, u}, [](Build& b, const Values& v) { return b.max(v[0], v[1]); })));
+    EXPECT_TRUE(sign(both({x, u}, [](Build& b, const Values& v) { return b.min(v[0], v[1]); })));
+  }
+}
+
+TEST(Semantics, NanAndTiesInWindowsAndScatters) {
+  const auto places = [](const Array& x) {
+    return both({x}, [](Build& b, const Values& v) { return b.window_argmax(v[0], WindowDims::plain({2})); });
+  };
+  expect(places(vec<double>({1, nan, nan, 2, 2, -0.0, 0.0})), {1, 0, 0, 0, 0, 0});
+  expect(both({vec<double>({3, 5, 3})}, [](Build& b, const Values& v) { return b.reduce_min(v[0], {0}); }), {3});
+  expect(both({vec<double>({3, nan, 3})}, [](Build& b, const Values& v) { return b.reduce_min(v[0], {0}); }), {nan});
+  expect(both({vec<double>({3, nan})}, [](Build& b, const Values& v) { return b.relu(v[0]); }), {3, 0});
+  const GatherDims d{.offset_dims = {},
+                     .collapsed = {0},
+                     .operand_batch = {},
+                     .indices_batch = {},
+                     .start_map = {0},
+                     .slice_sizes = {1},
+                     .mode = OutOfBounds::clip};
+  for (const Combine how : {Combine::max, Combine::min})
+    expect(both({vec<double>({1, nan}), Array::of<int32_t>({0, 1}, {2, 1}), vec<double>({nan, 1})},
+                [&](Build& b, const Values& v) { return b.scatter(v[0], v[1], v[2], how, d); }),
+           {nan, nan});
+}
+
+TEST(Semantics, IndicesFromDataAreClippedOrFilled) {
+  const Array x = vec<double>({1, 2, 3}), u = vec<double>({10, 20, 30, 40});
+  const Array at = Array::of<int64_t>({-5, 1, 3, INT64_MAX}, {4, 1});
+  GatherDims d{.offset_dims = {},
+               .collapsed = {0},
+               .operand_batch = {},
+               .indices_batch = {},
+               .start_map = {0},
+               .slice_sizes = {1},
+               .mode = OutOfBounds::clip};
+  const auto gathered = [&] {
+    return both({x, at},
+                [&](Build& b, const Values& v) { return b.gather(v[0], v[1], b.scalar(Dtype::float64, -1), d); });
+  };
+  const auto scattered = [&] {
+    return both({x, at, u}, [&](Build& b, const Values& v) { return b.scatter(v[0], v[1], v[2], Combine::set, d); });
+  };
+  expect(gathered(), {1, 2, 3, 3});
+  expect(scattered(), {10, 20, 40});
+  d.mode = OutOfBounds::fill;
+  expect(gathered(), {-1, 2, -1, -1});
+  expect(scattered(), {1, 20, 3});
+  for (const auto& [start, slice, updated] : std::vector<std::tuple<int64_t, std::vector<double>, std::vector<double>>>{
+           {-9, {1, 2}, {8, 9, 3}}, {1, {2, 3}, {1, 8, 9}}, {2, {2, 3}, {1, 8, 9}}, {INT64_MAX, {2, 3}, {1, 8, 9}}}) {
+    Array s = Array::make({Dtype::int64, {}});
+    s.as_mutable<int64_t>()[0] = start;
+    expect(both({x, s}, [](Build& b, const Values& v) { return b.dynamic_slice(v[0], {v[1]}, {2}); }), slice);
+    expect(both({x, vec<double>({8, 9}), s},
+                [](Build& b, const Values& v) { return b.dynamic_update_slice(v[0], v[1], {v[2]}); }),
+           updated);
+  }
 }
 
 // The gradient of the sum of f at x.

@@ -1,12 +1,11 @@
 #include <array>
 
-#include "ops/catalog.h"
 #include "ops/check_rules.h"
 
 namespace viva::test {
 namespace {
 
-using ops::conv_general;
+const OpDef& conv_general = op("conv_general");
 
 // A configuration drawn at random; small, often with empty or negative parts.
 Sample random_conv(uint64_t seed) {

@@ -1,13 +1,12 @@
 #include <limits>
 
-#include "ops/catalog.h"
 #include "ops/check_rules.h"
 #include "ops/random_indexing.h"
 
 namespace viva::test {
 namespace {
 
-using ops::gather;
+const OpDef& gather = op("gather");
 
 TEST(Gather, Samples) {
   for (const Sample& s : gather.samples()) {

@@ -1,13 +1,12 @@
 #include <limits>
 
-#include "ops/catalog.h"
 #include "ops/check_rules.h"
 
 namespace viva::test {
 namespace {
 
-using ops::dynamic_slice;
-using ops::dynamic_update_slice;
+const OpDef& dynamic_slice = op("dynamic_slice");
+const OpDef& dynamic_update_slice = op("dynamic_update_slice");
 
 TEST(Indexing, Samples) {
   for (const OpDef* op : {&dynamic_slice, &dynamic_update_slice})

@@ -1,14 +1,13 @@
 #include <limits>
 #include <unordered_map>
 
-#include "ops/catalog.h"
 #include "ops/check_rules.h"
 #include "ops/random_indexing.h"
 
 namespace viva::test {
 namespace {
 
-using ops::scatter;
+const OpDef& scatter = op("scatter");
 
 constexpr Combine every[] = {Combine::set, Combine::add, Combine::mul, Combine::min, Combine::max};
 

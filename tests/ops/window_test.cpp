@@ -1,14 +1,13 @@
 #include <array>
 #include <limits>
 
-#include "ops/catalog.h"
 #include "ops/check_rules.h"
 
 namespace viva::test {
 namespace {
 
-using ops::window_argmax;
-using ops::window_sum;
+const OpDef& window_argmax = op("window_argmax");
+const OpDef& window_sum = op("window_sum");
 
 Sample sample_of(Array x, const WindowDims& d, std::optional<Dtype> index = {}) {
   Sample s{"", {std::move(x)}, {}, {}};
