@@ -106,6 +106,7 @@ class FunctionVerifier {
     std::vector<Type> types;
     try {
       types = (*n.op->infer)({types_of(n.in), n.attrs, n.bodies});
+      for (const Type& t : types) numel(t.shape);
     } catch (const Error& e) { fail(8, e.message()); }
     require(types.size() == n.types.size(), 8,
             fmt::format("{} types where {} are inferred", n.types.size(), types.size()));

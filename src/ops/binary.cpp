@@ -42,7 +42,7 @@ struct Add : Binary {
     if (is_splat(in[1], 0)) return {in[0]};
     return is_splat(in[0], 0) ? Values{in[1]} : Values{};
   }
-  static constexpr std::array<std::array<bool, 2>, 1> linear = {{{true, true}}};
+  static constexpr std::array<std::array<bool, 2>, 3> linear = {{{true, true}, {true, false}, {false, true}}};
 };
 
 struct Sub : Binary {
@@ -60,7 +60,7 @@ struct Sub : Binary {
     if (!in[1]) r[1] = b.neg(ct[0]);
   }
   static Values simplify(Build&, const Node&, Ins in) { return is_splat(in[1], 0) ? Values{in[0]} : Values{}; }
-  static constexpr std::array<std::array<bool, 2>, 1> linear = {{{true, true}}};
+  static constexpr std::array<std::array<bool, 2>, 3> linear = {{{true, true}, {true, false}, {false, true}}};
 };
 
 struct Mul : Binary {

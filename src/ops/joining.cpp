@@ -29,7 +29,8 @@ std::vector<Type> pad_infer(const Infer::Site& s) {
   Shape shape;
   constexpr int64_t limit = int64_t{1} << 47;
   for (size_t d = 0; d < x.size(); ++d) {
-    require(p.interior[d] >= 0, "interior {} at dimension {} is negative", p.interior[d], d);
+    require(p.interior[d] >= 0 && p.interior[d] < widest_step, "interior {} at dimension {} is not in [0, 2^31)",
+            p.interior[d], d);
     require(
         std::abs(p.low[d]) < limit && std::abs(p.high[d]) < limit && p.interior[d] < limit / std::max<int64_t>(x[d], 1),
         "padding at dimension {} is too large", d);

@@ -319,7 +319,7 @@ void slice_transpose(Build& b, const Node& n, Ins, Ins ct, std::span<Value> r, T
   for (size_t d = 0; d < start.size(); ++d) {
     const int64_t count = ct[0].shape()[d], spread = count == 0 ? 0 : (count - 1) * interior[d] + 1;
     high.push_back(n.in[0].shape()[d] - start[d] - spread);
-    --interior[d];
+    interior[d] = count > 1 ? interior[d] - 1 : 0;
   }
   r[0] = b.pad(ct[0], b.scalar(ct[0].dtype(), 0), start, high, interior);
 }
@@ -347,6 +347,8 @@ std::vector<Sample> slice_samples() {
                     {{"start", Ints{1, 0}}, {"limit", Ints{3, 4}}, {"strides", Ints{1, 1}}}),
           sample_of("strided", sample_floats({7, 5}, -2, 2, 0),
                     {{"start", Ints{1, 0}}, {"limit", Ints{7, 5}}, {"strides", Ints{3, 2}}}),
+          sample_of("a step beyond the end", sample_floats({4}, -2, 2, 0),
+                    {{"start", Ints{1}}, {"limit", Ints{4}}, {"strides", Ints{int64_t{1} << 40}}}),
           sample_of("to nothing", sample_floats({4}, -2, 2, 0),
                     {{"start", Ints{2}}, {"limit", Ints{2}}, {"strides", Ints{2}}}),
           sample_of("i32", sample_ints({6}, -9, 9, 0), {{"start", Ints{1}}, {"limit", Ints{6}}, {"strides", Ints{2}}})};

@@ -21,6 +21,9 @@ void require_sorted_dims(const Ints& dims, int64_t rank, std::string_view what);
 void plain_split(SplitSite& s, const Node& n, std::span<Value> out_known, std::span<Value> out_unknown, Transforms&);
 Values plain_prune(Build& b, const Node& n, Ins in, const Mask& used);
 
+// The widest step by which a rule may spread elements apart: loop nests divide by it.
+inline constexpr int64_t widest_step = int64_t{1} << 31;
+
 // x with its batch axis at `want`, broadcast to n there where it has none (axis -1).
 Value batched_at(Build& b, Value x, int axis, int want, int64_t n);
 inline Value batched_front(Build& b, Value x, int axis, int64_t n) { return batched_at(b, x, axis, 0, n); }

@@ -17,9 +17,11 @@ void WindowAxis::check() const {
     require(n <= 1 || n - 1 <= far / by, "{} spread by {} is too long", what, by);
   };
   require(size >= 0, "a window of size {}", size);
-  require(stride >= 1 && stride <= far, "stride {} is not positive", stride);
-  require(base_dilation >= 1 && base_dilation <= far && dilation >= 1 && dilation <= far,
-          "dilations {} and {} are not both positive", base_dilation, dilation);
+  // Transposition makes base dilations of strides and dilations.
+  const auto step = [](int64_t n) { return n >= 1 && n <= widest_step; };
+  require(step(stride), "stride {} is not in [1, 2^31]", stride);
+  require(step(base_dilation) && step(dilation), "dilations {} and {} are not both in [1, 2^31]", base_dilation,
+          dilation);
   require(low >= -far && low <= far && high >= -far && high <= far, "padding [{},{}] is too large", low, high);
   length(extent, base_dilation, "operand"), length(size, dilation, "window");
 }

@@ -71,8 +71,8 @@ TEST(OpsVerb, NothingIsPutOff) {
   const std::set<std::string_view> complete{"infer", "eval", "jvp", "split", "transpose", "batch", "lower", "prune"};
   for (const OpDef* d : catalog())
     for_each_rule(*d, [&](std::string_view transformation, const auto& rule) {
-      if (complete.contains(transformation))
-        EXPECT_TRUE(rule || rule.absent().reason != Reason::not_yet) << d->name << ' ' << transformation;
+      const bool put_off = !rule && rule.absent().reason == Reason::not_yet;
+      EXPECT_FALSE(put_off && complete.contains(transformation)) << d->name << ' ' << transformation;
       EXPECT_TRUE(rule || !rule.absent().why.empty()) << d->name << ' ' << transformation;
     });
 }
