@@ -116,6 +116,15 @@ Array direction(const Type& t, uint32_t seed) {
   return a.converted(t.dtype);
 }
 
+void set(Array& a, int64_t at, double value) {
+  dispatch(a.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    a.as_mutable<T>()[static_cast<size_t>(at)] = convert_element<T>(value);
+  });
+}
+
+// Examples that differ from each other: floats by a percent; of integers, bool and keys each example has the sample's
+// own values, one place on, so that they stay in the range that the sample means.
 Array batch_of(const Array& x, int64_t axis, int64_t n, uint32_t seed) {
   Shape shape = x.shape();
   shape.insert(shape.begin() + axis, n);
@@ -127,9 +136,11 @@ Array batch_of(const Array& x, int64_t axis, int64_t n, uint32_t seed) {
     for (size_t d = 0; d < index.size(); ++d)
       if (static_cast<int64_t>(d) != axis) from += index[d] * strides[d - (static_cast<int64_t>(d) > axis)];
     const int64_t i = index[static_cast<size_t>(axis)];
-    if (x.dtype() == Dtype::float64)
-      out.as_mutable<double>()[static_cast<size_t>(flat)] = x.at(from) * (1 + (i ? 0.01 * noise.at(flat) : 0));
-    else copy_element(out, flat, x, from);
+    if (is_float(x.dtype())) set(out, flat, x.at(from) * (1 + (i ? 0.01 * noise.at(flat) : 0)));
+    else if (x.size() > 1 || is_complex(x.dtype())) copy_element(out, flat, x, (from + i) % x.size());
+    else
+      set(out, flat,
+          is_bool(x.dtype()) ? (x.at(0) + static_cast<double>(i % 2) == 1) : x.at(0) + static_cast<double>(i));
   });
   return out;
 }
