@@ -3,6 +3,7 @@
 #pragma once
 
 #include <exception>
+#include <memory>
 #include <source_location>
 #include <string>
 #include <utility>
@@ -18,17 +19,19 @@ enum class ErrorKind : uint8_t {
   cancelled,    // the caller's stop request was seen
 };
 
-// A line of the user's program. Transformations hand it on from node to node, so that an error in a gradient
-// still names the line that made the primal operation.
+// A place in the user's program: a line of source, or a name such as that of a node of a model file. Transformations
+// hand it on from node to node, so that an error in a gradient still names the line that made the primal operation.
 struct Where {
   const char* file = nullptr;
   uint32_t line = 0;
+  std::shared_ptr<const std::string> name;  // in place of file and line
   Where() = default;
+  static Where named(std::string name);
   Where(const char* f, uint32_t l) : file(f), line(l) {}
   Where(const std::source_location& s) : file(s.file_name()), line(s.line()) {}
-  explicit operator bool() const { return file != nullptr; }
+  explicit operator bool() const { return file || name; }
 };
-std::string to_string(Where w);  // "model.cpp:12", or "" where unknown
+std::string to_string(const Where& w);  // "model.cpp:12", the name, or "" where unknown
 
 class Error : public std::exception {
  public:
@@ -36,7 +39,7 @@ class Error : public std::exception {
   const char* what() const noexcept override { return text_.c_str(); }
   ErrorKind kind() const { return kind_; }
   const std::string& message() const { return message_; }  // without the place
-  Where where() const { return where_; }
+  const Where& where() const { return where_; }
 
  private:
   ErrorKind kind_;

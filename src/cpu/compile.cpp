@@ -14,31 +14,27 @@ using cpu::Buffer;
 using cpu::Step;
 using cpu::Unit;
 
-// Calls that derivatives wanted whole: nothing differentiates a plan, so all of them become their bodies.
-Body inline_all(const Body& f) {
-  return rewrite(*f, [](Build& b, const Node& n, Ins in) -> Values {
-    return n.op->inlines ? b.inline_call(*inline_all(n.bodies[0]), in) : Values{};
-  });
-}
-
 // Bound parameters become constants; wanted taps further outputs, the others their operands.
 Body specialised(const Body& f, const CompileOptions& options) {
   Build b(f->name());
+  b.at({});
   ValueMap map;
   std::vector<const Array*> bound(f->params().size(), nullptr);
   for (const auto& [i, value] : options.constants) {
     if (i < 0 || static_cast<size_t>(i) >= bound.size())
-      throw usage_error("[compile] {} has no parameter {} to bind", f->name(), i);
+      throw usage_error("{} has no parameter {} to bind", f->name(), i);
     const Type& want = f->params()[static_cast<size_t>(i)].type();
     if (value.empty() || value.type() != want)
-      throw usage_error("[compile] parameter {} of {} is {}, not {}", i, f->name(), to_string(want),
-                        to_string(value.type()));
+      throw usage_error("parameter {} of {} is {}, not {}", i, f->name(), to_string(want), to_string(value.type()));
     bound[static_cast<size_t>(i)] = &value;
   }
   for (size_t i = 0; i < bound.size(); ++i)
-    if (const Value p = f->params()[i]; !bound[i]) map[p] = b.parameter(p.type(), p.name());
+    if (const Value p = f->params()[i]; !bound[i]) map[p] = b.parameter_like(p);
   for (size_t i = 0; i < bound.size(); ++i)
-    if (bound[i]) map[f->params()[i]] = b.constant(*bound[i]);
+    if (const Value p = f->params()[i]; bound[i]) {
+      b.at(p.node()->where);
+      map[p] = b.constant(*bound[i]);
+    }
   std::unordered_map<std::string, Values> tapped;
   for (const Node& n : f->nodes()) {
     if (!n.op) continue;
@@ -46,7 +42,7 @@ Body specialised(const Body& f, const CompileOptions& options) {
     const Attr* name = n.op->taps ? n.attrs.find("name") : nullptr;
     if (name) tapped[std::get<std::string>(*name)].push_back(map[n.out()] = in[0]);
     else {
-      const Values out = b.repeat(n, in);
+      const Values out = b.copy(n, in);
       for (int i = 0; i < n.outputs(); ++i) map[n.out(i)] = out[static_cast<size_t>(i)];
     }
   }
@@ -54,9 +50,9 @@ Body specialised(const Body& f, const CompileOptions& options) {
   std::vector<std::string> names = f->output_names();
   for (const std::string& t : options.taps) {
     const auto found = tapped.find(t);
-    if (found == tapped.end()) throw usage_error("[compile] no output of {} uses a tap '{}'", f->name(), t);
+    if (found == tapped.end()) throw usage_error("no output of {} uses a tap '{}'", f->name(), t);
     if (found->second.size() > 1)
-      throw usage_error("[compile] the tap '{}' of {} names {} values: give each place a name of its own", t, f->name(),
+      throw usage_error("the tap '{}' of {} names {} values: give each place a name of its own", t, f->name(),
                         found->second.size());
     outputs.push_back(found->second[0]);
     names.push_back(t);
@@ -245,7 +241,9 @@ class Planner {
 
 Executable compile(const Body& f, const CompileOptions& options) {
   if (options.tier != 0) throw usage_error("[compile] there is no tier {}; 0 is the tile evaluator", options.tier);
-  const Body bound = specialised(inline_all(f), options);
+  const Body bound = run_step(
+      "bind", run_pass(inline_all_pass, f, options.passes),
+      [&](const Body& whole) { return specialised(whole, options); }, options.passes);
   if (!options.donated.empty() && options.donated.size() != bound->params().size())
     throw usage_error("[compile] {} marks of donation for {} arguments", options.donated.size(),
                       bound->params().size());

@@ -1,6 +1,7 @@
 #include "graph/build.h"
 
 #include <algorithm>
+#include <array>
 #include <unordered_map>
 
 #include "graph/opdef.h"
@@ -10,70 +11,129 @@ namespace viva {
 
 Build::Build(std::string function_name) : f_(std::make_shared<Function>()) { f_->name_ = std::move(function_name); }
 
-Value Build::parameter(const Type& type, std::string name) {
-  if (f_->nodes_.size() != f_->params_.size())
-    throw usage_error("[parameter] {}: parameters come before every operation", name);
-  return f_->params_.emplace_back(late_parameter(type, std::move(name)));
+Function& Build::open(const Where& where) const {
+  if (!f_) throw Error(ErrorKind::usage, "the function is finished: begin a new Build", place(where));
+  return *f_;
 }
 
-Value Build::late_parameter(const Type& type, std::string name) {
-  numel(type.shape);
+void Build::check(std::string_view op, Ins values, const Where& where) const {
+  open(where);
+  for (size_t i = 0; i < values.size(); ++i) {
+    const Value& v = values[i];
+    const auto refuse = [&](std::string_view what) {
+      return Error(ErrorKind::usage, fmt::format("[{}] operand {} {}", op, i, what), place(where));
+    };
+    if (!v) throw refuse("is absent");
+    if (!own_.contains(v.node())) throw refuse("is a value of another function: hand it over as an argument");
+    if (v.port() < 0 || v.port() >= v.node()->outputs()) throw refuse("is no output of its node");
+  }
+}
+
+const Type& Build::type_of(std::string_view op, Value x, const Where& where) const {
+  check(op, std::array{x}, where);
+  return x.type();
+}
+
+const Type& Build::like(std::string_view op, Value x, const Where& where) const {
+  if (!x) throw Error(ErrorKind::usage, fmt::format("[{}] the operand is absent", op), place(where));
+  return x.type();
+}
+
+Node& Build::add(const OpDef* op, std::vector<Type> types, Where where) {
   Node& n = f_->nodes_.emplace_back();
-  n.types = {type};
-  n.names = {std::move(name)};
+  n.op = op;
+  n.types = std::move(types);
+  n.names.resize(n.types.size());
+  n.where = std::move(where);
   n.id = static_cast<int64_t>(f_->nodes_.size()) - 1;
+  own_.insert(&n);
+  return n;
+}
+
+Value Build::parameter(const Type& type, std::string name, Where l) {
+  if (open(l).nodes_.size() != f_->params_.size())
+    throw Error(ErrorKind::usage,
+                fmt::format("[parameter]{}{}: parameters come before every operation", name.empty() ? "" : " ", name),
+                place(l));
+  return f_->params_.emplace_back(late_parameter(type, std::move(name), l));
+}
+
+Value Build::parameter_like(Value p) {
+  const Value made = parameter(p.type(), p.name());
+  f_->nodes_.back().where = p.node()->where;
+  return made;
+}
+
+Value Build::late_parameter(const Type& type, std::string name, Where l) {
+  open(l);
+  try {
+    numel(type.shape);
+  } catch (const Error& e) { throw Error(e.kind(), fmt::format("[parameter] {}", e.message()), place(l)); }
+  Node& n = add(nullptr, {type}, place(l));
+  n.names = {std::move(name)};
   return n.out();
 }
 
 Values Build::emit(std::string_view name, Values in, Attrs attrs, std::vector<Body> bodies, Where where) {
-  return emit(op(name), std::move(in), std::move(attrs), std::move(bodies), where);
+  return emit(op(name), std::move(in), std::move(attrs), std::move(bodies), std::move(where));
 }
 
 Values Build::emit(const OpDef& op, Values in, Attrs attrs, std::vector<Body> bodies, Where where) {
-  if (where_) where = where_;
+  where = place(where);
+  check(op.name, in, where);
   std::vector<Type> types;
+  int64_t depth = f_->depth_;
   try {
-    for (const Value& v : in)
-      if (!v) throw usage_error("an operand is absent");
+    for (const Body& f : bodies) {
+      if (!f) throw usage_error("a function is absent");
+      depth = std::max(depth, f->depth() + 1);
+    }
+    if (depth > most_nested) throw usage_error("functions nest deeper than {}: inline some of the calls", most_nested);
+    check_attributes(op, attrs);
     types = (*op.infer)({types_of(in), attrs, bodies});
     for (const Type& t : types) numel(t.shape);
   } catch (const Error& e) {
     throw Error(e.kind(), fmt::format("[{}] {}", op.name, e.message()), e.where() ? e.where() : where);
   }
-  Node& n = f_->nodes_.emplace_back();
-  n.op = &op;
+  Node& n = add(&op, std::move(types), std::move(where));
   n.in = std::move(in);
   n.attrs = std::move(attrs);
   n.bodies = std::move(bodies);
-  n.types = std::move(types);
-  n.names.resize(n.types.size());
-  n.where = where;
-  n.id = static_cast<int64_t>(f_->nodes_.size()) - 1;
+  f_->depth_ = depth;
   return n.outs();
 }
 
 Values Build::repeat(const Node& n, Values in) {
-  Values out = emit(*n.op, std::move(in), n.attrs, n.bodies, n.where);
-  for (size_t i = 0; i < out.size(); ++i)
-    if (!n.names[i].empty()) set_name(out[i], n.names[i]);
+  const Values out = emit(*n.op, std::move(in), n.attrs, n.bodies, Where{});
+  if (n.where) f_->nodes_.back().where = n.where;
   return out;
 }
 
-Values Build::inline_call(const Function& f, Ins args) {
+Values Build::copy(const Node& n, Values in) {
+  Values out = repeat(n, std::move(in));
+  f_->nodes_.back().names = n.names;
+  return out;
+}
+
+Values Build::inline_call(const Function& f, Ins args, Where l) {
+  const auto refuse = [&](const std::string& what) {
+    return Error(ErrorKind::usage, fmt::format("[call] {}{}", f.name(), what), place(l));
+  };
   if (args.size() != f.params().size())
-    throw usage_error("[call] {} takes {} arguments, not {}", f.name(), f.params().size(), args.size());
+    throw refuse(fmt::format(" takes {} arguments, not {}", f.params().size(), args.size()));
+  check("call", args, l);
   std::unordered_map<Value, Value, ValueHash> map;
   for (size_t i = 0; i < args.size(); ++i) {
     if (args[i].type() != f.params()[i].type())
-      throw usage_error("[call] {}: argument {} is {}, not {}", f.name(), i, to_string(args[i].type()),
-                        to_string(f.params()[i].type()));
+      throw refuse(
+          fmt::format(": argument {} is {}, not {}", i, to_string(args[i].type()), to_string(f.params()[i].type())));
     map[f.params()[i]] = args[i];
   }
   for (const Node& n : f.nodes()) {
     if (!n.op) continue;
     Values in;
     for (const Value& v : n.in) in.push_back(map.at(v));
-    const Values out = repeat(n, std::move(in));
+    const Values out = copy(n, std::move(in));
     for (int i = 0; i < n.outputs(); ++i) map[n.out(i)] = out[static_cast<size_t>(i)];
   }
   Values out;
@@ -81,24 +141,30 @@ Values Build::inline_call(const Function& f, Ins args) {
   return out;
 }
 
-void Build::set_name(Value v, std::string name) {
-  const_cast<Node*>(v.node())->names[static_cast<size_t>(v.port())] = std::move(name);  // still private to this Build
+void Build::set_name(Value v, std::string name, Loc l) {
+  check("set_name", std::array{v}, l);
+  f_->nodes_[static_cast<size_t>(v.node()->id)].names[static_cast<size_t>(v.port())] = std::move(name);
 }
 
-Body Build::finish(Values outputs, std::vector<std::string> output_names) {
+void Build::name_if_none(Value v, const std::string& name) {
+  if (v && !name.empty() && v.name().empty()) set_name(v, name);
+}
+
+Body Build::finish(Values outputs, std::vector<std::string> output_names, Loc l) {
+  check("return", outputs, l);
   output_names.resize(outputs.size());
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    if (!outputs[i]) throw usage_error("[{}] output {} is absent", f_->name_, i);
+  for (size_t i = 0; i < outputs.size(); ++i)
     if (output_names[i].empty()) output_names[i] = outputs[i].name();
-  }
   f_->outputs_ = std::move(outputs);
   f_->output_names_ = std::move(output_names);
+  own_.clear();
   return std::move(f_);
 }
 
-Body Build::finish_with(Values params, Values outputs, std::vector<std::string> output_names) {
+Body Build::finish_with(Values params, Values outputs, std::vector<std::string> output_names, Loc l) {
+  check("parameters", params, l);
   f_->params_ = std::move(params);
-  const Body scattered = finish(std::move(outputs), std::move(output_names));
+  const Body scattered = finish(std::move(outputs), std::move(output_names), l);
   // Pruning copies the function, parameters first.
   return pruned(*scattered);
 }
@@ -118,6 +184,16 @@ Value Build::scalar(Dtype dtype, double value, Loc l) { return constant(Array::f
 Value Build::full(const Type& type, double value, Loc l) {
   const Value s = scalar(type.dtype, value, l);
   return type.shape.empty() ? s : broadcast(s, type.shape, {}, l);
+}
+
+Value Build::scale(Value x, double factor, Loc l) {
+  const Dtype d = type_of("scale", x, l).dtype;
+  if (is_integer(d) && Array::full({d, {}}, factor).at(0) != factor)
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("[scale] {} is no number of {}: convert the operand to a float dtype first", factor, name(d)),
+        place(l));
+  return mul(x, full_like(x, factor, l), l);
 }
 
 Value Build::iota(const Type& type, int64_t dim, Loc l) {
@@ -150,6 +226,7 @@ Value Build::dot_general(Value lhs, Value rhs, const DotDims& dims, std::optiona
 }
 
 Value Build::dot(Value x, Value y, Loc l) {
+  check("dot", std::array{x, y}, l);
   return dot_general(x, y, {.lhs_batch = {}, .rhs_batch = {}, .lhs_contract = {x.rank() - 1}, .rhs_contract = {0}}, {},
                      l);
 }
@@ -176,12 +253,17 @@ Value Build::transpose(Value x, Ints permutation, Loc l) {
 }
 
 Value Build::move_axis(Value x, int64_t from, int64_t to, Loc l) {
-  Ints p = without(iota_ints(x.rank()), std::array{from});
+  const int64_t rank = type_of("move_axis", x, l).rank();
+  for (int64_t d : {from, to})
+    if (d < 0 || d >= rank)
+      throw Error(ErrorKind::usage, fmt::format("[move_axis] dimension {} is outside {}", d, to_string(x.type())), l);
+  Ints p = without(iota_ints(rank), std::array{from});
   p.insert(p.begin() + to, from);
   return transpose(x, std::move(p), l);
 }
 
 Value Build::reverse(Value x, Ints dims, Loc l) {
+  check("reverse", std::array{x}, l);
   if (dims.empty()) return x;
   std::ranges::sort(dims);
   return one_of("reverse", {x}, {{"dims", std::move(dims)}}, l);
@@ -205,6 +287,7 @@ Value Build::concatenate(Values xs, int64_t dim, Loc l) {
 }
 
 Value Build::squeeze(Value x, const Ints& dims, Loc l) {
+  check("squeeze", std::array{x}, l);
   for (int64_t d : dims)
     if (d < 0 || d >= x.rank() || x.dim(d) != 1)
       throw Error(ErrorKind::usage, fmt::format("[squeeze] {} has no dimension {} of extent 1", to_string(x.type()), d),
@@ -213,7 +296,7 @@ Value Build::squeeze(Value x, const Ints& dims, Loc l) {
 }
 
 Value Build::unsqueeze(Value x, const Ints& dims, Loc l) {
-  Shape shape = x.shape();
+  Shape shape = type_of("unsqueeze", x, l).shape;
   Ints sorted = dims;
   std::ranges::sort(sorted);
   for (int64_t d : sorted) {
@@ -281,7 +364,7 @@ Values Build::barrier(Values xs, Loc l) { return emit("barrier", std::move(xs), 
 Value Build::tap(Value x, std::string name, Loc l) { return one_of("tap", {x}, {{"name", std::move(name)}}, l); }
 
 Value Build::broadcast_to(Value x, const Shape& shape, Loc l) {
-  const auto skip = static_cast<int64_t>(shape.size()) - x.rank();
+  const auto skip = static_cast<int64_t>(shape.size()) - type_of("broadcast", x, l).rank();
   if (skip < 0)
     throw Error(ErrorKind::usage,
                 fmt::format("[broadcast] {} has more dimensions than {}", to_string(x.type()), to_string(shape)), l);
@@ -289,18 +372,23 @@ Value Build::broadcast_to(Value x, const Shape& shape, Loc l) {
 }
 
 Value Build::relu(Value x, Loc l) {
+  check("relu", std::array{x}, l);
   const Value z = zero(x, l);
   return select(compare(Direction::gt, x, z, l), x, z, l);
 }
 
 Value Build::reduce_mean(Value x, const Ints& dims, Loc l) {
+  if (const Type& t = type_of("reduce_mean", x, l); !is_float(t.dtype))
+    throw Error(ErrorKind::usage, fmt::format("[reduce_mean] {}: convert it to a float dtype first", to_string(t)),
+                place(l));
+  const Value sum = reduce_sum(x, dims, {}, l);
   double count = 1;
   for (int64_t d : dims) count *= static_cast<double>(x.dim(d));
-  return scale(reduce_sum(x, dims, {}, l), 1 / count, l);
+  return scale(sum, 1 / count, l);
 }
 
 Value Build::reduce_min(Value x, const Ints& dims, Loc l) {
-  const bool is_real = is_float(x.dtype());
+  const bool is_real = is_float(type_of("reduce_min", x, l).dtype);
   const Value flipped = is_real ? neg(x, l) : logical_not(x, l);
   const Value r = reduce_max(flipped, dims, l);
   return is_real ? neg(r, l) : logical_not(r, l);

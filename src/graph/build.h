@@ -1,8 +1,10 @@
-// Build makes a function node by node: types are inferred, and an error names the line that made the call.
+// Build makes a function node by node: types are inferred, and an error names the line that made the call. Values of
+// other functions, absent values and calls after finish are usage errors.
 #pragma once
 
 #include <optional>
 #include <source_location>
+#include <unordered_set>
 
 #include "graph/dims.h"
 #include "graph/graph.h"
@@ -15,31 +17,39 @@ class Build {
   explicit Build(std::string function_name);
   Build(Build&&) = default;
 
-  Value parameter(const Type& type, std::string name = "");
+  Value parameter(const Type& type, std::string name = "", Where = Loc::current());
+  Value parameter_like(Value p);  // of the type, name and line of another function's parameter
   // A parameter that is found while nodes are emitted; finish_with gives their order.
-  Value late_parameter(const Type& type, std::string name = "");
+  Value late_parameter(const Type& type, std::string name = "", Where = Loc::current());
   // The general form of every method below. Throws a usage error that names op and place where the types do not fit.
-  Values emit(const OpDef& op, Values in, Attrs attrs = {}, std::vector<Body> bodies = {}, Where where = {});
-  Values emit(std::string_view op, Values in, Attrs attrs = {}, std::vector<Body> bodies = {}, Where where = {});
-  // A copy of a node over other inputs.
+  Values emit(const OpDef& op, Values in, Attrs attrs = {}, std::vector<Body> bodies = {},
+              Where where = Loc::current());
+  Values emit(std::string_view op, Values in, Attrs attrs = {}, std::vector<Body> bodies = {},
+              Where where = Loc::current());
+  // The operation of a node again, over other inputs; without the names of its outputs.
   Values repeat(const Node& n, Values in);
+  // The node again, names included: what it computes is the same.
+  Values copy(const Node& n, Values in);
   // The body of f in place of a call.
-  Values inline_call(const Function& f, Ins args);
-  void set_name(Value v, std::string name);  // v must be of this function
-  Body finish(Values outputs, std::vector<std::string> output_names = {});
+  Values inline_call(const Function& f, Ins args, Where = Loc::current());
+  void set_name(Value v, std::string name, Loc = Loc::current());
+  void name_if_none(Value v, const std::string& name);  // where there is a value that has no name yet
+  Body finish(Values outputs, std::vector<std::string> output_names = {}, Loc = Loc::current());
   // finish, for a function with late parameters: params lists all of them in the order that callers use.
-  Body finish_with(Values params, Values outputs, std::vector<std::string> output_names = {});
+  Body finish_with(Values params, Values outputs, std::vector<std::string> output_names = {}, Loc = Loc::current());
 
-  // Nodes emitted while at(w) is in force carry w: a transformation hands on the primal node's line.
-  void at(Where w) { where_ = w; }
+  // From now on nodes carry w, known or not, in place of the line of the call: a transformation hands on the primal
+  // node's line. repeat and copy keep the node's own where it is known.
+  void at(Where w) { in_force_ = std::move(w); }
+  int64_t nodes() const { return f_ ? static_cast<int64_t>(f_->nodes_.size()) : 0; }
 
   // Sources.
   Value constant(Array value, Loc = Loc::current());
   Value scalar(Dtype dtype, double value, Loc = Loc::current());
   Value full(const Type& type, double value, Loc = Loc::current());  // a broadcast scalar
-  Value full_like(Value x, double value, Loc l = Loc::current()) { return full(x.type(), value, l); }
-  Value zero(Value like, Loc l = Loc::current()) { return full(like.type(), 0, l); }
-  Value one(Value like, Loc l = Loc::current()) { return full(like.type(), 1, l); }
+  Value full_like(Value x, double value, Loc l = Loc::current()) { return full(like("full_like", x, l), value, l); }
+  Value zero(Value like, Loc l = Loc::current()) { return full_like(like, 0, l); }
+  Value one(Value like, Loc l = Loc::current()) { return full_like(like, 1, l); }
   Value iota(const Type& type, int64_t dim, Loc = Loc::current());  // each element: its index along dim
   // Threefry-2x32 bits: key u32[b…,2] gives dtype[b…,shape…], dtype unsigned.
   Value rng_bits(Value key, Dtype dtype, Shape shape, Loc = Loc::current());
@@ -82,7 +92,7 @@ class Build {
   Value logical_xor(Value x, Value y, Loc l = Loc::current()) { return binary("xor", x, y, l); }
   Value shift_left(Value x, Value by, Loc l = Loc::current()) { return binary("shift_left", x, by, l); }
   Value shift_right(Value x, Value by, Loc l = Loc::current()) { return binary("shift_right", x, by, l); }
-  Value scale(Value x, double factor, Loc l = Loc::current()) { return mul(x, full_like(x, factor, l), l); }
+  Value scale(Value x, double factor, Loc = Loc::current());  // factor must be a number of x's dtype
 
   Value compare(Direction d, Value x, Value y, Loc = Loc::current());
   // Elementwise: where the predicate holds on_true, else on_false; the predicate is bool of the same shape.
@@ -138,7 +148,7 @@ class Build {
   // Conveniences made of the above.
   Value broadcast_to(Value x, const Shape& shape, Loc = Loc::current());  // NumPy's rule: aligned at the last dimension
   Value relu(Value x, Loc = Loc::current());                              // select(x > 0, x, 0)
-  Value reduce_mean(Value x, const Ints& dims, Loc = Loc::current());
+  Value reduce_mean(Value x, const Ints& dims, Loc = Loc::current());     // of floats
   Value reduce_min(Value x, const Ints& dims, Loc = Loc::current());  // reduce_max of neg (float) or of not (integer)
 
  private:
@@ -146,9 +156,17 @@ class Build {
   Value unary(std::string_view op, Value x, Loc l) { return one_of(op, {x}, {}, l); }
   Value binary(std::string_view op, Value x, Value y, Loc l) { return one_of(op, {x, y}, {}, l); }
   Value reduce(std::string_view op, Value x, Ints dims, Loc l);
+  Where place(const Where& w) const { return in_force_ ? *in_force_ : w; }
+  Function& open(const Where& where) const;                               // the function being built, not finished yet
+  void check(std::string_view op, Ins values, const Where& where) const;  // present, and of this function
+  const Type& type_of(std::string_view op, Value x, const Where& where) const;
+  // The type of a value that need not be of this function: nothing but its type is used.
+  const Type& like(std::string_view op, Value x, const Where& where) const;
+  Node& add(const OpDef* op, std::vector<Type> types, Where where);
 
   std::shared_ptr<Function> f_;
-  Where where_;
+  std::unordered_set<const Node*> own_;  // the nodes of f_; a value of another function is never looked into
+  std::optional<Where> in_force_;
 };
 
 }  // namespace viva

@@ -104,20 +104,24 @@ std::vector<Type> Function::output_types() const { return types_of(outputs_); }
 Program::Program(Body entry) {
   std::unordered_set<const Function*> seen;
   std::unordered_set<std::string> names;
+  std::unordered_map<std::string, int64_t> last;  // the number that a name was given last
   auto visit = [&](auto&& self, const Body& f) -> void {
     if (!seen.insert(f.get()).second) return;
     for (const Node& n : f->nodes())
       for (const Body& callee : n.bodies) self(self, callee);
     std::string unique = f->name();
-    for (int k = 2; !names.insert(unique).second; ++k) unique = fmt::format("{}.{}", f->name(), k);
+    if (!names.insert(unique).second) {
+      int64_t& k = last.try_emplace(f->name(), 1).first->second;
+      do { unique = fmt::format("{}.{}", f->name(), ++k); } while (!names.insert(unique).second);
+    }
+    index_.emplace(f.get(), functions_.size());
     functions_.emplace_back(unique, f);
   };
   visit(visit, entry);
 }
 
 const std::string& Program::name_of(const Function& f) const {
-  for (const auto& [n, body] : functions_)
-    if (body.get() == &f) return n;
+  if (const auto it = index_.find(&f); it != index_.end()) return functions_[it->second].first;
   throw internal_error("[program] function {} is not part of it", f.name());
 }
 

@@ -3,8 +3,10 @@
 
 #include <deque>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -101,6 +103,8 @@ class Function {
   const std::vector<std::string>& output_names() const { return output_names_; }
   std::vector<Type> param_types() const;
   std::vector<Type> output_types() const;
+  // How deep the functions below nest: 0 where no node holds one.
+  int64_t depth() const { return depth_; }
 
  private:
   friend class Build;
@@ -108,7 +112,11 @@ class Function {
   std::deque<Node> nodes_;
   Values params_, outputs_;
   std::vector<std::string> output_names_;
+  int64_t depth_ = 0;
 };
+
+// The greatest depth of a function. It bounds the recursion of whatever walks a nest.
+inline constexpr int64_t most_nested = 1000;
 
 // A table of functions under distinct names, callees before callers; the entry is the last.
 class Program {
@@ -121,6 +129,7 @@ class Program {
 
  private:
   std::vector<std::pair<std::string, Body>> functions_;
+  std::unordered_map<const Function*, size_t> index_;
 };
 
 inline const Type& Value::type() const { return node_->types[static_cast<size_t>(port_)]; }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "graph/prune.h"
 
 namespace viva {
 
@@ -56,12 +57,17 @@ class Transforms {
   // returned mask marks. An output marked in force gets a tangent even where it is zero.
   virtual std::pair<Body, Mask> jvp(const Body& f, const Mask& active, const Mask& force) = 0;
   virtual SplitBody split(const Body& f, const Mask& known, const Mask& force_unknown) = 0;
+  // The outputs of f that a split leaves unknown, from all inputs of f: what is known is computed anew, in nodes apart
+  // from those that depend on the unknown.
+  virtual Body recompute(const Body& f, const Mask& known) = 0;
   // Parameters: the inputs not marked linear, then the cotangents present. Outputs: a cotangent for each linear input.
   virtual Body transpose(const Body& f, const Mask& linear, const Mask& cotangent_present) = 0;
   // axes: the batch axis of each input, -1 for none. Returns the batch axis of each output, -1 where not batched; an
   // output marked in force is batched at axis 0 in any case.
   virtual std::pair<Body, std::vector<int>> batch(const Body& f, const std::vector<int>& axes, int64_t n,
                                                   const Mask& force) = 0;
+
+  Pruner pruner;  // of this request
 };
 
 // Runs functions for the eval rule of operations that hold some.
@@ -119,13 +125,11 @@ struct Lower {
 };
 struct Prune {
   // Emits the node again where only the outputs marked used are wanted; unused outputs may be null.
-  using Fn = Values (*)(Build&, const Node&, Ins in, const Mask& used);
+  using Fn = Values (*)(Build&, const Node&, Ins in, const Mask& used, Pruner&);
 };
-struct Simplify {
-  // Values equal to the outputs, computed more simply, or nothing. Equal means the same bits, but for float sums in
-  // another order where the operation's contract leaves the order open.
-  using Fn = Values (*)(Build&, const Node&, Ins in);
-};
+// Values equal to the outputs, computed more simply, or nothing. Equal means the same bits, but for float sums in
+// another order where the operation's contract leaves the order open.
+using Simplify = Values (*)(Build&, const Node&, Ins in);
 
 // One application of an operation for the laws: operands with attributes, chosen away from points where the operation
 // is not smooth.
@@ -147,6 +151,7 @@ struct OpDef {
   bool taps = false;                       // marks a value under the name in its attribute "name"
   bool shared = true;                      // two equal nodes may be merged, one over constants evaluated
   bool (*inlines)(const Node&) = nullptr;  // whether the node may become the body of its function; null: it holds none
+  std::string_view attributes = "";        // the names of its attributes: it has these, and no others
   Rule<Infer> infer;
   Rule<Eval> eval;
   Rule<Jvp> jvp;
@@ -155,9 +160,12 @@ struct OpDef {
   Rule<Batch> batch;
   Rule<Lower> lower;
   Rule<Prune> prune;
-  Rule<Simplify> simplify;
+  Simplify simplify = nullptr;  // an optimisation, no rule: null where the algebra pass knows no identity
   Samples::Fn samples;
 };
+
+// Throws a usage error where the names are not those that the record lists.
+void check_attributes(const OpDef& op, const Attrs& attrs);
 
 // Every operation, in the order of the documentation; defined in ops/catalog.cpp.
 std::span<const OpDef* const> catalog();
@@ -167,7 +175,7 @@ const OpDef& op(std::string_view name);       // throws a usage error where ther
 // Calls f(name, rule) for each rule of an operation, in the order of the matrix.
 template <class F> void for_each_rule(const OpDef& d, F&& f) {
   f("infer", d.infer), f("eval", d.eval), f("jvp", d.jvp), f("split", d.split), f("transpose", d.transpose);
-  f("batch", d.batch), f("lower", d.lower), f("prune", d.prune), f("simplify", d.simplify);
+  f("batch", d.batch), f("lower", d.lower), f("prune", d.prune);
 }
 
 }  // namespace viva

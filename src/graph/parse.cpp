@@ -10,9 +10,6 @@
 namespace viva {
 namespace {
 
-// Bounds the recursion of whatever walks a nest of functions.
-constexpr int most_depth = 1000;
-
 class Parser {
  public:
   Parser(std::string_view text, std::string_view file) : in_(text, file), literals_(in_) {}
@@ -31,7 +28,6 @@ class Parser {
   struct Known {
     Body body;
     size_t offset = 0;
-    int depth = 0;  // of the nest of functions below it
     bool used = false;
   };
   struct Result {
@@ -53,8 +49,8 @@ class Parser {
     const Token name = in_.expect(Kind::string, "the function's name in quotes");
     if (functions_.contains(name.string)) in_.fail(name.offset, "a second function of this name");
     Build b(name.string);
+    b.at({});
     values_.clear();
-    depth_ = 0;
     list("(", ")", [&] {
       const Result r = result();
       define(r.id, b.parameter(r.type, r.name));
@@ -73,7 +69,7 @@ class Parser {
     if (outputs.size() != output_names.size())
       in_.fail(names_offset, fmt::format("{} names for {} outputs", output_names.size(), outputs.size()));
     Body f = b.finish(std::move(outputs), std::move(output_names));
-    in_order_.push_back(&functions_.emplace(name.string, Known{f, name.offset, depth_}).first->second);
+    in_order_.push_back(&functions_.emplace(name.string, Known{f, name.offset}).first->second);
     return f;
   }
 
@@ -133,9 +129,9 @@ class Parser {
     const auto it = functions_.find(name.string);
     if (it == functions_.end())
       in_.fail(name.offset, fmt::format("no function {} stands above", double_quoted(name.string.substr(0, 40))));
-    if (it->second.depth >= most_depth) in_.fail(name.offset, fmt::format("functions nest deeper than {}", most_depth));
+    if (it->second.body->depth() >= most_nested)
+      in_.fail(name.offset, fmt::format("functions nest deeper than {}", most_nested));
     it->second.used = true;
-    depth_ = std::max(depth_, it->second.depth + 1);
     return it->second.body;
   }
 
@@ -163,7 +159,6 @@ class Parser {
   std::unordered_map<std::string, Known> functions_;
   std::vector<const Known*> in_order_;
   std::unordered_map<std::string_view, Value> values_;  // of the function being read
-  int depth_ = 0;
 };
 
 }  // namespace

@@ -1,9 +1,9 @@
 // The text form of programs. print and parse are inverse: parse gives back what was printed, bit for bit, but for the
 // user's source lines, which the text leaves out; printing what a printed text parses to gives the same text.
 //
-//   func "main"(%0 "x": f32[2,3], %1 "w": f32[3,4]) -> ("y") {
-//     %2 "y": f32[2,4] = dot_general(%0, %1) {dtype=f32, lhs_batch=[], lhs_contract=[1], rhs_batch=[],
-//     rhs_contract=[0]} return %2
+//   func "main"(%0 "x": f32[2,3]) -> ("y") {
+//     %1 "y": f32[2] = reduce_sum(%0) {dims=[1], dtype=f32}
+//     return %1
 //   }
 //
 // A program is its functions, callees before callers, the entry last. A node is its results (name where it has one, and

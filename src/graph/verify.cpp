@@ -12,6 +12,8 @@
 //  9. Every output of a function exists and is of a node of this function.
 // 10. A function has one name for each output, and a name at least where the output's value has one.
 // 11. The names of a program's functions are distinct; its entry is the last; what a function holds stands before it.
+// 12. An operation has the attributes that its record lists, and no others.
+// 13. Functions nest at most 1000 deep, and each knows how deep.
 #include "graph/verify.h"
 
 #include <algorithm>
@@ -41,9 +43,11 @@ class FunctionVerifier {
       for (const Type& t : n.types) type(t);
       attributes(n.attrs);
       if (n.op) inferred(n);
+      for (const Body& b : n.bodies) depth_ = std::max(depth_, b->depth() + 1);
       known_.insert(&n);
     }
     node_ = nullptr;
+    require(f_.depth() == depth_ && depth_ <= most_nested, 13, "the depth is not that of its bodies");
     require(parameters_ == f_.params().size(), 2, "params() and the parameters differ in number");
     outputs();
   }
@@ -105,6 +109,9 @@ class FunctionVerifier {
   void inferred(const Node& n) const {
     std::vector<Type> types;
     try {
+      check_attributes(*n.op, n.attrs);
+    } catch (const Error& e) { fail(12, e.message()); }
+    try {
       types = (*n.op->infer)({types_of(n.in), n.attrs, n.bodies});
       for (const Type& t : types) numel(t.shape);
     } catch (const Error& e) { fail(8, e.message()); }
@@ -131,6 +138,7 @@ class FunctionVerifier {
   const Node* node_ = nullptr;
   std::unordered_set<const Node*> known_;  // the nodes verified; never looked into for another node's address
   size_t parameters_ = 0;
+  int64_t depth_ = 0;
 };
 
 // Every function below, callees first, without recursion. Holding itself is the one way to be met while open.

@@ -24,7 +24,12 @@ int64_t elements(std::span<Item* const> items) {
 }  // namespace
 
 Importer::Importer(const ModelFile& m, const Binding& binding)
-    : m_(m), bind_(binding), file_(m.files.empty() ? "model" : m.files.front().path), b_("model") {
+    : m_(m),
+      bind_(binding),
+      file_(m.files.empty() ? "model" : m.files.front().path),
+      b_("model"),
+      place_(Where::named(file_)) {
+  b_.at(place_);
   float32_as = binding.float32_as;
   for (const auto& f : m.functions) functions_.emplace(std::tuple{f.domain, f.name, f.overload}, &f);
 }
@@ -76,6 +81,8 @@ void Importer::node(const NodeDef& written, Scope& scope) {
     if (x->unsupported != "reported") reason = x->unsupported;
   }
   Scope* const before = std::exchange(scope_, &scope);
+  const Where around = std::exchange(place_, Where::named(to_string(n)));
+  b_.at(place_);
   try {
     if (!skip) items = outputs_of(n, inputs);
     else if (!reason.empty()) report(n, reason);
@@ -90,6 +97,8 @@ void Importer::node(const NodeDef& written, Scope& scope) {
     report(n, e.message());
   }
   scope_ = before;
+  place_ = around;
+  b_.at(place_);
   for (size_t i = 0; i < n.outputs.size(); ++i) {
     if (n.outputs[i].empty()) continue;
     Item x = i < items.size() ? std::move(items[i]) : Item{};

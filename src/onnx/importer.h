@@ -63,6 +63,7 @@ class Importer : public OnnxContext {
   std::vector<Array> weights_;  // all of them; out_.weights keeps those in use
   std::vector<std::string> weight_names_;
   Scope* scope_ = nullptr;
+  Where place_;  // the node being imported
   const Frame* frame_ = nullptr;
   int64_t visited_ = 0;
   std::map<std::tuple<std::string, std::string, std::string>, const FunctionDef*> functions_;

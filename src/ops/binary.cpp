@@ -194,8 +194,14 @@ struct Atan2 : Binary {
   using Domain = Floats;
   static constexpr std::string_view name = "atan2", doc = "the angle of the point (y, x): atan(y/x) in its quadrant";
   template <class T> static T value(T y, T x) { return std::atan2(y, x); }
-  static Value slope0(Build& b, Value y, Value x, Value) { return b.div(x, b.add(b.square(x), b.square(y))); }
-  static Value slope1(Build& b, Value y, Value x, Value) { return b.neg(b.div(y, b.add(b.square(x), b.square(y)))); }
+  // v / (x² + y²), scaled by the greater of |x| and |y| so that no square overflows or underflows.
+  static Value over_square(Build& b, Value v, Value x, Value y) {
+    const Value m = b.max(b.abs(x), b.abs(y));
+    const Value norm = b.add(b.square(b.div(x, m)), b.square(b.div(y, m)));
+    return b.div(b.div(b.div(v, m), norm), m);
+  }
+  static Value slope0(Build& b, Value y, Value x, Value) { return over_square(b, x, x, y); }
+  static Value slope1(Build& b, Value y, Value x, Value) { return b.neg(over_square(b, y, x, y)); }
 };
 
 struct And : Binary {

@@ -8,8 +8,8 @@ namespace viva {
 using OpList = std::span<const OpDef* const>;
 
 namespace ops {
-extern const OpList source, unary, binary, elementwise, contraction, convolution, movement, joining, indexing, gather,
-    scatter, reduction, window, structure;
+extern const OpList source, unary, binary, elementwise, contraction, convolution, movement, slicing, joining, indexing,
+    gather, scatter, reduction, position, window, structure;
 }  // namespace ops
 
 }  // namespace viva

@@ -175,6 +175,7 @@ std::vector<Sample> samples() {
 constexpr OpDef dot_general_record = {.name = "dot_general",
                                       .family = "contraction",
                                       .doc = "sums of products over contracted dimensions, for each batch index",
+                                      .attributes = "lhs_batch rhs_batch lhs_contract rhs_contract dtype",
                                       .infer = viva::infer,
                                       .eval = viva::eval,
                                       .jvp = viva::jvp,
@@ -183,7 +184,6 @@ constexpr OpDef dot_general_record = {.name = "dot_general",
                                       .batch = viva::batch,
                                       .lower = viva::lower,
                                       .prune = plain_prune,
-                                      .simplify = nothing_simpler,
                                       .samples = viva::samples};
 
 constexpr std::array records = {

@@ -334,6 +334,9 @@ constexpr OpDef conv_general_record = {
     .doc =
         "Σ over window and features of lhs · rhs, with strides, padding (also negative), dilation of both operands, "
         "feature or batch groups and reversal of the window",
+    .attributes =
+        "lhs_spec rhs_spec out_spec strides pad_low pad_high lhs_dilation "
+        "rhs_dilation reversal feature_groups batch_groups dtype",
     .infer = infer,
     .eval = eval,
     .jvp = jvp,
@@ -342,7 +345,6 @@ constexpr OpDef conv_general_record = {
     .batch = batch,
     .lower = lower,
     .prune = plain_prune,
-    .simplify = nothing_simpler,
     .samples = samples,
 };
 

@@ -130,6 +130,9 @@ std::vector<Type> convert_infer(const Infer::Site& s) {
   require_operands(s, 1);
   require(!is_complex(s.in[0].dtype) || is_complex(s.attrs.dtype("dtype")),
           "a complex operand needs real or imag first");
+  if (is_complex(s.attrs.dtype("dtype")) && !is_complex(s.in[0].dtype))
+    throw unsupported("{} does not become {}: operations that make complex numbers of real ones are missing",
+                      name(s.in[0].dtype), name(s.attrs.dtype("dtype")));
   return {{s.attrs.dtype("dtype"), s.in[0].shape}};
 }
 
@@ -211,6 +214,7 @@ std::vector<Sample> bitcast_samples() {
 constexpr OpDef compare_record = {.name = "compare",
                                   .family = "pointwise",
                                   .doc = "eq, ne, lt, le, gt or ge; every comparison with NaN but ne is false",
+                                  .attributes = "direction",
                                   .infer = compare_infer,
                                   .eval = compare_eval,
                                   .jvp = integer_result,
@@ -219,7 +223,6 @@ constexpr OpDef compare_record = {.name = "compare",
                                   .batch = pointwise::batch,
                                   .lower = compare_lower,
                                   .prune = plain_prune,
-                                  .simplify = nothing_simpler,
                                   .samples = compare_samples};
 constexpr OpDef select_record = {.name = "select",
                                  .family = "pointwise",
@@ -238,6 +241,7 @@ constexpr OpDef convert_record = {
     .name = "convert",
     .family = "pointwise",
     .doc = "another dtype: float to integer saturates and takes NaN to 0, integers wrap, bool is 'not zero'",
+    .attributes = "dtype",
     .infer = convert_infer,
     .eval = convert_eval,
     .jvp = convert_jvp,
@@ -251,6 +255,7 @@ constexpr OpDef convert_record = {
 constexpr OpDef bitcast_record = {.name = "bitcast",
                                   .family = "pointwise",
                                   .doc = "the same bits read as another dtype of the same size",
+                                  .attributes = "dtype",
                                   .infer = bitcast_infer,
                                   .eval = bitcast_eval,
                                   .jvp = Absent{Reason::no_tangent, "bits carry no derivative"},
@@ -259,7 +264,6 @@ constexpr OpDef bitcast_record = {.name = "bitcast",
                                   .batch = pointwise::batch,
                                   .lower = bitcast_lower,
                                   .prune = plain_prune,
-                                  .simplify = nothing_simpler,
                                   .samples = bitcast_samples};
 
 constexpr std::array records = {

@@ -234,6 +234,9 @@ constexpr OpDef gather_record = {
     .family = "indexing",
     .doc =
         "slices of x at the starts in indices; a slice that does not fit is moved inside (clip) or is the fill value",
+    .attributes =
+        "offset_dims collapsed operand_batch indices_batch start_map "
+        "slice_sizes mode",
     .infer = infer,
     .eval = eval,
     .jvp = jvp,

@@ -254,6 +254,7 @@ constexpr OpDef dynamic_slice_record = {
     .name = "dynamic_slice",
     .family = "indexing",
     .doc = "the slice of x at starts that are data, moved inside where it does not fit",
+    .attributes = "sizes",
     .infer = infer_slice,
     .eval = eval_slice,
     .jvp = jvp_slice,

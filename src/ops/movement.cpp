@@ -1,36 +1,14 @@
-// Operations that only move elements: broadcast, reshape, transpose, reverse, slice.
+// Operations that give elements another shape: broadcast, reshape, transpose.
 #include <algorithm>
 #include <array>
 
 #include "loops/lowered.h"
 #include "ops/catalog.h"
-#include "ops/record.h"
+#include "ops/movement.h"
 #include "ops/reference.h"
 
 namespace viva {
 namespace {
-
-Lowered load_at(const Node& n, std::vector<loops::Index> at) {
-  loops::Nest nest = loops::elementwise(n.types[0].shape, types_of(n.in));
-  nest.store(nest.load(0, std::move(at)));
-  return {std::move(nest)};
-}
-
-loops::Index along(const Node& n, int64_t loop, int64_t coefficient = 1, int64_t offset = 0) {
-  Ints c(n.types[0].shape.size(), 0);
-  c[static_cast<size_t>(loop)] = coefficient;
-  return {.coefficients = std::move(c), .offset = offset};
-}
-
-// The jvp of every operation that is linear in its only operand: itself.
-Values jvp_again(Build& b, const Node& n, Ins, Ins, Ins t, Transforms&) { return b.repeat(n, {t[0]}); }
-
-std::vector<Mask> linear_in_first() { return {{true}}; }
-
-Sample sample_of(std::string label, Array x, Attrs a) {
-  const bool linear = is_float(x.dtype());
-  return {std::move(label), {std::move(x)}, std::move(a), {}, linear ? linear_in_first() : std::vector<Mask>{}};
-}
 
 // broadcast
 
@@ -234,130 +212,11 @@ std::vector<Sample> transpose_samples() {
           sample_of("bool", sample_ints({2, 2}, 0, 1, 0, Dtype::boolean), {{"permutation", Ints{1, 0}}})};
 }
 
-// reverse
-
-std::vector<Type> reverse_infer(const Infer::Site& s) {
-  require_operands(s, 1);
-  require_sorted_dims(s.attrs.ints("dims"), s.in[0].rank(), "dimension");
-  return {s.in[0]};
-}
-
-std::vector<Array> reverse_eval(const Node& n, std::span<const Array> in, Evaluator&) {
-  const Ints &dims = n.attrs.ints("dims"), strides = row_major(in[0].shape());
-  return {moved_elements(n.types[0], in[0], [&](const Ints& i) {
-    int64_t from = 0;
-    for (size_t d = 0; d < i.size(); ++d)
-      from += (contains(dims, static_cast<int64_t>(d)) ? in[0].shape()[d] - 1 - i[d] : i[d]) * strides[d];
-    return from;
-  })};
-}
-
-void reverse_transpose(Build& b, const Node& n, Ins, Ins ct, std::span<Value> r, Transforms&) {
-  r[0] = b.reverse(ct[0], n.attrs.ints("dims"));
-}
-
-Values reverse_batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t, std::span<int> out_axis,
-                     Transforms&) {
-  out_axis[0] = axis[0];
-  return {b.reverse(in[0], shifted(n.attrs.ints("dims"), axis[0]))};
-}
-
-Lowered reverse_lower(const Node& n) {
-  std::vector<loops::Index> at;
-  for (int64_t d = 0; d < n.in[0].rank(); ++d)
-    at.push_back(contains(n.attrs.ints("dims"), d) ? along(n, d, -1, n.in[0].dim(d) - 1) : along(n, d));
-  return load_at(n, std::move(at));
-}
-
-Values reverse_simplify(Build&, const Node& n, Ins in) {
-  const Ints& dims = n.attrs.ints("dims");
-  if (std::ranges::all_of(dims, [&](int64_t d) { return in[0].dim(d) <= 1; })) return {in[0]};
-  const Node* inner = in[0].node();
-  const bool twice = inner->op && inner->op->name == "reverse" && inner->attrs.ints("dims") == dims;
-  return twice ? Values{inner->in[0]} : Values{};
-}
-
-std::vector<Sample> reverse_samples() {
-  return {sample_of("one", sample_floats({2, 3}, -2, 2, 0), {{"dims", Ints{1}}}),
-          sample_of("two", sample_floats({2, 3, 2}, -2, 2, 0), {{"dims", Ints{0, 2}}}),
-          sample_of("empty", sample_floats({0}, -2, 2, 0), {{"dims", Ints{0}}}),
-          sample_of("i32", sample_ints({5}, -9, 9, 0), {{"dims", Ints{0}}})};
-}
-
-// slice
-
-std::vector<Type> slice_infer(const Infer::Site& s) {
-  require_operands(s, 1);
-  const Ints &start = s.attrs.ints("start"), &limit = s.attrs.ints("limit"), &strides = s.attrs.ints("strides");
-  const Shape& x = s.in[0].shape;
-  require(start.size() == x.size() && limit.size() == x.size() && strides.size() == x.size(),
-          "start {}, limit {} and strides {} do not fit {}", to_string(start), to_string(limit), to_string(strides),
-          to_string(s.in[0]));
-  Shape shape;
-  for (size_t d = 0; d < x.size(); ++d) {
-    require(strides[d] >= 1, "stride {} at dimension {} is not positive", strides[d], d);
-    require(0 <= start[d] && start[d] <= limit[d] && limit[d] <= x[d], "{}:{} at dimension {} is outside {}", start[d],
-            limit[d], d, to_string(s.in[0]));
-    shape.push_back((limit[d] - start[d] + strides[d] - 1) / strides[d]);
-  }
-  return {{s.in[0].dtype, shape}};
-}
-
-std::vector<Array> slice_eval(const Node& n, std::span<const Array> in, Evaluator&) {
-  const Ints &start = n.attrs.ints("start"), &step = n.attrs.ints("strides"), strides = row_major(in[0].shape());
-  return {moved_elements(n.types[0], in[0], [&](const Ints& i) {
-    int64_t from = 0;
-    for (size_t d = 0; d < i.size(); ++d) from += (start[d] + i[d] * step[d]) * strides[d];
-    return from;
-  })};
-}
-
-// A strided slice takes every step-th element; its transpose puts them back with step - 1 zeros between.
-void slice_transpose(Build& b, const Node& n, Ins, Ins ct, std::span<Value> r, Transforms&) {
-  const Ints& start = n.attrs.ints("start");
-  Ints interior = n.attrs.ints("strides"), high;
-  for (size_t d = 0; d < start.size(); ++d) {
-    const int64_t count = ct[0].shape()[d], spread = count == 0 ? 0 : (count - 1) * interior[d] + 1;
-    high.push_back(n.in[0].shape()[d] - start[d] - spread);
-    interior[d] = count > 1 ? interior[d] - 1 : 0;
-  }
-  r[0] = b.pad(ct[0], b.scalar(ct[0].dtype(), 0), start, high, interior);
-}
-
-Values slice_batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t size, std::span<int> out_axis,
-                   Transforms&) {
-  const int a = out_axis[0] = axis[0];
-  return {b.slice(in[0], inserted(n.attrs.ints("start"), a, 0), inserted(n.attrs.ints("limit"), a, size),
-                  inserted(n.attrs.ints("strides"), a, 1))};
-}
-
-Lowered slice_lower(const Node& n) {
-  const Ints &start = n.attrs.ints("start"), &step = n.attrs.ints("strides");
-  std::vector<loops::Index> at;
-  for (size_t d = 0; d < start.size(); ++d) at.push_back(along(n, static_cast<int64_t>(d), step[d], start[d]));
-  return load_at(n, std::move(at));
-}
-
-Values slice_simplify(Build&, const Node& n, Ins in) {
-  return n.types[0].shape == in[0].shape() ? Values{in[0]} : Values{};
-}
-
-std::vector<Sample> slice_samples() {
-  return {sample_of("inner", sample_floats({4, 5}, -2, 2, 0),
-                    {{"start", Ints{1, 0}}, {"limit", Ints{3, 4}}, {"strides", Ints{1, 1}}}),
-          sample_of("strided", sample_floats({7, 5}, -2, 2, 0),
-                    {{"start", Ints{1, 0}}, {"limit", Ints{7, 5}}, {"strides", Ints{3, 2}}}),
-          sample_of("a step beyond the end", sample_floats({4}, -2, 2, 0),
-                    {{"start", Ints{1}}, {"limit", Ints{4}}, {"strides", Ints{int64_t{1} << 40}}}),
-          sample_of("to nothing", sample_floats({4}, -2, 2, 0),
-                    {{"start", Ints{2}}, {"limit", Ints{2}}, {"strides", Ints{2}}}),
-          sample_of("i32", sample_ints({6}, -9, 9, 0), {{"start", Ints{1}}, {"limit", Ints{6}}, {"strides", Ints{2}}})};
-}
-
 constexpr OpDef broadcast_record = {
     .name = "broadcast",
     .family = "movement",
     .doc = "dimension i becomes dimension dims[i] of a larger shape; an extent of 1 stretches",
+    .attributes = "shape dims",
     .infer = broadcast_infer,
     .eval = broadcast_eval,
     .jvp = jvp_again,
@@ -371,6 +230,7 @@ constexpr OpDef broadcast_record = {
 constexpr OpDef reshape_record = {.name = "reshape",
                                   .family = "movement",
                                   .doc = "the same elements in row-major order under another shape",
+                                  .attributes = "shape",
                                   .infer = reshape_infer,
                                   .eval = reshape_eval,
                                   .jvp = jvp_again,
@@ -384,6 +244,7 @@ constexpr OpDef reshape_record = {.name = "reshape",
 constexpr OpDef transpose_record = {.name = "transpose",
                                     .family = "movement",
                                     .doc = "dimension i of the result is dimension permutation[i] of the operand",
+                                    .attributes = "permutation",
                                     .infer = transpose_infer,
                                     .eval = transpose_eval,
                                     .jvp = jvp_again,
@@ -394,35 +255,10 @@ constexpr OpDef transpose_record = {.name = "transpose",
                                     .prune = plain_prune,
                                     .simplify = transpose_simplify,
                                     .samples = transpose_samples};
-constexpr OpDef reverse_record = {.name = "reverse",
-                                  .family = "movement",
-                                  .doc = "the order of the elements turned round along some dimensions",
-                                  .infer = reverse_infer,
-                                  .eval = reverse_eval,
-                                  .jvp = jvp_again,
-                                  .split = plain_split,
-                                  .transpose = reverse_transpose,
-                                  .batch = reverse_batch,
-                                  .lower = reverse_lower,
-                                  .prune = plain_prune,
-                                  .simplify = reverse_simplify,
-                                  .samples = reverse_samples};
-constexpr OpDef slice_record = {.name = "slice",
-                                .family = "movement",
-                                .doc = "elements start, start + stride, … below limit of each dimension",
-                                .infer = slice_infer,
-                                .eval = slice_eval,
-                                .jvp = jvp_again,
-                                .split = plain_split,
-                                .transpose = slice_transpose,
-                                .batch = slice_batch,
-                                .lower = slice_lower,
-                                .prune = plain_prune,
-                                .simplify = slice_simplify,
-                                .samples = slice_samples};
-
 constexpr std::array records = {
-    &broadcast_record, &reshape_record, &transpose_record, &reverse_record, &slice_record,
+    &broadcast_record,
+    &reshape_record,
+    &transpose_record,
 };
 
 }  // namespace

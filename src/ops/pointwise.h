@@ -110,9 +110,9 @@ template <class Op> constexpr Rule<Transpose> transpose_rule() {
   if constexpr (requires { Op::transpose; }) return Op::transpose;
   else return Absent{Reason::not_linear, "a nonlinear function of each operand"};
 }
-template <class Op> constexpr Rule<Simplify> simplify_rule() {
+template <class Op> constexpr Simplify simplify_rule() {
   if constexpr (requires { Op::simplify; }) return Op::simplify;
-  else return nothing_simpler;
+  else return nullptr;
 }
 
 template <class Op> Sample sample(std::string label, const Shape& shape, Dtype d) {

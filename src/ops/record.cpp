@@ -24,10 +24,12 @@ void plain_split(SplitSite& s, const Node& n, std::span<Value> out_known, std::s
   Values in;
   for (size_t i = 0; i < n.in.size(); ++i)
     in.push_back(known ? s.in_known[i] : s.in_known[i] ? s.residual(s.in_known[i]) : s.in_unknown[i]);
-  std::ranges::copy((known ? s.known : s.unknown).repeat(n, std::move(in)), (known ? out_known : out_unknown).begin());
+  std::ranges::copy((known ? s.known : s.unknown).copy(n, std::move(in)), (known ? out_known : out_unknown).begin());
 }
 
-Values plain_prune(Build& b, const Node& n, Ins in, const Mask&) { return b.repeat(n, Values(in.begin(), in.end())); }
+Values plain_prune(Build& b, const Node& n, Ins in, const Mask&, Pruner&) {
+  return b.repeat(n, Values(in.begin(), in.end()));
+}
 
 Value batched_at(Build& b, Value x, int axis, int want, int64_t n) {
   if (axis >= 0) return b.move_axis(x, axis, want);

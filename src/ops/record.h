@@ -19,7 +19,7 @@ void require_sorted_dims(const Ints& dims, int64_t rank, std::string_view what);
 
 // Known where all inputs are known, else unknown: right for every operation that holds no function.
 void plain_split(SplitSite& s, const Node& n, std::span<Value> out_known, std::span<Value> out_unknown, Transforms&);
-Values plain_prune(Build& b, const Node& n, Ins in, const Mask& used);
+Values plain_prune(Build& b, const Node& n, Ins in, const Mask& used, Pruner&);
 
 // The widest step by which a rule may spread elements apart: loop nests divide by it.
 inline constexpr int64_t widest_step = int64_t{1} << 31;
@@ -45,7 +45,6 @@ template <class... V> Ints joined(const Ints& first, const V&... rest) {
 Array sample_floats(Shape shape, double lo, double hi, int seed, Dtype dtype = Dtype::float64);
 Array sample_ints(Shape shape, int64_t lo, int64_t hi, int seed, Dtype dtype = Dtype::int32);
 
-inline constexpr Absent nothing_simpler{Reason::no_sound_form, "no simpler form is known"};
 inline constexpr Absent integer_result{Reason::integer_output, "the result is an integer or a truth value"};
 inline constexpr Absent flat{Reason::no_tangent, "piecewise constant: the derivative is zero wherever it exists"};
 

@@ -1,11 +1,10 @@
-// Reductions over dimensions, argmax and cumsum.
+// Reductions over dimensions.
 #include <algorithm>
 #include <array>
 
 #include "loops/lowered.h"
 #include "ops/catalog.h"
-#include "ops/pointwise.h"
-#include "ops/reference.h"
+#include "ops/reduction.h"
 
 namespace viva {
 namespace {
@@ -42,33 +41,6 @@ Values batch_dims(Build& b, const Node& n, Ins in, std::span<const int> axis, in
   a.set("dims", dims);
   out_axis[0] = axis[0] - static_cast<int>(std::ranges::count_if(dims, [&](int64_t d) { return d < axis[0]; }));
   return b.emit(*n.op, {in[0]}, std::move(a));
-}
-
-// Folds the reduced elements of x in row-major order: acc = f(acc, element), from init.
-template <class T, class A, class R, class F> void fold(const Array& x, Array& out, const Ints& dims, A init, F&& f) {
-  const Ints strides = row_major(x.shape()), kept = without(strides, dims), inner = permute(strides, dims);
-  const Shape space = permute(x.shape(), dims);
-  const auto v = x.as<T>();
-  auto o = out.as_mutable<R>();
-  for_each_index(out.shape(), [&](const Ints& i, int64_t flat) {
-    A acc = init;
-    const int64_t base = flat_index(i, kept);
-    for_each_index(space,
-                   [&](const Ints& k, int64_t) { acc = f(acc, v[static_cast<size_t>(base + flat_index(k, inner))]); });
-    o[static_cast<size_t>(flat)] = static_cast<R>(acc);
-  });
-}
-
-// Loops: kept dimensions, then the reduced ones in order.
-loops::Nest reduction_nest(const Node& n, const Ints& dims, loops::Register& x) {
-  loops::Nest nest = loops::elementwise(without(n.in[0].shape(), dims), types_of(n.in));
-  for (int64_t d : dims) nest.extents.push_back(n.in[0].dim(d));
-  const Ints order = joined(without(iota_ints(n.in[0].rank()), dims), dims);
-  std::vector<loops::Index> at(order.size());
-  for (size_t loop = 0; loop < order.size(); ++loop)
-    at[static_cast<size_t>(order[loop])] = nest.at(static_cast<int>(loop));
-  x = nest.load(0, std::move(at));
-  return nest;
 }
 
 template <loops::Reduction kind> Lowered lower_reduction(const Node& n) {
@@ -222,141 +194,6 @@ template <bool all> std::vector<Array> truth_eval(const Node& n, std::span<const
   return {out};
 }
 
-// argmax
-
-std::vector<Type> argmax_infer(const Infer::Site& s) {
-  require_operands(s, 1);
-  require(in_domain<Ordered>(s.in[0].dtype), "takes {}, not {}", Ordered::text, to_string(s.in[0]));
-  const int64_t dim = s.attrs.integer("dim");
-  require_dims({dim}, s.in[0].rank(), "dimension");
-  const Dtype d = s.attrs.dtype("dtype");
-  require(d == Dtype::int32 || d == Dtype::int64, "gives i32 or i64, not {}", name(d));
-  require(d == Dtype::int64 || s.in[0].shape[static_cast<size_t>(dim)] <= INT32_MAX, "{} has positions beyond i32",
-          to_string(s.in[0]));
-  return {{d, without(s.in[0].shape, std::array{dim})}};
-}
-
-std::vector<Array> argmax_eval(const Node& n, std::span<const Array> in, Evaluator&) {
-  const int64_t dim = n.attrs.integer("dim");
-  Array positions = Array::make({Dtype::int64, n.types[0].shape});
-  dispatch(in[0].dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    if constexpr (Ordered::has<T>) {
-      using A = Compute<T>;
-      struct Best {
-        A value{};
-        int64_t at = 0, seen = 0;
-        explicit operator int64_t() const { return at; }
-      };
-      fold<T, Best, int64_t>(in[0], positions, {dim}, Best{}, [](Best best, T v) {
-        const A x = static_cast<A>(v);
-        bool better = best.seen == 0 || x > best.value;
-        if constexpr (std::is_floating_point_v<A>) better = !std::isnan(best.value) && (better || std::isnan(x));
-        if (best.seen == 0 || better) best.value = x, best.at = best.seen;
-        ++best.seen;
-        return best;
-      });
-    }
-  });
-  return {positions.converted(n.types[0].dtype)};
-}
-
-Values argmax_batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t, std::span<int> out_axis,
-                    Transforms&) {
-  const int64_t dim = n.attrs.integer("dim"), moved = dim + (dim >= axis[0]);
-  out_axis[0] = axis[0] - (moved < axis[0]);
-  return {b.argmax(in[0], moved, n.types[0].dtype)};
-}
-
-Lowered argmax_lower(const Node& n) {
-  loops::Register x;
-  loops::Nest nest = reduction_nest(n, {n.attrs.integer("dim")}, x);
-  nest.store(nest.reduce(loops::Reduction::argmax, {x}, n.types[0].dtype));
-  return {std::move(nest)};
-}
-
-std::vector<Sample> argmax_samples() {
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  const auto sample = [](std::string label, Array x, int64_t dim, Dtype d) {
-    return Sample{std::move(label), {std::move(x)}, {{"dim", dim}, {"dtype", d}}, {}};
-  };
-  return {sample("rows", sample_floats({3, 4}, -2, 2, 0), 1, Dtype::int64),
-          sample("columns", sample_floats({3, 4}, -2, 2, 1), 0, Dtype::int32),
-          sample("ties", Array::of<double>({1, 3, 3, 2, 2, 2}, {2, 3}), 1, Dtype::int64),
-          sample("nan", Array::of<double>({1, nan, nan, 2}, {4}), 0, Dtype::int64),
-          sample("u8", sample_ints({2, 5}, 0, 3, 0, Dtype::uint8), 1, Dtype::int64),
-          sample("empty", sample_floats({2, 0}, -2, 2, 0), 1, Dtype::int64)};
-}
-
-// cumsum
-
-std::vector<Type> cumsum_infer(const Infer::Site& s) {
-  require_operands(s, 1);
-  require(in_domain<Numbers>(s.in[0].dtype), "takes {}, not {}", Numbers::text, to_string(s.in[0]));
-  require_dims({s.attrs.integer("dim")}, s.in[0].rank(), "dimension");
-  s.attrs.flag("reverse");
-  return {s.in[0]};
-}
-
-std::vector<Array> cumsum_eval(const Node& n, std::span<const Array> in, Evaluator&) {
-  const auto dim = static_cast<size_t>(n.attrs.integer("dim"));
-  const bool reverse = n.attrs.flag("reverse");
-  const int64_t extent = in[0].shape()[dim], step = row_major(in[0].shape())[dim];
-  Array out = Array::make(n.types[0]);
-  dispatch(out.dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    if constexpr (Numbers::has<T>) {
-      using A = std::conditional_t<std::is_integral_v<T>, uint64_t, Compute<T>>;
-      const auto x = in[0].as<T>();
-      auto o = out.as_mutable<T>();
-      for_each_index(out.shape(), [&](const Ints& i, int64_t flat) {
-        if (i[dim] != 0) return;
-        A sum = 0;
-        for (int64_t k = 0; k < extent; ++k) {
-          const auto at = static_cast<size_t>(flat + (reverse ? extent - 1 - k : k) * step);
-          sum += static_cast<A>(static_cast<Compute<T>>(x[at]));
-          o[at] = static_cast<T>(sum);
-        }
-      });
-    }
-  });
-  return {out};
-}
-
-void cumsum_transpose(Build& b, const Node& n, Ins, Ins ct, std::span<Value> r, Transforms&) {
-  r[0] = b.cumsum(ct[0], n.attrs.integer("dim"), !n.attrs.flag("reverse"));
-}
-
-Values cumsum_batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t, std::span<int> out_axis,
-                    Transforms&) {
-  const int64_t dim = n.attrs.integer("dim");
-  out_axis[0] = axis[0];
-  return {b.cumsum(in[0], dim + (dim >= axis[0]), n.attrs.flag("reverse"))};
-}
-
-Lowered cumsum_lower(const Node& n) {
-  loops::Register x;
-  const int64_t dim = n.attrs.integer("dim");
-  loops::Nest nest = reduction_nest(n, {dim}, x);
-  nest.store(nest.scan(loops::Reduction::sum, x, n.types[0].dtype, n.attrs.flag("reverse")));
-  const Ints strides = row_major(n.types[0].shape);
-  nest.stores[0].strides = joined(without(strides, std::array{dim}), Ints{strides[static_cast<size_t>(dim)]});
-  nest.stores[0].size = numel(n.types[0].shape);
-  return {std::move(nest)};
-}
-
-std::vector<Sample> cumsum_samples() {
-  const auto sample = [](std::string label, Array x, int64_t dim, bool reverse) {
-    Sample s{std::move(label), {std::move(x)}, {{"dim", dim}, {"reverse", reverse}}, {}};
-    if (is_float(s.in[0].dtype())) s.linear = {{true}};
-    return s;
-  };
-  return {sample("rows", sample_floats({2, 5}, -2, 2, 0), 1, false),
-          sample("columns reversed", sample_floats({4, 2}, -2, 2, 1), 0, true),
-          sample("empty", sample_floats({0, 2}, -2, 2, 1), 0, false),
-          sample("i32", sample_ints({6}, -9, 9, 0), 0, true)};
-}
-
 std::vector<Sample> sum_samples() { return reduction_samples(true, false, true, true, true); }
 std::vector<Sample> prod_samples() { return reduction_samples(true, false, true, false, false); }
 std::vector<Sample> truth_samples() { return reduction_samples(false, true, false, false, false); }
@@ -371,6 +208,7 @@ constexpr Absent not_linear{Reason::not_linear, "a nonlinear function of the ele
 constexpr OpDef reduce_sum_record = {.name = "reduce_sum",
                                      .family = "reduction",
                                      .doc = "the sum over dimensions, accumulated and given in dtype; 0 over nothing",
+                                     .attributes = "dims dtype",
                                      .infer = sum_infer,
                                      .eval = sum_eval,
                                      .jvp = sum_jvp,
@@ -386,6 +224,7 @@ constexpr OpDef reduce_max_record = {
     .family = "reduction",
     .doc =
         "the greatest over dimensions; NaN propagates; equal maxima share the tangent; the lowest value over nothing",
+    .attributes = "dims",
     .infer = infer_same<Ordered>,
     .eval = max_eval,
     .jvp = max_jvp,
@@ -399,6 +238,7 @@ constexpr OpDef reduce_max_record = {
 constexpr OpDef reduce_prod_record = {.name = "reduce_prod",
                                       .family = "reduction",
                                       .doc = "the product over dimensions; 1 over nothing",
+                                      .attributes = "dims",
                                       .infer = infer_same<Numbers>,
                                       .eval = prod_eval,
                                       .jvp = prod_jvp,
@@ -412,6 +252,7 @@ constexpr OpDef reduce_prod_record = {.name = "reduce_prod",
 constexpr OpDef reduce_and_record = {.name = "reduce_and",
                                      .family = "reduction",
                                      .doc = "whether all hold; true over nothing",
+                                     .attributes = "dims",
                                      .infer = infer_same<Truth>,
                                      .eval = truth_eval<true>,
                                      .jvp = integer_result,
@@ -425,6 +266,7 @@ constexpr OpDef reduce_and_record = {.name = "reduce_and",
 constexpr OpDef reduce_or_record = {.name = "reduce_or",
                                     .family = "reduction",
                                     .doc = "whether any holds; false over nothing",
+                                    .attributes = "dims",
                                     .infer = infer_same<Truth>,
                                     .eval = truth_eval<false>,
                                     .jvp = integer_result,
@@ -435,37 +277,8 @@ constexpr OpDef reduce_or_record = {.name = "reduce_or",
                                     .prune = plain_prune,
                                     .simplify = no_dims_simplify,
                                     .samples = truth_samples};
-constexpr OpDef argmax_record = {
-    .name = "argmax",
-    .family = "reduction",
-    .doc = "the position of the first greatest element, or of the first NaN; 0 over nothing",
-    .infer = argmax_infer,
-    .eval = argmax_eval,
-    .jvp = integer_result,
-    .split = plain_split,
-    .transpose = not_linear,
-    .batch = argmax_batch,
-    .lower = argmax_lower,
-    .prune = plain_prune,
-    .simplify = nothing_simpler,
-    .samples = argmax_samples};
-constexpr OpDef cumsum_record = {.name = "cumsum",
-                                 .family = "reduction",
-                                 .doc = "inclusive sums from the first position on, or in reverse from the last",
-                                 .infer = cumsum_infer,
-                                 .eval = cumsum_eval,
-                                 .jvp = sum_jvp,
-                                 .split = plain_split,
-                                 .transpose = cumsum_transpose,
-                                 .batch = cumsum_batch,
-                                 .lower = cumsum_lower,
-                                 .prune = plain_prune,
-                                 .simplify = nothing_simpler,
-                                 .samples = cumsum_samples};
-
 constexpr std::array records = {
-    &reduce_sum_record, &reduce_max_record, &reduce_prod_record, &reduce_and_record,
-    &reduce_or_record,  &argmax_record,     &cumsum_record,
+    &reduce_sum_record, &reduce_max_record, &reduce_prod_record, &reduce_and_record, &reduce_or_record,
 };
 
 }  // namespace

@@ -274,6 +274,9 @@ constexpr OpDef scatter_record = {
     .doc =
         "x with updates combined into it (set, add, mul, min, max) at the starts in indices, one after the other in "
         "row-major order; an update that does not fit is moved inside (clip) or dropped (fill)",
+    .attributes =
+        "offset_dims collapsed operand_batch indices_batch start_map "
+        "slice_sizes mode combine",
     .infer = infer,
     .eval = eval,
     .jvp = jvp,

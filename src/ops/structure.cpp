@@ -77,8 +77,8 @@ void call_split(SplitSite& s, const Node& n, std::span<Value> out_known, std::sp
   if (recomputes(n)) {
     Mask used(parts.known->outputs().size(), false);
     std::fill_n(used.begin(), known_outputs, true);
-    first = prune(*parts.known, used).body;
-    second = prune(*n.bodies[0], inverted(parts.out_known)).body;
+    first = tf.pruner.prune(parts.known, used).body;
+    second = tf.recompute(n.bodies[0], known);
   }
   Values first_out;
   if (!first->outputs().empty()) first_out = call_like(s.known, n, first, only_present(s.in_known));
@@ -111,14 +111,12 @@ Values call_batch(Build& b, const Node& n, Ins in, std::span<const int> axis, in
   return call_like(b, n, f, {in.begin(), in.end()});
 }
 
-Values call_prune(Build& b, const Node& n, Ins in, const Mask& used) {
-  const Pruned p = prune(*n.bodies[0], used, Mask(in.size(), true));
-  if (p.body->nodes().size() == n.bodies[0]->nodes().size() && p.body->outputs().size() == used.size())
-    return b.repeat(n, {in.begin(), in.end()});
+Values call_prune(Build& b, const Node& n, Ins in, const Mask& used, Pruner& pruner) {
+  const Pruned p = pruner.prune(n.bodies[0], used, Mask(in.size(), true));
   Values args;
   for (size_t i = 0; i < in.size(); ++i)
     if (p.params[i]) args.push_back(in[i]);
-  const Values kept = b.emit(*n.op, std::move(args), n.attrs, {p.body}, n.where);
+  const Values kept = b.emit(*n.op, std::move(args), n.attrs, {p.body});
   Values out(used.size());
   for (size_t i = 0, next = 0; i < used.size(); ++i)
     if (used[i]) out[i] = kept[next++];
@@ -176,7 +174,7 @@ Values same_batch(Build& b, const Node& n, Ins in, std::span<const int> axis, in
   return b.repeat(n, {in.begin(), in.end()});
 }
 
-Values barrier_prune(Build& b, const Node&, Ins in, const Mask& used) {
+Values barrier_prune(Build& b, const Node&, Ins in, const Mask& used, Pruner&) {
   Values kept(in.begin(), in.end());
   for (size_t i = 0; i < kept.size(); ++i)
     if (!used[i]) kept[i] = {};
@@ -232,6 +230,7 @@ constexpr OpDef call_record = {
     .family = "structure",
     .doc = "another function's outputs; split under 'save' hands over residuals, under 'recompute' the inputs",
     .inlines = call_inlines,
+    .attributes = "policy",
     .infer = call_infer,
     .eval = call_eval,
     .jvp = call_jvp,
@@ -240,7 +239,6 @@ constexpr OpDef call_record = {
     .batch = call_batch,
     .lower = Absent{Reason::no_sound_form, "a function is no single loop nest: plans inline it"},
     .prune = call_prune,
-    .simplify = nothing_simpler,
     .samples = call_samples};
 constexpr OpDef barrier_record = {.name = "barrier",
                                   .family = "structure",
@@ -254,7 +252,6 @@ constexpr OpDef barrier_record = {.name = "barrier",
                                   .batch = same_batch,
                                   .lower = same_lower,
                                   .prune = barrier_prune,
-                                  .simplify = nothing_simpler,
                                   .samples = barrier_samples};
 constexpr OpDef tap_record = {
     .name = "tap",
@@ -262,6 +259,7 @@ constexpr OpDef tap_record = {
     .doc = "its operand under a name, for probe and intervene; jvp adds name.tangent, transpose name.cotangent",
     .taps = true,
     .shared = false,
+    .attributes = "name",
     .infer = tap_infer,
     .eval = same_eval,
     .jvp = tap_jvp,
@@ -270,7 +268,6 @@ constexpr OpDef tap_record = {
     .batch = same_batch,
     .lower = same_lower,
     .prune = plain_prune,
-    .simplify = nothing_simpler,
     .samples = tap_samples};
 
 constexpr std::array records = {

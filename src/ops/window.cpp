@@ -294,6 +294,7 @@ constexpr OpDef window_sum_record = {
     .name = "window_sum",
     .family = "window",
     .doc = "the sum of each window's elements; padding and the holes of dilation count as 0; integers wrap",
+    .attributes = "size strides pad_low pad_high base_dilation dilation",
     .infer = infer_sum,
     .eval = eval_sum,
     .jvp = jvp_sum,
@@ -311,6 +312,7 @@ constexpr OpDef window_argmax_record = {
     .doc =
         "the row-major offset inside each window of its first greatest element or first NaN; padding and holes are "
         "never chosen; 0 where a window has no element",
+    .attributes = "size strides pad_low pad_high base_dilation dilation dtype",
     .infer = infer_argmax,
     .eval = eval_argmax,
     .jvp = integer_result,

@@ -52,7 +52,7 @@ Scope::Scope(std::string what, Where opened, Mode mode, std::shared_ptr<Scope> p
     : what_(std::move(what)), opened_(opened), mode_(mode), parent_(std::move(parent)), build_("f") {}
 
 Tensor Scope::parameter(const Type& type, std::string name, const Tensor& value) {
-  const Value v = build_.late_parameter(type, std::move(name));
+  const Value v = build_.late_parameter(type, std::move(name), opened_);
   declared_.push_back(v);
   if (mode_ == Mode::valued) arguments_[v.node()] = value;
   return wrap(v, opened_);
@@ -76,7 +76,7 @@ Value Scope::lift(const Tensor& t, Where where) {
 }
 
 Value Scope::hide(const Tensor& t) {
-  const Value v = build_.late_parameter(t.type());
+  const Value v = build_.late_parameter(t.type(), "", opened_);
   hidden_.push_back(t);
   hidden_values_.push_back(v);
   arguments_[v.node()] = t;
@@ -176,7 +176,7 @@ Tensors apply(const Body& f, const Tensors& args, Where where) {
   if (const auto& scope = innermost) {
     Values values;
     for (const Tensor& t : args) values.push_back(scope->lift(t, where));
-    for (const Value& v : scope->build().inline_call(*f, values)) out.push_back(scope->wrap(v, where));
+    for (const Value& v : scope->build().inline_call(*f, values, where)) out.push_back(scope->wrap(v, where));
     return out;
   }
   std::vector<Array> arrays;

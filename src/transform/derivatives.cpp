@@ -15,18 +15,26 @@ Mask float_outputs(const Function& f) {
   return m;
 }
 
+Where line_of(Value v) { return v.node()->where; }
+
+// At the line that made v.
+Error usage_at(Value v, std::string_view what, const std::string& text) {
+  return {ErrorKind::usage, fmt::format("[{}] {}", what, text), line_of(v)};
+}
+
 void check_active(const Function& f, const Mask& active, std::string_view what) {
   if (active.size() != f.params().size())
     throw usage_error("[{}] {} marks for the {} parameters of {}", what, active.size(), f.params().size(), f.name());
   for (size_t i = 0; i < active.size(); ++i)
     if (active[i] && !has_tangent(f.params()[i].dtype()))
-      throw usage_error("[{}] parameter {} of {} is {}: only floats have derivatives", what, i, f.name(),
-                        name(f.params()[i].dtype()));
+      throw usage_at(f.params()[i], what,
+                     fmt::format("parameter {} of {} is {}: only floats have derivatives", i, f.name(),
+                                 name(f.params()[i].dtype())));
 }
 
 Values parameters_of(Build& b, const Function& f) {
   Values v;
-  for (const Value& p : f.params()) v.push_back(b.parameter(p.type(), p.name()));
+  for (const Value& p : f.params()) v.push_back(b.parameter_like(p));
   return v;
 }
 
@@ -41,7 +49,18 @@ Mask only(size_t n, int64_t parameter, const Function& f, std::string_view what)
 Body select_outputs(const Body& f, size_t from, size_t count) {
   Mask used(f->outputs().size(), false);
   std::fill_n(used.begin() + static_cast<int64_t>(from), count, true);
-  return prune(*f, used).body;
+  return Pruner().prune(f, used).body;
+}
+
+// The output that derivatives are taken of.
+Value first_output(const Function& f, std::string_view what) {
+  if (f.outputs().empty()) throw usage_error("[{}] {} has no output to differentiate", what, f.name());
+  const Value y = f.outputs()[0];
+  if (!has_tangent(y.dtype()))
+    throw usage_at(
+        y, what,
+        fmt::format("the first output of {} is {}: only floats have derivatives", f.name(), to_string(y.type())));
+  return y;
 }
 
 // The n unit vectors of a type, along a new first axis.
@@ -52,10 +71,27 @@ Value basis(Build& b, const Type& t) {
   return b.reshape(b.convert(eye, t.dtype), inserted(t.shape, 0, n));
 }
 
+void check_axes(const Function& f, const std::vector<int>& axes, int64_t size, const std::vector<int>& out_axes) {
+  if (size < 0) throw usage_error("[vmap] {} examples", size);
+  if (axes.size() != f.params().size())
+    throw usage_error("[vmap] {} axes for the {} parameters of {}", axes.size(), f.params().size(), f.name());
+  if (!out_axes.empty() && out_axes.size() != f.outputs().size())
+    throw usage_error("[vmap] {} axes for the {} outputs of {}", out_axes.size(), f.outputs().size(), f.name());
+  const auto check = [](Value v, int axis, std::string_view what, size_t i) {
+    if (axis < -1 || axis > v.rank())
+      throw usage_at(v, "vmap",
+                     fmt::format("axis {} of {} {} is outside {}: 0 to {}, or -1 for none", axis, what, i,
+                                 to_string(v.type()), v.rank()));
+  };
+  for (size_t i = 0; i < axes.size(); ++i) check(f.params()[i], axes[i], "parameter", i);
+  for (size_t i = 0; i < out_axes.size(); ++i) check(f.outputs()[i], out_axes[i], "output", i);
+}
+
 }  // namespace
 
 Body renamed(const Body& f, std::string name) {
   Build b(std::move(name));
+  b.at({});
   const Values args = parameters_of(b, *f);
   return b.finish(b.inline_call(*f, args), f->output_names());
 }
@@ -77,21 +113,28 @@ Linearized linearize(const Body& f, const Mask& active) {
 }
 
 Body transpose(const Body& f, const Mask& linear) {
+  if (linear.size() != f->params().size())
+    throw usage_error("[transpose] {} marks for the {} parameters of {}", linear.size(), f->params().size(), f->name());
   return Transformer().transpose(f, linear, Mask(f->outputs().size(), true));
 }
 
 Body vmap(const Body& f, const std::vector<int>& axes, int64_t size, const std::vector<int>& out_axes) {
-  if (axes.size() != f->params().size())
-    throw usage_error("[vmap] {} axes for the {} parameters of {}", axes.size(), f->params().size(), f->name());
-  auto [body, at] = Transformer().batch(f, axes, size, Mask(f->outputs().size(), true));
+  check_axes(*f, axes, size, out_axes);
+  Mask force(f->outputs().size(), true);
+  for (size_t i = 0; i < out_axes.size(); ++i) force[i] = out_axes[i] >= 0;
+  auto [body, at] = Transformer().batch(f, axes, size, force);
   Build b(body->name());
+  b.at({});
   const Values args = parameters_of(b, *body);
   Values outputs = b.inline_call(*body, args);
   for (size_t i = 0; i < outputs.size(); ++i) {
-    const int want = out_axes.empty() ? 0 : out_axes.at(i);
-    if (want < 0 || want >= outputs[i].rank())
-      throw usage_error("[vmap] out axis {} of output {} is outside {}", want, i, to_string(outputs[i].type()));
-    outputs[i] = b.move_axis(outputs[i], at[i], want);
+    const Value y = f->outputs()[i];
+    const int want = out_axes.empty() ? 0 : out_axes[i];
+    if (want < 0 && at[i] >= 0)
+      throw usage_at(y, "vmap",
+                     fmt::format("output {} of {} differs from example to example: it needs an axis", i, f->name()));
+    b.at(line_of(y));
+    if (want >= 0) outputs[i] = b.move_axis(outputs[i], at[i], want);
   }
   return b.finish(std::move(outputs), f->output_names());
 }
@@ -102,10 +145,15 @@ Body vjp(const Body& f, const Mask& active) {
   std::fill_n(linear.begin(), lin.residuals, false);
   const Body back = transpose(lin.linear, linear);
   Build b(f->name() + ".vjp");
+  b.at({});
   const Values args = parameters_of(b, *f);
   Values cotangents;
-  for (size_t i = 0; i < f->outputs().size(); ++i)
-    if (has_tangent(f->outputs()[i].dtype())) cotangents.push_back(b.parameter(f->outputs()[i].type()));
+  for (const Value& y : f->outputs()) {
+    if (!has_tangent(y.dtype())) continue;
+    b.at(line_of(y));
+    cotangents.push_back(b.parameter(y.type()));
+  }
+  b.at({});
   Values forward = b.inline_call(*lin.primal, args);
   const auto split = forward.begin() + static_cast<int64_t>(f->outputs().size());
   Values back_args(split, forward.end());
@@ -120,16 +168,17 @@ Body vjp(const Body& f, const Mask& active) {
 }
 
 Body value_and_grad(const Body& f, const Mask& active) {
-  if (f->outputs().empty() || f->outputs()[0].rank() != 0 || !is_float(f->outputs()[0].dtype()))
-    throw usage_error("[grad] the first output of {} is {}, not a float scalar", f->name(),
-                      f->outputs().empty() ? "absent" : to_string(f->outputs()[0].type()));
+  const Value y = first_output(*f, "grad");
+  if (y.rank() != 0 || !is_float(y.dtype()))
+    throw usage_at(y, "grad",
+                   fmt::format("the first output of {} is {}, not a float scalar", f->name(), to_string(y.type())));
   const Body back = vjp(f, active);
   Build b(f->name() + ".grad");
+  b.at(line_of(y));
   Values args = parameters_of(b, *f);
   for (size_t i = f->params().size(); i < back->params().size(); ++i)
     args.push_back(b.full(back->params()[i].type(), i == f->params().size() ? 1 : 0));
-  const Body body = b.finish(b.inline_call(*back, args), back->output_names());
-  return pruned(*body);
+  return Pruner().pruned(b.finish(b.inline_call(*back, args), back->output_names()));
 }
 
 Body grad(const Body& f, const Mask& active) {
@@ -145,6 +194,7 @@ Body hvp(const Body& f, const Mask& active) {
 
 Body jacobian_forward(const Body& f, int64_t parameter) {
   const Mask active = only(f->params().size(), parameter, *f, "jacobian");
+  const Value output = first_output(*f, "jacobian");
   const Body single = select_outputs(f, 0, 1);
   const Body tangent = select_outputs(jvp(single, active), 1, 1);
   const Type x = f->params()[static_cast<size_t>(parameter)].type();
@@ -152,6 +202,7 @@ Body jacobian_forward(const Body& f, int64_t parameter) {
   axes.back() = 0;
   const Body columns = vmap(tangent, axes, numel(x.shape));
   Build b(f->name() + ".jacobian");
+  b.at(line_of(output));
   Values args = parameters_of(b, *f);
   args.push_back(basis(b, x));
   const Value by_input = b.inline_call(*columns, args).front();
@@ -163,6 +214,7 @@ Body jacobian_forward(const Body& f, int64_t parameter) {
 
 Body jacobian_reverse(const Body& f, int64_t parameter) {
   const Mask active = only(f->params().size(), parameter, *f, "jacobian");
+  const Value output = first_output(*f, "jacobian");
   const Body single = select_outputs(f, 0, 1);
   const Body back = select_outputs(vjp(single, active), 1, 1);
   const Type y = f->outputs()[0].type(), x = f->params()[static_cast<size_t>(parameter)].type();
@@ -170,6 +222,7 @@ Body jacobian_reverse(const Body& f, int64_t parameter) {
   axes.back() = 0;
   const Body rows = vmap(back, axes, numel(y.shape));
   Build b(f->name() + ".jacobian");
+  b.at(line_of(output));
   Values args = parameters_of(b, *f);
   args.push_back(basis(b, y));
   Shape shape = y.shape;

@@ -32,11 +32,33 @@ Values ordered(const Node& n, Values in) {
   return in;
 }
 
+// Calls become the bodies of their functions, each function rewritten once however often it is called.
+class Inlining {
+ public:
+  explicit Inlining(bool (*which)(const Node&)) : which_(which) {}
+
+  Body run(const Body& f) {
+    if (const auto it = memo_.find(f.get()); it != memo_.end()) return it->second;
+    const Body made = rewrite(*f, [this](Build& b, const Node& n, Ins in) -> std::optional<Values> {
+      if (n.bodies.size() != 1 || !n.op->inlines || !which_(n)) return std::nullopt;
+      return b.inline_call(*run(n.bodies[0]), in);
+    });
+    return memo_.emplace(f.get(), made).first->second;
+  }
+
+ private:
+  bool (*which_)(const Node&);
+  std::unordered_map<const Function*, Body> memo_;  // the caller of run holds the keys
+};
+
 }  // namespace
 
 Body algebra(const Body& f) {
-  return rewrite(
-      *f, [](Build& b, const Node& n, Ins in) { return n.op->simplify ? (*n.op->simplify)(b, n, in) : Values{}; });
+  return rewrite(*f, [](Build& b, const Node& n, Ins in) -> std::optional<Values> {
+    Values simpler = n.op->simplify ? n.op->simplify(b, n, in) : Values{};
+    if (simpler.empty()) return std::nullopt;
+    return simpler;
+  });
 }
 
 namespace {
@@ -60,17 +82,17 @@ std::vector<Array> evaluated(const Node& n, const std::vector<Array>& operands) 
 }  // namespace
 
 Body constants(const Body& f) {
-  return rewrite(*f, [](Build& b, const Node& n, Ins in) -> Values {
+  return rewrite(*f, [](Build& b, const Node& n, Ins in) -> std::optional<Values> {
     int64_t given = 64, made = 0;
     std::vector<Array> operands;
     for (const Value& v : in) {
       const Attr* value = v.node()->op ? v.node()->attrs.find("value") : nullptr;
-      if (!value || !v.node()->in.empty()) return {};
+      if (!value || !v.node()->in.empty()) return std::nullopt;
       operands.push_back(std::get<Array>(*value));
       given = std::max(given, numel(v.shape()));
     }
     for (const Type& t : n.types) made += numel(t.shape);
-    if (in.empty() || made > given || !n.op->lower || !n.op->shared) return {};
+    if (in.empty() || made > given || !n.op->lower || !n.op->shared) return std::nullopt;
     Values out;
     for (const Array& a : evaluated(n, operands)) out.push_back(b.constant(a));
     return out;
@@ -79,21 +101,22 @@ Body constants(const Body& f) {
 
 Body common_subexpressions(const Body& f) {
   std::unordered_map<NodeKey, const Node*, NodeKeyHash> seen;
-  return rewrite(*f, [&](Build& b, const Node& n, Ins in) -> Values {
-    if (!n.op->shared) return {};
+  return rewrite(*f, [&](Build& b, const Node& n, Ins in) -> std::optional<Values> {
+    if (!n.op->shared || n.outputs() == 0) return std::nullopt;
     const Values out = b.repeat(n, ordered(n, {in.begin(), in.end()}));
     const auto [it, fresh] = seen.emplace(NodeKey{out[0].node()}, out[0].node());
     return it->second->outs();
   });
 }
 
-Body dead_code(const Body& f) { return pruned(*f); }
+Body dead_code(const Body& f) { return Pruner().pruned(f); }
 
 Body inline_calls(const Body& f) {
-  return rewrite(*f, [](Build& b, const Node& n, Ins in) -> Values {
-    if (n.bodies.size() != 1 || !n.op->inlines || !n.op->inlines(n)) return {};
-    return b.inline_call(*inline_calls(n.bodies[0]), in);
-  });
+  return Inlining([](const Node& n) { return n.op->inlines(n); }).run(f);
+}
+
+Body inline_all(const Body& f) {
+  return Inlining([](const Node&) { return true; }).run(f);
 }
 
 }  // namespace viva

@@ -11,6 +11,7 @@ namespace viva {
 
 // A pass is its file and its entry here: a declaration, and a line in the order in which simplify applies them.
 Body inline_calls(const Body& f);
+Body inline_all(const Body& f);
 Body algebra(const Body& f);
 Body constants(const Body& f);
 Body common_subexpressions(const Body& f);
@@ -26,17 +27,10 @@ constexpr std::array list = {
     Pass{"dead_code", "what no output needs goes", dead_code},
 };
 
-Body run(const Pass& pass, const Body& f, const PassOptions& options) {
-  const auto start = std::chrono::steady_clock::now();
-  Body result;
-  try {
-    if (options.verify) verify(*f);
-    result = pass.run(f);
-    if (options.verify) verify(*result);
-  } catch (const Error& e) { throw Error(e.kind(), fmt::format("[{}] {}", pass.name, e.message()), e.where()); }
-  if (options.observe)
-    options.observe(pass.name, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), result);
-  return result;
+void check_names(const PassOptions& options) {
+  for (const std::string& name : options.disabled)
+    if (name != inline_all_pass.name && std::ranges::find(list, name, &Pass::name) == list.end())
+      throw usage_error("there is no pass '{}'", name);
 }
 
 bool same_functions(const Function& a, const Function& b) {
@@ -49,16 +43,34 @@ bool same_functions(const Function& a, const Function& b) {
 
 }  // namespace
 
+const Pass inline_all_pass{"inline_all", "all calls become their bodies", inline_all};
+
 std::span<const Pass> passes() { return list; }
 
+Body run_step(std::string_view name, const Body& f, const std::function<Body(const Body&)>& step,
+              const PassOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  Body result;
+  try {
+    if (options.verify) verify(*f);
+    result = step(f);
+    if (options.verify) verify(*result);
+  } catch (const Error& e) { throw Error(e.kind(), fmt::format("[{}] {}", name, e.message()), e.where()); }
+  if (options.observe)
+    options.observe(name, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), result);
+  return result;
+}
+
+Body run_pass(const Pass& pass, const Body& f, const PassOptions& options) {
+  check_names(options);
+  return options.disabled.contains(pass.name) ? f : run_step(pass.name, f, pass.run, options);
+}
+
 Body simplify(const Body& f, const PassOptions& options) {
-  for (const std::string& name : options.disabled)
-    if (std::ranges::find(list, name, &Pass::name) == list.end()) throw usage_error("there is no pass '{}'", name);
   Body now = f;
   for (int round = 0; round < 8; ++round) {
     const Body before = now;
-    for (const Pass& pass : list)
-      if (!options.disabled.contains(pass.name)) now = run(pass, now, options);
+    for (const Pass& pass : list) now = run_pass(pass, now, options);
     if (same_functions(*before, *now)) break;
   }
   return now;

@@ -1,8 +1,6 @@
 // Transformations of functions: from function to function, so that they nest in any order and to any depth.
 #pragma once
 
-#include <memory>
-
 #include "graph/opdef.h"
 
 namespace viva {
@@ -24,7 +22,7 @@ Linearized linearize(const Body& f, const Mask& active);
 Body transpose(const Body& f, const Mask& linear);
 
 // f for each of `size` examples. axes: where the batch axis goes in each parameter, -1 where all examples share it.
-// out_axes: where it goes in each output; empty: 0 everywhere.
+// out_axes: where it goes in each output, -1 for one that is the same for all examples; empty: 0 everywhere.
 Body vmap(const Body& f, const std::vector<int>& axes, int64_t size, const std::vector<int>& out_axes = {});
 
 // From these:
@@ -48,8 +46,5 @@ Body per_example_grad(const Body& f, const Mask& active, const std::vector<int>&
 
 // The same function under another name.
 Body renamed(const Body& f, std::string name);
-
-// The memoised transformations that rules use; one instance serves one request.
-std::unique_ptr<Transforms> make_transforms();
 
 }  // namespace viva

@@ -34,6 +34,10 @@ SplitBody Transformer::split(const Body& f, const Mask& known, const Mask& force
   return memo(splits_, {f, known, force_unknown}, [&] { return make_split(f, known, force_unknown); });
 }
 
+Body Transformer::recompute(const Body& f, const Mask& known) {
+  return memo(recomputes_, {f, known}, [&] { return make_recompute(f, known); });
+}
+
 Body Transformer::transpose(const Body& f, const Mask& linear, const Mask& cotangent_present) {
   return memo(transposes_, {f, linear, cotangent_present},
               [&] { return make_transpose(f, linear, cotangent_present); });
@@ -43,7 +47,5 @@ std::pair<Body, std::vector<int>> Transformer::batch(const Body& f, const std::v
                                                      const Mask& force) {
   return memo(batches_, {f, axes, n, force}, [&] { return make_batch(f, axes, n, force); });
 }
-
-std::unique_ptr<Transforms> make_transforms() { return std::make_unique<Transformer>(); }
 
 }  // namespace viva

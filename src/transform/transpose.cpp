@@ -1,68 +1,90 @@
 // transpose: values that do not depend on the linear inputs are computed forwards, then cotangents flow backwards.
 #include <algorithm>
 
-#include "graph/prune.h"
 #include "transform/transformer.h"
 
 namespace viva {
 namespace {
 
-void accumulate(Build& b, ValueMap& cotangent, Value v, Value ct) {
-  if (!ct) return;
-  auto [it, fresh] = cotangent.emplace(v, ct);
-  if (!fresh) it->second = b.add(it->second, ct);
-}
+std::string cotangent_name(const std::string& name) { return name.empty() ? "" : name + ".cotangent"; }
+
+class TransposeWalk {
+ public:
+  TransposeWalk(const Function& f, Transforms& tf) : f_(f), tf_(tf), b_(f.name() + ".transpose") { b_.at({}); }
+
+  Body run(const Mask& linear, const Mask& present) {
+    for (size_t i = 0; i < linear.size(); ++i)
+      if (const Value p = f_.params()[i]; !linear[i]) known_[p] = b_.parameter_like(p);
+    const Values given = cotangents(present);
+    compute_known();
+    for (size_t i = 0; i < present.size(); ++i)
+      if (present[i]) accumulate(f_.outputs()[i], given[i]);
+    for (auto n = f_.nodes().rbegin(); n != f_.nodes().rend(); ++n)
+      if (n->op) back(*n);
+    missing_.throw_if_any();
+    Values outputs;
+    std::vector<std::string> names;
+    for (size_t i = 0; i < linear.size(); ++i) {
+      const Value p = f_.params()[i];
+      if (!linear[i]) continue;
+      b_.at(p.node()->where);
+      outputs.push_back(cotangent_.contains(p) ? cotangent_[p] : b_.full(p.type(), 0));
+      names.push_back(cotangent_name(p.name()));
+    }
+    return tf_.pruner.pruned(b_.finish(std::move(outputs), std::move(names)));
+  }
+
+ private:
+  // A parameter for each cotangent present.
+  Values cotangents(const Mask& present) {
+    Values given(present.size());
+    for (size_t i = 0; i < present.size(); ++i) {
+      const Value y = f_.outputs()[i];
+      b_.at(y.node()->where);
+      if (present[i]) given[i] = b_.parameter(y.type(), cotangent_name(f_.output_names()[i]));
+    }
+    return given;
+  }
+
+  void compute_known() {
+    for (const Node& n : f_.nodes()) {
+      if (!n.op || !std::ranges::all_of(n.in, [&](Value v) { return known_.contains(v); })) continue;
+      b_.at(n.where);
+      const Values out = b_.copy(n, mapped(known_, n.in));
+      for (int i = 0; i < n.outputs(); ++i) known_[n.out(i)] = out[static_cast<size_t>(i)];
+    }
+  }
+
+  void back(const Node& n) {
+    const Values ct = mapped(cotangent_, n.outs());
+    if (std::ranges::none_of(ct, [](Value v) { return bool(v); })) return;
+    if (!n.op->transpose) {
+      missing_.add(n, n.op->transpose.absent());
+      return;
+    }
+    b_.at(n.where);
+    Values result(n.in.size());
+    (*n.op->transpose)(b_, n, mapped(known_, n.in), ct, result, tf_);
+    for (size_t i = 0; i < n.in.size(); ++i) accumulate(n.in[i], result[i]);
+  }
+
+  void accumulate(Value v, Value ct) {
+    if (!ct || known_.contains(v)) return;
+    const auto [it, fresh] = cotangent_.emplace(v, ct);
+    if (!fresh) it->second = b_.add(it->second, ct);
+  }
+
+  const Function& f_;
+  Transforms& tf_;
+  Build b_;
+  ValueMap known_, cotangent_;  // known: what does not depend on the linear inputs
+  Missing missing_{"transpose"};
+};
 
 }  // namespace
 
 Body Transformer::make_transpose(const Body& f, const Mask& linear, const Mask& cotangent_present) {
-  Build b(f->name() + ".transpose");
-  ValueMap known, cotangent;  // known: what does not depend on the linear inputs
-  for (size_t i = 0; i < linear.size(); ++i)
-    if (const Value p = f->params()[i]; !linear[i]) known[p] = b.parameter(p.type(), p.name());
-  Values given;
-  for (size_t i = 0; i < cotangent_present.size(); ++i)
-    if (cotangent_present[i])
-      given.push_back(
-          b.parameter(f->outputs()[i].type(), f->output_names()[i].empty() ? "" : f->output_names()[i] + ".cotangent"));
-  for (const Node& n : f->nodes()) {
-    if (!n.op || !std::ranges::all_of(n.in, [&](Value v) { return known.contains(v); })) continue;
-    b.at(n.where);
-    const Values out = b.repeat(n, mapped(known, n.in));
-    for (int i = 0; i < n.outputs(); ++i) known[n.out(i)] = out[static_cast<size_t>(i)];
-  }
-  for (size_t i = 0, next = 0; i < cotangent_present.size(); ++i) {
-    if (!cotangent_present[i]) continue;
-    const Value ct = given[next++];
-    if (!known.contains(f->outputs()[i])) accumulate(b, cotangent, f->outputs()[i], ct);
-  }
-  Missing missing("transpose");
-  for (auto n = f->nodes().rbegin(); n != f->nodes().rend(); ++n) {
-    if (!n->op) continue;
-    const Values ct = mapped(cotangent, n->outs());
-    if (std::ranges::none_of(ct, [](Value v) { return bool(v); })) continue;
-    if (!n->op->transpose) {
-      missing.add(*n, n->op->transpose.absent());
-      continue;
-    }
-    b.at(n->where);
-    Values result(n->in.size());
-    (*n->op->transpose)(b, *n, mapped(known, n->in), ct, result, *this);
-    for (size_t i = 0; i < n->in.size(); ++i)
-      if (!known.contains(n->in[i])) accumulate(b, cotangent, n->in[i], result[i]);
-  }
-  missing.throw_if_any();
-  b.at({});
-  Values outputs;
-  std::vector<std::string> names;
-  for (size_t i = 0; i < linear.size(); ++i) {
-    const Value p = f->params()[i];
-    if (!linear[i]) continue;
-    outputs.push_back(cotangent.contains(p) ? cotangent[p] : b.zero(p));
-    names.push_back(p.name().empty() ? "" : p.name() + ".cotangent");
-  }
-  const Body body = b.finish(std::move(outputs), std::move(names));
-  return pruned(*body);
+  return TransposeWalk(*f, *this).run(linear, cotangent_present);
 }
 
 }  // namespace viva

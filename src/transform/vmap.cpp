@@ -1,58 +1,78 @@
 // vmap: each value with or without a batch axis; a node without batched operands is computed once for all examples.
 #include <algorithm>
 
-#include "graph/prune.h"
 #include "ops/record.h"
 #include "transform/transformer.h"
 
 namespace viva {
+namespace {
+
+class BatchWalk {
+ public:
+  BatchWalk(const Function& f, int64_t size, Transforms& tf) : f_(f), size_(size), tf_(tf), b_(f.name() + ".vmap") {
+    b_.at({});
+  }
+
+  std::pair<Body, std::vector<int>> run(const std::vector<int>& axes, const Mask& force) {
+    for (size_t i = 0; i < axes.size(); ++i) parameter(f_.params()[i], axes[i]);
+    for (const Node& n : f_.nodes())
+      if (n.op) node(n);
+    missing_.throw_if_any();
+    Values outputs;
+    std::vector<int> out_axes;
+    for (size_t i = 0; i < f_.outputs().size(); ++i) {
+      const Value v = f_.outputs()[i];
+      const bool spread = force[i] && axis_.at(v) < 0;
+      b_.at(v.node()->where);
+      outputs.push_back(spread ? batched_front(b_, map_[v], -1, size_) : map_[v]);
+      out_axes.push_back(spread ? 0 : axis_.at(v));
+    }
+    return {tf_.pruner.pruned(b_.finish(std::move(outputs), f_.output_names())), out_axes};
+  }
+
+ private:
+  void parameter(Value p, int axis) {
+    Type t = p.type();
+    if (axis >= 0) t.shape = inserted(t.shape, axis, size_);
+    b_.at(p.node()->where);
+    map_[p] = b_.parameter(t, p.name());
+    axis_[p] = axis;
+  }
+
+  void node(const Node& n) {
+    std::vector<int> in_axes, out_axes(n.types.size(), -1);
+    for (const Value& v : n.in) in_axes.push_back(axis_.contains(v) ? axis_.at(v) : -1);
+    const bool batched = std::ranges::any_of(in_axes, [](int a) { return a >= 0; });
+    if (batched && !n.op->batch) {
+      missing_.add(n, n.op->batch.absent());
+      return;
+    }
+    const Values in = mapped(map_, n.in);
+    if (std::ranges::any_of(in, [](Value v) { return !v; })) return;  // behind a missing rule
+    b_.at(n.where);
+    const Values out = batched ? (*n.op->batch)(b_, n, in, in_axes, size_, out_axes, tf_) : b_.copy(n, in);
+    for (int i = 0; i < n.outputs(); ++i) {
+      const auto k = static_cast<size_t>(i);
+      map_[n.out(i)] = out[k];
+      axis_[n.out(i)] = out_axes[k];
+      b_.name_if_none(out[k], n.names[k]);
+    }
+  }
+
+  const Function& f_;
+  int64_t size_;
+  Transforms& tf_;
+  Build b_;
+  ValueMap map_;
+  std::unordered_map<Value, int, ValueHash> axis_;
+  Missing missing_{"vmap"};
+};
+
+}  // namespace
 
 std::pair<Body, std::vector<int>> Transformer::make_batch(const Body& f, const std::vector<int>& axes, int64_t size,
                                                           const Mask& force) {
-  Build b(f->name() + ".vmap");
-  ValueMap map;
-  std::unordered_map<Value, int, ValueHash> axis;
-  for (size_t i = 0; i < axes.size(); ++i) {
-    const Value p = f->params()[i];
-    Type t = p.type();
-    if (axes[i] > t.rank()) throw usage_error("[vmap] axis {} of parameter {} is outside {}", axes[i], i, to_string(t));
-    if (axes[i] >= 0) t.shape = inserted(t.shape, axes[i], size);
-    map[p] = b.parameter(t, p.name());
-    axis[p] = axes[i];
-  }
-  Missing missing("vmap");
-  for (const Node& n : f->nodes()) {
-    if (!n.op) continue;
-    std::vector<int> in_axes, out_axes(n.types.size(), -1);
-    for (const Value& v : n.in) in_axes.push_back(axis.at(v));
-    const bool batched = std::ranges::any_of(in_axes, [](int a) { return a >= 0; });
-    if (batched && !n.op->batch) {
-      missing.add(n, n.op->batch.absent());
-      continue;
-    }
-    b.at(n.where);
-    const Values in = mapped(map, n.in);
-    if (std::ranges::any_of(in, [](Value v) { return !v; })) continue;  // behind a missing rule
-    const Values out = batched ? (*n.op->batch)(b, n, in, in_axes, size, out_axes, *this) : b.repeat(n, in);
-    for (int i = 0; i < n.outputs(); ++i) {
-      map[n.out(i)] = out[static_cast<size_t>(i)];
-      axis[n.out(i)] = out_axes[static_cast<size_t>(i)];
-      if (const std::string& name = n.names[static_cast<size_t>(i)]; !name.empty())
-        b.set_name(out[static_cast<size_t>(i)], name);
-    }
-  }
-  missing.throw_if_any();
-  b.at({});
-  Values outputs;
-  std::vector<int> out_axes;
-  for (size_t i = 0; i < f->outputs().size(); ++i) {
-    const Value v = f->outputs()[i];
-    const bool spread = force[i] && axis.at(v) < 0;
-    outputs.push_back(spread ? batched_front(b, map[v], -1, size) : map[v]);
-    out_axes.push_back(spread ? 0 : axis.at(v));
-  }
-  const Body body = b.finish(std::move(outputs), f->output_names());
-  return {pruned(*body), out_axes};
+  return BatchWalk(*f, size, *this).run(axes, force);
 }
 
 }  // namespace viva

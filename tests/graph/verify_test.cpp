@@ -132,7 +132,6 @@ TEST(Verify, Invariant7Bodies) {
 TEST(Verify, Invariant8Inference) {
   expect_broken(8, "main, node 2 (add)", [](Fixture& x) { x.node(2).types[0].dtype = Dtype::float64; });
   expect_broken(8, "main, node 2 (add)", [](Fixture& x) { x.node(2).in.pop_back(); });
-  expect_broken(8, "main, node 3 (call)", [](Fixture& x) { x.node(3).attrs = {}; });
   expect_broken(8, "main, node 3 (call)", [](Fixture& x) { x.node(3).attrs.set("policy", int64_t{1}); });
   expect_broken(8, "main, node 3 (call)", [](Fixture& x) { x.node(3).bodies.clear(); });
   expect_broken(8, "main, node 2 (add)", [](Fixture& x) {
@@ -190,14 +189,29 @@ TEST(Verify, Invariant11Programs) {
   expect([](auto& functions) { std::swap(functions[0], functions[1]); });
 }
 
-TEST(Verify, DeepNestsNeedNoStack) {
+TEST(Verify, Invariant12AttributeNames) {
+  expect_broken(12, "main, node 3 (call)", [](Fixture& x) { x.node(3).attrs = {}; });
+  expect_broken(12, "main, node 3 (call)", [](Fixture& x) { x.node(3).attrs.set("colour", int64_t{1}); });
+  expect_broken(12, "main, node 2 (add)", [](Fixture& x) { x.node(2).attrs.set("dims", Ints{0}); });
+}
+
+TEST(Verify, Invariant13Depth) {
+  EXPECT_EQ(Fixture().f->depth(), 1);
+  expect_broken(13, "main", [](Fixture& x) {
+    Build b("outer");
+    x.node(3).bodies = {b.finish(b.call(x.inner, {b.parameter({Dtype::float32, {2}})}))};
+  });
+}
+
+TEST(Verify, TheDeepestNest) {
   Body f;
-  for (int i = 0; i < 5000; ++i) {
+  for (int64_t i = 0; i <= most_nested; ++i) {
     Build b("f");
     if (f) b.call(f, {});
     f = b.finish({});
   }
   verify(*f);
+  EXPECT_EQ(f->depth(), most_nested);
 }
 
 }  // namespace

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/error.h"
 #include "interpret/interpret.h"
+#include "transform/transform.h"
 
 namespace viva {
 namespace {
@@ -60,6 +62,21 @@ TEST(OnnxImport, KeepsNamesOfValues) {
   for (const Node& n : m.function->nodes()) names.insert(names.end(), n.names.begin(), n.names.end());
   for (const char* name : {"x", "w", "logits", "p"}) EXPECT_NE(std::ranges::find(names, name), names.end()) << name;
   EXPECT_EQ(m.function->output_names(), (Strings{"y"}));
+}
+
+// A node of the graph names the node of the model it was made for, as its derivatives do; never a line of the importer.
+TEST(OnnxImport, NodesNameTheirOperators) {
+  const Imported m = import_onnx(read("softmax.onnx"), batch(1));
+  const Body tangents = jvp(m.function, {true, true});
+  for (const Body& f : {m.function, tangents}) {
+    std::set<std::string> places;
+    for (const Node& n : f->nodes()) {
+      EXPECT_EQ(n.where.file, nullptr) << to_string(n.where);
+      if (n.op) places.insert(to_string(n.where));
+    }
+    EXPECT_TRUE(std::ranges::any_of(places, [](const std::string& p) { return p.starts_with("MatMul"); }));
+    EXPECT_TRUE(std::ranges::any_of(places, [](const std::string& p) { return p.starts_with("Softmax"); }));
+  }
 }
 
 TEST(OnnxImport, FindsTheFinalSoftmaxAndGivesOutItsInput) {

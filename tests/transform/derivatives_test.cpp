@@ -142,17 +142,6 @@ TEST(Derivatives, RecomputedCallsSaveTheirInputs) {
   }
 }
 
-// Twelve calls of one layer are transformed once: their bodies stay one function.
-TEST(Derivatives, EqualCallsAreTransformedOnce) {
-  Build layer("layer");
-  const Value lx = layer.parameter(scalar, "x");
-  const Body f = layer.finish({layer.tanh(lx)});
-  Build b("f");
-  Value h = b.parameter(scalar, "x");
-  for (int i = 0; i < 12; ++i) h = b.call(f, {h}).front();
-  EXPECT_LE(Program(grad(b.finish({h}), {true})).functions().size(), 4u);
-}
-
 TEST(Derivatives, ErrorsNameWhatIsMissing) {
   Build b("f");
   const Value x = b.parameter({Dtype::float64, {2}}, "x");
