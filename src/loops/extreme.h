@@ -16,7 +16,7 @@ template <bool greatest, class T> T extreme(T a, T b) {
     // either.
     const auto x = std::bit_cast<Bits>(a), y = std::bit_cast<Bits>(b);
     const Bits equal = greatest ? x & y : x | y;
-    const Bits other = beyond | (b != b) ? y : x;
+    const Bits other = (beyond | (b != b)) ? y : x;
     return std::bit_cast<T>(a == b ? equal : other);
   } else {
     return beyond ? b : a;
