@@ -94,6 +94,9 @@ class Fusion {
       }
       u.operands.erase(u.operands.begin() + static_cast<int64_t>(slot));
       u.operands.insert(u.operands.end(), p->operands.begin(), p->operands.end());
+      // The consumer reads the producer's operands now, and the producer too as long as another consumer needs it.
+      if (--uses_[v] > 0)
+        for (const Value& o : p->operands) ++uses_[o];
       u.form = std::move(*fused);
       merge_operands(u);
     }
@@ -124,7 +127,7 @@ class Fusion {
   }
 
   // One slot for a value that came in twice.
-  static void merge_operands(Unit& u) {
+  void merge_operands(Unit& u) {
     Values unique;
     std::vector<int> slots;
     std::vector<Type> types;
@@ -133,6 +136,7 @@ class Fusion {
       size_t k = 0;
       while (k < unique.size() && !(unique[k] == u.operands[i] && types[k] == seen)) ++k;
       if (k == unique.size()) unique.push_back(u.operands[i]), types.push_back(seen);
+      else --uses_[u.operands[i]];
       slots.push_back(static_cast<int>(k));
     }
     if (unique.size() == u.operands.size()) return;
@@ -154,6 +158,7 @@ class Fusion {
   bool fuse_;
   std::vector<Unit> units_;
   std::unordered_map<Value, size_t, ValueHash> producer_;
+  // How many slots of units, operands of nodes to come and outputs read the value.
   std::unordered_map<Value, int, ValueHash> uses_;
   Values kept_;
 };
