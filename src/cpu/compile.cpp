@@ -93,7 +93,13 @@ bool reads_in_order(const loops::Nest& n) {
   for (size_t d = 0; d < n.body[0].at.size(); ++d) {
     const loops::Index& i = n.body[0].at[d];
     if (i.offset != 0 || i.divisor != 1 || !i.terms.empty()) return false;
-    for (size_t l = 0; l < i.coefficients.size(); ++l) walked[l] += i.coefficients[l] * operand[d];
+    int64_t last = 0;  // an index beyond the operand reads the fill value
+    for (size_t l = 0; l < i.coefficients.size(); ++l) {
+      if (i.coefficients[l] < 0) return false;
+      walked[l] += i.coefficients[l] * operand[d];
+      last += i.coefficients[l] * std::max<int64_t>(n.extents[l] - 1, 0);
+    }
+    if (last >= std::max<int64_t>(n.operands[0].shape[d], 1)) return false;
   }
   for (size_t l = 0; l < walked.size(); ++l)
     if (n.extents[l] != 1 && walked[l] != dense[l]) return false;

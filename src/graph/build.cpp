@@ -4,10 +4,18 @@
 #include <array>
 #include <unordered_map>
 
+#include "graph/dims.h"
 #include "graph/opdef.h"
 #include "graph/prune.h"
 
 namespace viva {
+namespace {
+
+void check_rank(const Type& t) {
+  if (t.rank() > max_rank) throw usage_error("{} dimensions: at most {} are possible", t.rank(), max_rank);
+}
+
+}  // namespace
 
 Build::Build(std::string function_name) : f_(std::make_shared<Function>()) { f_->name_ = std::move(function_name); }
 
@@ -67,7 +75,7 @@ Value Build::parameter_like(Value p) {
 Value Build::late_parameter(const Type& type, std::string name, Where l) {
   open(l);
   try {
-    numel(type.shape);
+    check_rank(type), numel(type.shape);
   } catch (const Error& e) { throw Error(e.kind(), fmt::format("[parameter] {}", e.message()), place(l)); }
   Node& n = add(nullptr, {type}, place(l));
   n.names = {std::move(name)};
@@ -91,7 +99,7 @@ Values Build::emit(const OpDef& op, Values in, Attrs attrs, std::vector<Body> bo
     if (depth > most_nested) throw usage_error("functions nest deeper than {}: inline some of the calls", most_nested);
     check_attributes(op, attrs);
     types = (*op.infer)({types_of(in), attrs, bodies});
-    for (const Type& t : types) numel(t.shape);
+    for (const Type& t : types) check_rank(t), numel(t.shape);
   } catch (const Error& e) {
     throw Error(e.kind(), fmt::format("[{}] {}", op.name, e.message()), e.where() ? e.where() : where);
   }

@@ -5,6 +5,9 @@
 
 namespace viva {
 
+// A kernel loops over the dimensions of its result and over those it reduces, and names at most 60 loops.
+inline constexpr int64_t max_rank = 30;
+
 // out[batch…, lhs free…, rhs free…] = Σ over the contracted dimensions of lhs · rhs.
 struct DotDims {
   Ints lhs_batch, rhs_batch, lhs_contract, rhs_contract;

@@ -51,9 +51,9 @@ class Verifier {
     int64_t points = 1;
     for (int64_t e : nest_.extents) {
       require(e >= 0, 1, "negative extent");
-      points = times(points, std::max<int64_t>(e, 1));
-      require(points <= most_points, 1, "too many points");
+      points = times(points, e);
     }
+    if (points > most_points) throw unsupported("a kernel over more than 2^47 points");
   }
 
   void earlier(Register r) const { require(r >= 0 && r < place_, 2, "not an earlier register"); }

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "graph/dims.h"
 #include "onnx/file.h"
 
 namespace onnx {
@@ -27,7 +28,6 @@ std::string in_quotes(std::string_view text);
 
 inline constexpr int max_graph_depth = 16;     // graphs inside attributes inside graphs
 inline constexpr int max_function_depth = 64;  // functions that call functions
-inline constexpr int max_rank = 32;
 
 // One load: the file's name for messages, the folder of its external data, and the record of files read.
 class ModelReader {

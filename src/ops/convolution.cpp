@@ -93,12 +93,14 @@ template <class A> void convolve(const Geometry& g, const Array& lhs, const Arra
     for_each_index(window, [&](const Ints& k, int64_t) {
       int64_t from = (at[0] + (g.dims.batch_groups > 1 ? group * g.batch : 0)) * x_strides[0] +
                      (k[1] + (g.dims.feature_groups > 1 ? group * g.in : 0)) * x_strides[1];
+      bool inside = true;
       for (size_t i = 0; i < g.axes.size(); ++i) {
         const int64_t p = g.axes[i].source(at[i + 2], g.kernel_at(i, k[i + 2]));
-        if (p < 0) return;
+        inside = inside && p >= 0;
         from += p * x_strides[i + 2];
       }
-      total += x[static_cast<size_t>(from)] * w[static_cast<size_t>(flat_index(k, w_strides) + at[1] * w_strides[0])];
+      total += (inside ? x[static_cast<size_t>(from)] : A(0)) *
+               w[static_cast<size_t>(flat_index(k, w_strides) + at[1] * w_strides[0])];
     });
     y[static_cast<size_t>(flat_index(at, y_strides))] = total;
   });

@@ -75,6 +75,7 @@ Values broadcast_simplify(Build& b, const Node& n, Ins in) {
 std::vector<Sample> broadcast_samples() {
   return {sample_of("new dimensions", sample_floats({3}, -2, 2, 0), {{"shape", Ints{2, 3, 2}}, {"dims", Ints{1}}}),
           sample_of("stretch", sample_floats({1, 3}, -2, 2, 0), {{"shape", Ints{2, 3}}, {"dims", Ints{0, 1}}}),
+          sample_of("as it is", sample_floats({3, 2}, -2, 2, 0), {{"shape", Ints{3, 2}}, {"dims", Ints{0, 1}}}),
           sample_of("scalar", sample_floats({}, -2, 2, 0), {{"shape", Ints{4}}, {"dims", Ints{}}}),
           sample_of("to nothing", sample_floats({1}, -2, 2, 0), {{"shape", Ints{0, 2}}, {"dims", Ints{0}}}),
           sample_of("i32", sample_ints({2}, -9, 9, 0), {{"shape", Ints{2, 3}}, {"dims", Ints{0}}})};

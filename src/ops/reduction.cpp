@@ -89,6 +89,7 @@ std::vector<Type> sum_infer(const Infer::Site& s) {
 }
 
 std::vector<Array> sum_eval(const Node& n, std::span<const Array> in, Evaluator&) {
+  if (dims_of(n).empty()) return {in[0].converted(reduced_type(n).dtype)};  // -0 stays -0
   Array out = Array::make(reduced_type(n));
   dispatch(in[0].dtype(), [&](auto from) {
     dispatch(out.dtype(), [&](auto to) {
@@ -136,11 +137,12 @@ std::vector<Array> max_eval(const Node& n, std::span<const Array> in, Evaluator&
   return {out};
 }
 
-// The mean of the tangents of the greatest elements.
+// The mean of the tangents of the greatest elements; of nothing, a constant, it is 0.
 Values max_jvp(Build& b, const Node& n, Ins in, Ins out, Ins t, Transforms&) {
+  if (numel(in[0].shape()) == 0) return {Value{}};
   const Value greatest = b.compare(Direction::eq, in[0], spread(b, n, out[0]));
-  const Value mask = b.convert(greatest, in[0].dtype());
-  return {b.div(b.reduce_sum(b.mul(t[0], mask), dims_of(n)), b.reduce_sum(mask, dims_of(n)))};
+  const Value tangents = b.select(greatest, t[0], b.zero(t[0])), winners = b.convert(greatest, in[0].dtype());
+  return {b.div(b.reduce_sum(tangents, dims_of(n)), b.reduce_sum(winners, dims_of(n)))};
 }
 
 // reduce_prod

@@ -7,6 +7,10 @@
 #include "transform/rewrite.h"
 
 namespace viva {
+
+Body common_subexpressions(const Body& f);
+Body dead_code(const Body& f);
+
 namespace {
 
 struct NodeKey {
@@ -32,23 +36,36 @@ Values ordered(const Node& n, Values in) {
   return in;
 }
 
-// Calls become the bodies of their functions, each function rewritten once however often it is called.
+constexpr size_t most_nodes = size_t{1} << 17;
+
+// Calls become the bodies of their functions, each function rewritten once however often it is called. What a function
+// computes twice is shared before its callers copy it, or calls of calls would grow as powers.
 class Inlining {
  public:
   explicit Inlining(bool (*which)(const Node&)) : which_(which) {}
 
   Body run(const Body& f) {
     if (const auto it = memo_.find(f.get()); it != memo_.end()) return it->second;
-    const Body made = rewrite(*f, [this](Build& b, const Node& n, Ins in) -> std::optional<Values> {
+    size_t nodes = f->nodes().size();
+    const Body made = rewrite(*f, [&](Build& b, const Node& n, Ins in) -> std::optional<Values> {
       if (n.bodies.size() != 1 || !n.op->inlines || !which_(n)) return std::nullopt;
-      return b.inline_call(*run(n.bodies[0]), in);
+      const Body callee = shared(n.bodies[0]);
+      if ((nodes += callee->nodes().size()) > most_nodes)
+        throw unsupported("the calls of {} expand to more than {} nodes", f->name(), most_nodes);
+      return b.inline_call(*callee, in);
     });
     return memo_.emplace(f.get(), made).first->second;
   }
 
  private:
+  Body shared(const Body& f) {
+    Body& known = shared_[f.get()];
+    if (!known) known = dead_code(common_subexpressions(run(f)));
+    return known;
+  }
+
   bool (*which_)(const Node&);
-  std::unordered_map<const Function*, Body> memo_;  // the caller of run holds the keys
+  std::unordered_map<const Function*, Body> memo_, shared_;  // the caller of run holds the keys
 };
 
 }  // namespace

@@ -254,5 +254,38 @@ TEST(Compile, ManyValuesAliveAtOnce) {
   }
 }
 
+// A window of one element that steps over rows and then over padding reads as many elements as there are, not the same.
+TEST(Compile, ReadingPastTheOperandIsNoAlias) {
+  Build b("f");
+  const Value x = b.parameter(f32({2, 3}), "x");
+  WindowDims d = WindowDims::plain({1, 1});
+  d.strides = {2, 1}, d.pad_high = {0, 3};
+  const Body f = b.finish({b.window_sum(x, d)});
+  const Arrays args = {Array::of<float>({1, 2, 3, 4, 5, 6}, {2, 3})};
+  ThreadPool pool(1);
+  EXPECT_TRUE(same_bits(compile(f).call(args, pool).take()[0], interpret(*f, args)[0]));
+}
+
+TEST(Compile, EmptyResultsUnderHugeOperandsAreCompiled) {
+  Build b("f");
+  const int64_t m = int64_t{1} << 20;
+  const Value x = b.parameter(f32({0, m, m})), w = b.parameter(f32({8, m, 3}));
+  const Body f = b.finish({b.conv_general(x, w, ConvDims::plain(1))});
+  EXPECT_EQ(compile(f).parameter_types().size(), 2u);
+}
+
+TEST(Compile, EveryRankThatIsBuiltIsCompiled) {
+  Build b("f");
+  const Value x = b.parameter(f32(Shape(30, 1)), "x");
+  const Body f = b.finish({b.neg(x), b.reduce_sum(x, iota_ints(30)), b.window_sum(x, WindowDims::plain(Ints(30, 1)))});
+  const Arrays args = {Array::full(f32(Shape(30, 1)), 2)};
+  ThreadPool pool(1);
+  EXPECT_EQ(compile(f).call(args, pool).take()[0].at(0), -2);
+  EXPECT_TRUE(says(refused([&] { Build("g").parameter(f32(Shape(31, 1))); }), "at most 30"));
+  Build c("g");
+  const Value y = c.parameter(f32(Shape(20, 1)));
+  EXPECT_TRUE(says(refused([&] { c.dot_general(y, y, {}); }), "[dot_general] 40 dimensions: at most 30"));
+}
+
 }  // namespace
 }  // namespace viva

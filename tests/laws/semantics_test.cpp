@@ -217,5 +217,37 @@ TEST(Conventions, AtPointsThatAreNotSmooth) {
   expect(slopes(vec<double>({2}), [](Build& b, Value y) { return b.pow(b.zero(y), y); }), {0});
 }
 
+TEST(Semantics, PaddingAndHolesAreZerosInProducts) {
+  const auto conv = [](int64_t low, int64_t base_dilation) {
+    return [=](Build& b, const Values& v) {
+      ConvDims d = ConvDims::plain(1);
+      d.pad_low = {low}, d.lhs_dilation = {base_dilation};
+      return b.reshape(b.conv_general(v[0], v[1], d), {3});
+    };
+  };
+  const Array kernel = Array::of<double>({inf, 1}, {1, 1, 2});
+  expect(both({Array::of<double>({1, 1, 1}, {1, 1, 3}), kernel}, conv(1, 1)), {nan, inf, inf});
+  expect(both({Array::of<double>({1, 1}, {1, 1, 2}), kernel}, conv(1, 2)), {nan, inf, nan});
+}
+
+TEST(Semantics, ASumOverNoDimensionIsItsOperand) {
+  const Array zeros = vec<double>({-0.0, 0});
+  const Array got = both({zeros}, [](Build& b, const Values& v) { return b.reduce_sum(v[0], {}); });
+  EXPECT_TRUE(std::signbit(got.at(0)));
+  EXPECT_FALSE(std::signbit(got.at(1)));
+}
+
+TEST(Semantics, TheGreatestOfNothingHasNoTangent) {
+  const Body f = function_of({Array::zeros({Dtype::float64, {2, 0}})},
+                             [](Build& b, const Values& v) { return b.reduce_max(v[0], {1}); });
+  const Array none = Array::zeros({Dtype::float64, {2, 0}});
+  expect(interpret(*jvp(f, {true}), Arrays{none, none})[1], {0, 0});
+}
+
+TEST(Semantics, AnInfiniteTangentOfALesserElementIsNotSeen) {
+  const Body f = function_of({vec<double>({1, 2})}, [](Build& b, const Values& v) { return b.reduce_max(v[0], {0}); });
+  EXPECT_EQ(interpret(*jvp(f, {true}), Arrays{vec<double>({1, 2}), vec<double>({inf, 3})})[1].at(0), 3);
+}
+
 }  // namespace
 }  // namespace viva

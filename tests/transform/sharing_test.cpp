@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "base/error.h"
 #include "graph/build.h"
 #include "graph/verify.h"
 #include "transform/pipeline.h"
@@ -87,6 +88,36 @@ TEST(Sharing, DoublingCallsStaySmall) {
 TEST(Sharing, PruningWhatIsNeededWholeGivesTheSameFunction) {
   const Body f = net(3, false);
   EXPECT_EQ(pruned(f), f);
+}
+
+// f_i(x) = f_{i-1}(x) + f_{i-1}(x): the plan of a hundred levels is that of a hundred doublings.
+TEST(Sharing, CallsOfCallsAreInlinedOnceEach) {
+  Build leaf("f0");
+  Body f = leaf.finish({leaf.tanh(leaf.parameter(rows, "x"))});
+  for (int i = 1; i <= 100; ++i) {
+    Build b(fmt::format("f{}", i));
+    const Value x = b.parameter(rows, "x");
+    f = b.finish({b.scale(b.add(b.call(f, {x})[0], b.call(f, {x})[0]), .5)});
+  }
+  const Body plan = run_pass(inline_all_pass, f, {});
+  EXPECT_LE(plan->nodes().size(), 600u);
+}
+
+TEST(Sharing, CallsThatCannotBeSharedHaveALimit) {
+  Build leaf("f0");
+  Body f = leaf.finish({leaf.tanh(leaf.parameter(rows, "x"))});
+  for (int i = 1; i <= 40; ++i) {
+    Build b(fmt::format("f{}", i));
+    const Value x = b.parameter(rows, "x");
+    f = b.finish({b.add(b.call(f, {b.cos(x)})[0], b.call(f, {b.sin(x)})[0])});
+  }
+  try {
+    run_pass(inline_all_pass, f, {});
+    FAIL() << "2^40 nodes";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::unsupported);
+    EXPECT_NE(std::string(e.what()).find("expand to more than 131072 nodes"), std::string::npos) << e.what();
+  }
 }
 
 }  // namespace
