@@ -129,7 +129,8 @@ class Planner {
       if (n.op && n.in.empty() && n.attrs.find("value"))
         buffer_of_[n.out()] =
             add({.kind = Buffer::Kind::constant, .type = n.types[0], .constant = n.attrs.array("value")});
-    std::vector<Unit> units = cpu::make_units(*f, options.fuse && !options.check_nan);
+    std::vector<Unit> units = cpu::make_units(*f, options.fuse && !options.check_nan, options.library_flops);
+    cpu::lay_out(units, *f);
     for (Unit& u : units) add_unit(u);
     finish(f->outputs(), options.donated);
   }

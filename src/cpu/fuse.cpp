@@ -29,7 +29,7 @@ int64_t points(const loops::Nest& n) { return numel(n.extents); }
 
 class Fusion {
  public:
-  Fusion(const Function& f, bool fuse) : fuse_(fuse) {
+  Fusion(const Function& f, bool fuse, double library_flops) : fuse_(fuse), library_flops_(library_flops) {
     for (const Node& n : f.nodes())
       for (const Value& v : n.in) ++uses_[v];
     for (const Value& v : f.outputs()) ++uses_[v], kept_.push_back(v);
@@ -57,8 +57,9 @@ class Fusion {
       missing.lines.push_back(fmt::format("{} ({})", n.op->name, n.op->lower.absent().why));
       return;
     }
-    Unit u{(*n.op->lower)(n).form, n.in, n.outs(), &n, true};
-    if (fuse_ && u.nest()) {
+    Unit u{loops::Host{}, n.in, n.outs(), &n, true, fuse_ ? library_kernel(n, library_flops_) : std::nullopt};
+    if (!u.library) u.form = (*n.op->lower)(n).form;
+    if (fuse_ && !u.library && u.nest()) {
       merge_operands(u);
       absorb_producers(u);
       if (continue_reduction(u)) return;
@@ -156,6 +157,7 @@ class Fusion {
   }
 
   bool fuse_;
+  double library_flops_;
   std::vector<Unit> units_;
   std::unordered_map<Value, size_t, ValueHash> producer_;
   // How many slots of units, operands of nodes to come and outputs read the value.
@@ -165,6 +167,8 @@ class Fusion {
 
 }  // namespace
 
-std::vector<Unit> make_units(const Function& f, bool fuse) { return Fusion(f, fuse).take(); }
+std::vector<Unit> make_units(const Function& f, bool fuse, double library_flops) {
+  return Fusion(f, fuse, library_flops).take();
+}
 
 }  // namespace viva::cpu

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "cpu/executable.h"
+#include "cpu/library.h"
 #include "graph/opdef.h"
 #include "loops/lowered.h"
 #include "loops/run.h"
@@ -17,11 +18,18 @@ struct Unit {
   Values results;              // one for each store
   const Node* node = nullptr;  // the last node that went in; its place in the order and its line
   bool alive = true;
+  std::optional<LibraryKernel> library = std::nullopt;  // then the form is made once the orders are known
   const loops::Nest* nest() const { return std::get_if<loops::Nest>(&form); }
 };
 
-// Lowers every node of f and fuses units; without fusion each node is a unit of its own.
-std::vector<Unit> make_units(const Function& f, bool fuse);
+// Lowers every node of f and fuses units; without fusion each node is a unit of its own, and a nest. The library takes
+// nodes of at least so many FLOPs.
+std::vector<Unit> make_units(const Function& f, bool fuse, double library_flops);
+
+// Chooses for each value the order of its dimensions in memory: row-major for what leaves the function or is read by
+// its flat position, else what the library asks for, and what follows from operands. Rewrites the nests for it and
+// makes the kernels of the library.
+void lay_out(std::vector<Unit>& units, const Function& f);
 
 // Where a value lives.
 struct Buffer {

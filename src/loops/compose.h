@@ -25,6 +25,14 @@ std::optional<Nest> join(const Nest& a, const Nest& b);
 // Operand i becomes operand slots[i] of `operands` (which may repeat, to share an array that comes in twice).
 Nest rename_operands(const Nest& nest, std::span<const int> slots, std::vector<Type> operands);
 
+// The nest for an operand whose dimensions lie in memory in another order, outermost first. No scatter may start from
+// it.
+Nest with_operand_order(Nest nest, int slot, const Ints& order);
+
+// The nest with its parallel loops, and so its dense outputs, in another order, outermost first. nullopt where a store
+// is not dense over the loops in some order, or is a scatter, whose updates come in the order of the loops.
+std::optional<Nest> with_result_order(Nest nest, const Ints& order);
+
 // Shares equal instructions and drops unused ones; the operand list stays.
 Nest simplified(const Nest& nest);
 

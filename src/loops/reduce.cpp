@@ -218,11 +218,38 @@ template <class Order, class T> struct Arg {
   }
   static void columns(void* state, const Reducer::Args& a, int64_t rows, int64_t n) {
     const View v(state, n);
+    if (a.mask) return masked_columns(v, a, rows, n);
+    for (int64_t from = 0; from < n; from += strip)
+      strip_of_columns(v.value + from, v.position + from, static_cast<const T*>(a.x) + from, rows, n,
+                       std::min(strip, n - from), a.position);
+  }
+  // As masked_columns, with positions as narrow as the values, so that whole vectors are compared.
+  static constexpr int64_t strip = 512;
+  static void strip_of_columns(T* __restrict best, int64_t* __restrict position, const T* __restrict x, int64_t rows,
+                               int64_t step, int64_t n, int64_t first) {
+    std::array<int32_t, strip> row;
+    const bool fresh = std::all_of(position, position + n, [](int64_t p) { return p < 0; });
+    if (!fresh && std::any_of(position, position + n, [](int64_t p) { return p < 0; }))
+      for (int64_t j = 0; j < n; ++j)
+        if (position[j] < 0) best[j] = x[j], position[j] = first;
+    std::fill_n(row.data(), n, fresh ? 0 : -1);
+    if (fresh) std::copy_n(x, n, best);
+    for (int64_t i = fresh ? 1 : 0; i < rows; ++i)
+      for (int64_t j = 0; j < n; ++j) {
+        const T y = x[i * step + j], b = best[j];
+        const bool take = Order::before(y, b) | (is_nan(y) & !is_nan(b));
+        best[j] = take ? y : b;
+        row[static_cast<size_t>(j)] = take ? static_cast<int32_t>(i) : row[static_cast<size_t>(j)];
+      }
+    for (int64_t j = 0; j < n; ++j)
+      if (row[static_cast<size_t>(j)] >= 0) position[j] = first + row[static_cast<size_t>(j)];
+  }
+  static void masked_columns(const View& v, const Reducer::Args& a, int64_t rows, int64_t n) {
     for (int64_t i = 0; i < rows; ++i) {
       const T* x = static_cast<const T*>(a.x) + i * n;
-      const uint8_t* mask = a.mask ? a.mask + i * n : nullptr;
+      const uint8_t* mask = a.mask + i * n;
       for (int64_t j = 0; j < n; ++j) {
-        const bool take = (!mask || mask[j]) && better(x[j], v.value[j], v.position[j]);
+        const bool take = mask[j] && better(x[j], v.value[j], v.position[j]);
         v.value[j] = take ? x[j] : v.value[j];
         v.position[j] = take ? a.position + i : v.position[j];
       }

@@ -183,7 +183,6 @@ TEST_P(Laws, HoldForEachTransformed) {
 // derivative, the inner product for a transposition, the loop for vmap, the same bits for simplify. jvp, vjp and vmap
 // in pairs on every sample; of all pairs and triples a few for each operation, and in the long run every one.
 TEST_P(Laws, HoldForPairsTransformed) {
-  const auto list = transformations();
   each([&](const Case& c, const Sample&) {
     if (!only_float64(c)) return;
     for (size_t pair = 0; pair < 9; ++pair) holds_composed(c, {pair / 3, pair % 3}, 20);

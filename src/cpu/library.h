@@ -1,0 +1,32 @@
+// Nodes that a library runs faster than a nest of loops. The library is reached through this header alone.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "graph/graph.h"
+#include "loops/nest.h"
+
+namespace viva::cpu {
+
+// An order of the dimensions of a value in memory, outermost first.
+using Order = Ints;
+
+struct LibraryKernel {
+  // What the library reads and writes without a copy.
+  std::vector<Order> operand_orders;
+  Order result_order;
+  // Zeros of padding or of dilation meet the elements of operand 1. The library leaves such products out, so where one
+  // of these elements is infinite or NaN, it must not run.
+  bool zeros_meet_operand_1 = false;
+  // The kernel for operands and a result in these orders. constants: the operand's elements where they are known and
+  // in row-major order, else null; what is prepared of them is kept.
+  std::function<loops::Host(std::span<const Order> operands, const Order& result,
+                            std::span<const Array* const> constants)>
+      make;
+};
+
+// Nothing where the library has no fast kernel for the node, or the node takes less than so many FLOPs.
+std::optional<LibraryKernel> library_kernel(const Node& n, double smallest);
+
+}  // namespace viva::cpu
