@@ -72,7 +72,8 @@ Tensor bitcast(const Arg& x, Dtype d);            // the same bits as a dtype of
 Tensor stop_gradient(const Arg& x);               // x, as a constant of every derivative
 Tensor tap(const Arg& x, std::string_view name);  // x under a name, for probe and intervene
 
-// Reductions: over the axes given, or over all. keep leaves extents of 1 behind.
+// Reductions: over the axes given, or over all. keep leaves extents of 1 behind. Of float16 and bfloat16, what is made
+// of sums (mean, variance, logsumexp, softmax, mean_pool) is computed in float32 and rounded once.
 struct Axes {
   Axes() = default;
   Axes(int axis) : list{axis}, all(false) {}
@@ -116,7 +117,7 @@ Tensor expand_dims(const Arg& x, int64_t axis);
 Tensor squeeze(const Arg& x, const Axes& axes = {});  // axes of extent 1; all of them where none is given
 Tensor flip(const Arg& x, const Axes& axes = {});
 Tensor roll(const Arg& x, int64_t by, int64_t axis);
-Tensor pad(const Arg& x, const Ints& low, const Ints& high, double value = 0);  // negative: crops
+Tensor pad(const Arg& x, const Ints& low, const Ints& high, const Number& value = 0);  // negative: crops
 Tensor concatenate(const std::vector<Tensor>& xs, int64_t axis = 0, Loc = Loc::current());
 Tensor stack(const std::vector<Tensor>& xs, int64_t axis = 0, Loc = Loc::current());
 std::vector<Tensor> split(const Arg& x, int64_t parts, int64_t axis = 0);  // equal parts

@@ -23,7 +23,9 @@ inline constexpr NewAxis newaxis{};    // a dimension of extent 1
 // them stood; an index outside reads the nearest place inside, and drops an update. Negative ones count from the end.
 struct Index {
   enum class Kind : uint8_t { integer, range, ellipsis, newaxis, tensor };
-  template <std::integral T> Index(T i, Loc l = Loc::current()) : start(static_cast<int64_t>(i)), where(l) {}
+  template <std::integral T> Index(T i, Loc l = Loc::current()) : start(static_cast<int64_t>(i)), where(l) {
+    if (std::is_unsigned_v<T> && start < 0) start = end;  // beyond every dimension
+  }
   Index(const Slice& r, Loc l = Loc::current())
       : kind(Kind::range), start(r.start), stop(r.stop), step(r.step), where(l) {}
   Index(Ellipsis, Loc l = Loc::current()) : kind(Kind::ellipsis), where(l) {}

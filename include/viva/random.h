@@ -9,20 +9,22 @@ namespace viva {
 struct Key {
   Tensor bits;  // u32[2]
 
-  // The key of an independent stream; the tag is an integer, or an integer scalar such as a step counter.
+  // The key of an independent stream; the tag is an integer, or an integer scalar such as a step counter. Tags that are
+  // equal modulo 2⁶⁴ give the same key.
   Key fold(const Arg& tag) const;
   std::vector<Key> split(int64_t count, Loc = Loc::current()) const;
 };
 Key key(uint64_t seed);
 
-// In [low, high); of float32 a multiple of (high - low)·2⁻²⁴.
+// low + (high - low)·k·2⁻ᵈ with d = 53, 24, 11 and 8 bits in k for float64, float32, float16 and bfloat16, rounded, and
+// kept in [low, high): the dtype must hold a number of that interval, and high - low.
 Tensor uniform(const Key& k, const Shape& shape, double low = 0, double high = 1, Dtype d = Dtype::float32,
                Loc = Loc::current());
 // Mean 0, variance 1, by the transform of Box and Muller; of float32 at most 5.8 in size.
 Tensor normal(const Key& k, const Shape& shape, Dtype d = Dtype::float32, Loc = Loc::current());
-// True with probability p, a number or a tensor that broadcasts to the shape.
+// True with probability p, a number or a tensor that broadcasts to the shape; a NaN gives false.
 Tensor bernoulli(const Key& k, const Arg& p, const Shape& shape);
-// Integers in [low, high), uniform but for a bias below (high - low)·2⁻⁶⁴.
+// Integers in [low, high), all of which the dtype must hold, uniform but for a bias below (high - low)·2⁻⁶⁴.
 Tensor randint(const Key& k, const Shape& shape, int64_t low, int64_t high, Dtype d = Dtype::int32,
                Loc = Loc::current());
 // One index for each row of logits over the last axis, with probability softmax(logits).

@@ -8,6 +8,7 @@
 #include <source_location>
 #include <string>
 #include <type_traits>
+#include <variant>
 #include <vector>
 
 #include "viva/array.h"
@@ -61,6 +62,20 @@ class Tensor {
   std::shared_ptr<const tracing::Traced> traced_;
 };
 
+// A C++ number, kept exactly. Where it becomes an element, a floating one is converted as conventions.md says, and an
+// integer that an integer dtype does not hold is a usage error.
+struct Number {
+  template <class T>
+    requires std::is_arithmetic_v<T>
+  Number(T v) {
+    if constexpr (std::is_same_v<T, bool>) value = v;
+    else if constexpr (std::is_floating_point_v<T>) value = static_cast<double>(v);
+    else if constexpr (std::is_signed_v<T>) value = static_cast<int64_t>(v);
+    else value = static_cast<uint64_t>(v);
+  }
+  std::variant<bool, int64_t, uint64_t, double> value;
+};
+
 // An operand with the line that uses it: a Tensor, or a C++ number, whose dtype follows the other operands (promote).
 struct Arg {
   enum class Kind : uint8_t { tensor, boolean, integer, real };
@@ -69,7 +84,7 @@ struct Arg {
   template <class T>
     requires std::is_arithmetic_v<T>
   Arg(T v, Loc l = Loc::current())
-      : number(static_cast<double>(v)),
+      : number(v),
         kind(std::is_same_v<T, bool> ? Kind::boolean
              : std::is_integral_v<T> ? Kind::integer
                                      : Kind::real),
@@ -78,7 +93,7 @@ struct Arg {
   Arg& operator=(const Arg&) = delete;
 
   const Tensor* tensor = nullptr;  // null: a number
-  double number = 0;               // integers beyond 2^53 round: use scalar for them
+  Number number = 0;
   Kind kind = Kind::tensor;
   Where where;
 };
@@ -89,19 +104,22 @@ struct Arg {
 Dtype promote(Dtype a, Dtype b);
 
 // New tensors. A floating C++ number makes float32 and an integral one int32 unless a dtype is given.
-Tensor scalar(double v, Dtype d = Dtype::float32, Loc = Loc::current());
-Tensor full(const Shape& shape, double v, Dtype d = Dtype::float32, Loc = Loc::current());
+Tensor scalar(const Number& v, Dtype d = Dtype::float32, Loc = Loc::current());
+Tensor full(const Shape& shape, const Number& v, Dtype d = Dtype::float32, Loc = Loc::current());
 Tensor zeros(const Shape& shape, Dtype d = Dtype::float32, Loc = Loc::current());
 Tensor ones(const Shape& shape, Dtype d = Dtype::float32, Loc = Loc::current());
 Tensor zeros_like(const Arg& x);
 Tensor ones_like(const Arg& x);
-Tensor full_like(const Arg& x, double v);
+Tensor full_like(const Arg& x, const Number& v);
 Tensor tensor(std::initializer_list<double> v, Dtype d = Dtype::float32);
 Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, Dtype d = Dtype::float32);
 Tensor tensor(const std::vector<double>& v, const Shape& shape, Dtype d = Dtype::float32);
 Tensor iota(const Shape& shape, int64_t axis, Dtype d = Dtype::int32, Loc = Loc::current());
+// start, start + step, … before stop, or above it where step < 0. Throws a usage error where an integer dtype does not
+// hold them; floats are rounded once.
 Tensor arange(int64_t stop, Dtype d = Dtype::int32, Loc = Loc::current());
 Tensor arange(int64_t start, int64_t stop, int64_t step = 1, Dtype d = Dtype::int32, Loc = Loc::current());
+// count >= 1 numbers of a float dtype from start to stop.
 Tensor linspace(double start, double stop, int64_t count, Dtype d = Dtype::float32, Loc = Loc::current());
 Tensor eye(int64_t n, Dtype d = Dtype::float32, Loc = Loc::current());
 

@@ -36,7 +36,8 @@ void put_integer(Plan& p, const Index& i, size_t d, const Tensor& x) {
 
 void put_range(Plan& p, const Index& i, size_t d, int64_t n) {
   if (i.step < 1) throw usage_at(i.where, fmt::format("[index] a step of {}: use flip to reverse", i.step));
-  p.start[d] = inside(i.start, n), p.limit[d] = std::max(p.start[d], inside(i.stop, n)), p.strides[d] = i.step;
+  p.start[d] = inside(i.start, n), p.limit[d] = std::max(p.start[d], inside(i.stop, n)),
+  p.strides[d] = std::min(i.step, std::max<int64_t>(n, 1));
 }
 
 void put_tensor(Plan& p, const Index& i, size_t d) {
@@ -96,7 +97,8 @@ Tensor gathered(const Tensor& x, const std::vector<std::pair<int64_t, Tensor>>& 
     dims.collapsed.push_back(d), dims.start_map.push_back(d);
     dims.slice_sizes[static_cast<size_t>(d)] = 1;
   }
-  const Tensor indices = concatenate(parts, -1), fill = tracing::number(-1, x.dtype(), where);
+  const Tensor indices = concatenate(parts, -1),
+               fill = tracing::number(mode == OutOfBounds::fill ? -1 : 0, x.dtype(), where);
   const int64_t first = by.front().first, batch = static_cast<int64_t>(shape.size());
   const int64_t rank = x.rank() - static_cast<int64_t>(by.size()) + batch;
   for (int64_t i = 0; i < rank; ++i)
@@ -155,7 +157,7 @@ Tensor update_box(const Tensor& x, const Plan& p, std::string_view how, const Te
   const Tensor old = sliced(x, p);
   const Tensor v = combined(how, old, tracing::reshaped(value, old.shape(), p.where));
   std::vector<Tensor> starts;
-  for (int64_t s : p.start) starts.push_back(tracing::number(static_cast<double>(s), Dtype::int64, p.where));
+  for (int64_t s : p.start) starts.push_back(tracing::number(s, Dtype::int64, p.where));
   std::vector<const Tensor*> in{&x, &v};
   for (const Tensor& s : starts) in.push_back(&s);
   return emit("dynamic_update_slice", in, {}, p.where);

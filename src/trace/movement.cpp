@@ -106,7 +106,7 @@ Tensor roll(const Arg& x, int64_t by, int64_t axis) {
   return concatenate({part(t, a, n - shift, n, x.where), part(t, a, 0, n - shift, x.where)}, a);
 }
 
-Tensor pad(const Arg& x, const Ints& low, const Ints& high, double value) {
+Tensor pad(const Arg& x, const Ints& low, const Ints& high, const Number& value) {
   const Tensor t = as_tensor(x);
   const auto zero = [](const Ints& v) { return std::ranges::all_of(v, [](int64_t p) { return p == 0; }); };
   if (low.size() != t.shape().size() || high.size() != t.shape().size())
@@ -170,8 +170,10 @@ Tensor triangle(const Arg& x, int64_t k, bool lower) {
   const Tensor t = as_tensor(x);
   if (t.rank() < 2) throw usage_at(x.where, fmt::format("[tril] {} is no matrix", to_string(t.type())));
   const Shape last{t.dim(-2), t.dim(-1)};
-  const Tensor row = iota(last, 0), column = iota(last, 1);
-  return where(lower ? column <= row + k : column >= row + k, t, 0);
+  const int64_t beyond = last[0] + last[1];  // such a diagonal misses the matrix
+  const Dtype d = beyond > INT32_MAX / 2 ? Dtype::int64 : Dtype::int32;
+  const Tensor row = iota(last, 0, d), column = iota(last, 1, d), from = row + std::clamp(k, -beyond, beyond);
+  return where(lower ? column <= from : column >= from, t, 0);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "trace/operand.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace viva {
 
@@ -51,7 +52,28 @@ Dtype common_dtype(std::initializer_list<const Arg*> args) {
   return *d;
 }
 
-Tensor number(double v, Dtype d, Where where) { return constant(Array::full({d, {}}, v), where); }
+bool holds(Dtype d, const Number& v) {
+  return !is_integer(d) || dispatch(d, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    return std::visit(
+        [](auto x) {
+          constexpr bool counts = std::is_integral_v<T> && !std::is_same_v<T, bool>;
+          if constexpr (counts && std::is_integral_v<decltype(x)> && sizeof(x) == 8) return std::in_range<T>(x);
+          else return true;
+        },
+        v.value);
+  });
+}
+
+Tensor number(const Number& v, Dtype d, Where where) {
+  return std::visit(
+      [&](auto x) {
+        if (!holds(d, x))
+          throw usage_at(where, fmt::format("{} is no {}: convert the tensor, or the number", x, name(d)));
+        return constant(Array::scalar(x).converted(d), where);
+      },
+      v.value);
+}
 
 Tensor converted(const Tensor& t, Dtype d, Where where) {
   check_not_empty(t, where);

@@ -17,6 +17,8 @@ Tensor as_tensor(const Arg& a, Dtype d);
 Tensor as_tensor(const Arg& a);
 // The same, of a float dtype.
 Tensor as_float(const Arg& a);
+// What means and the like of a float dtype are summed in: float32 for the halves, whose sums overflow and lose digits.
+inline Dtype summed_in(Dtype d) { return size_of(d) == 2 ? Dtype::float32 : d; }
 Tensor converted(const Tensor& t, Dtype d, Where where);
 // t stretched to a shape it broadcasts to.
 Tensor stretched(const Tensor& t, const Shape& shape, Where where);
@@ -24,7 +26,8 @@ Tensor stretched(const Tensor& t, const Shape& shape, Where where);
 Tensor spread(const Tensor& t, const Shape& shape, const Ints& dims, Where where);
 Tensor reshaped(const Tensor& t, const Shape& shape, Where where);
 Tensor permuted(const Tensor& t, const Ints& permutation, Where where);
-Tensor number(double v, Dtype d, Where where);  // a scalar
+bool holds(Dtype d, const Number& v);                  // true but for an integer outside an integer dtype
+Tensor number(const Number& v, Dtype d, Where where);  // a scalar
 Shape broadcast_shape(const Shape& a, const Shape& b, std::string_view what, Where where);
 
 // axis in 0 … rank - 1; throws where it is outside.

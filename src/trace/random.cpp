@@ -1,6 +1,8 @@
 #include "viva/random.h"
 
 #include <cmath>
+#include <concepts>
+#include <cstring>
 #include <numbers>
 
 #include "base/threefry.h"
@@ -64,8 +66,13 @@ Key Key::fold(const Arg& tag) const {
     const Tensor high = convert(shift_right(convert(*tag.tensor, Dtype::uint64), 32), Dtype::uint32);
     own = stack({low, high});
   } else {
-    if (tag.kind == Arg::Kind::real) throw usage_at(tag.where, fmt::format("[fold] {} is no integer", tag.number));
-    own = words(words_of(static_cast<uint64_t>(static_cast<int64_t>(tag.number))), tag.where);
+    own = std::visit(
+        [&](auto v) {
+          if constexpr (std::is_floating_point_v<decltype(v)>)
+            throw usage_at(tag.where, fmt::format("[fold] {} is no integer", v));
+          return words(words_of(static_cast<uint64_t>(v)), tag.where);
+        },
+        tag.number.value);
   }
   const Tensor under = bits ^ own ^ words(folding, tag.where);
   return {random_bits(under, Dtype::uint32, {2}, tag.where)};
@@ -81,11 +88,56 @@ std::vector<Key> Key::split(int64_t count, Loc l) const {
   return keys;
 }
 
+namespace {
+
+double rounded(double v, Dtype d) { return Array::full({d, {}}, v).at(0); }
+
+// The float next below v, by its bits.
+template <std::unsigned_integral Bits> Array below(const Array& v) {
+  constexpr Bits sign = static_cast<Bits>(Bits{1} << (8 * sizeof(Bits) - 1));
+  Bits bits;
+  std::memcpy(&bits, v.data(), sizeof bits);
+  if ((bits & ~sign) == 0) bits = static_cast<Bits>(sign | 1);
+  else bits = static_cast<Bits>((bits & sign) == 0 ? bits - 1 : bits + 1);
+  Array next = Array::make(v.type());
+  std::memcpy(next.mutable_data(), &bits, sizeof bits);
+  return next;
+}
+
+// The number of float dtype d next below v, which d holds.
+double next_below(double v, Dtype d) {
+  const Array a = Array::full({d, {}}, v);
+  return (size_of(d) == 2 ? below<uint16_t>(a) : size_of(d) == 4 ? below<uint32_t>(a) : below<uint64_t>(a)).at(0);
+}
+
+struct Interval {
+  double first, last;  // the least and the greatest number of the dtype in [low, high)
+};
+
+Interval interval_in(Dtype d, double low, double high, Where where) {
+  const auto refuse = [&](std::string_view why) {
+    return usage_at(where, fmt::format("[uniform] [{}, {}) of {}: {}", low, high, name(d), why));
+  };
+  if (!(low < high)) throw refuse("the interval is empty");
+  for (const double v : {low, high, high - low})
+    if (!std::isfinite(rounded(v, d))) throw refuse("the dtype does not hold its ends and its length");
+  Interval r{rounded(low, d), rounded(high, d)};
+  if (r.first < low) r.first = -next_below(-r.first, d);
+  if (r.last >= high) r.last = next_below(r.last, d);
+  if (r.first > r.last) throw refuse("the dtype has no number there");
+  return r;
+}
+
+}  // namespace
+
 Tensor uniform(const Key& k, const Shape& shape, double low, double high, Dtype d, Loc l) {
   const Line line(l);
   check_key(k, l);
   const Tensor u = unit(k.bits, shape, d, l);
-  return low == 0 && high == 1 ? u : u * (high - low) + low;
+  if (low == 0 && high == 1) return u;
+  const Interval in = interval_in(d, low, high, l);
+  const Tensor x = minimum(u * (high - low) + low, in.last);
+  return rounded(low, d) < low ? maximum(x, in.first) : x;
 }
 
 Tensor normal(const Key& k, const Shape& shape, Dtype d, Loc l) {
@@ -103,6 +155,9 @@ Tensor normal(const Key& k, const Shape& shape, Dtype d, Loc l) {
 Tensor bernoulli(const Key& k, const Arg& p, const Shape& shape) {
   const Line line(p.where);
   check_key(k, p.where);
+  const Shape& own = p.tensor ? p.tensor->shape() : Shape{};
+  if (tracing::broadcast_shape(own, shape, "bernoulli", p.where) != shape)
+    throw usage_at(p.where, fmt::format("[bernoulli] p of shape {} does not fit {}", to_string(own), to_string(shape)));
   return unit(k.bits, shape, Dtype::float32, p.where) < p;
 }
 
@@ -111,6 +166,8 @@ Tensor randint(const Key& k, const Shape& shape, int64_t low, int64_t high, Dtyp
   check_key(k, l);
   if (high <= low) throw usage_at(l, fmt::format("[randint] no integer in [{}, {})", low, high));
   if (!is_integer(d)) throw usage_at(l, fmt::format("[randint] {} is no integer dtype", name(d)));
+  if (!tracing::holds(d, low) || !tracing::holds(d, high - 1))
+    throw usage_at(l, fmt::format("[randint] {} does not hold all of [{}, {})", name(d), low, high));
   const Tensor bits = random_bits(k.bits, Dtype::uint64, shape, l);
   const Tensor span = tracing::constant(Array::scalar(static_cast<uint64_t>(high) - static_cast<uint64_t>(low)), l);
   const Tensor from = tracing::constant(Array::scalar(low), l);

@@ -35,19 +35,19 @@ Tensor::operator bool() const {
 
 namespace {
 
-Tensor filled(const Type& t, double v, Where where) {
+Tensor filled(const Type& t, const Number& v, Where where) {
   return tracing::spread(tracing::number(v, t.dtype, where), t.shape, {}, where);
 }
 
 }  // namespace
 
-Tensor scalar(double v, Dtype d, Loc l) { return tracing::number(v, d, l); }
-Tensor full(const Shape& shape, double v, Dtype d, Loc l) { return filled({d, shape}, v, l); }
+Tensor scalar(const Number& v, Dtype d, Loc l) { return tracing::number(v, d, l); }
+Tensor full(const Shape& shape, const Number& v, Dtype d, Loc l) { return filled({d, shape}, v, l); }
 Tensor zeros(const Shape& shape, Dtype d, Loc l) { return filled({d, shape}, 0, l); }
 Tensor ones(const Shape& shape, Dtype d, Loc l) { return filled({d, shape}, 1, l); }
 Tensor zeros_like(const Arg& x) { return full_like(x, 0); }
 Tensor ones_like(const Arg& x) { return full_like(x, 1); }
-Tensor full_like(const Arg& x, double v) { return filled(tracing::as_tensor(x).type(), v, x.where); }
+Tensor full_like(const Arg& x, const Number& v) { return filled(tracing::as_tensor(x).type(), v, x.where); }
 
 Tensor tensor(const std::vector<double>& v, const Shape& shape, Dtype d) {
   return Array::of<double>(v, shape).converted(d);
@@ -70,18 +70,41 @@ Tensor iota(const Shape& shape, int64_t axis, Dtype d, Loc l) {
   return tracing::emit("iota", {}, {{"dtype", d}, {"shape", shape}, {"dim", dim}}, l);
 }
 
-Tensor arange(int64_t stop, Dtype d, Loc l) { return iota({std::max<int64_t>(stop, 0)}, 0, d, l); }
+Tensor arange(int64_t stop, Dtype d, Loc l) { return arange(0, stop, 1, d, l); }
+
+namespace {
+
+// How many of start, start + step, … come before stop.
+uint64_t steps_between(int64_t start, int64_t stop, int64_t step) {
+  if (step > 0 ? stop <= start : stop >= start) return 0;
+  const auto a = static_cast<uint64_t>(start), b = static_cast<uint64_t>(stop), by = static_cast<uint64_t>(step);
+  return step > 0 ? (b - a - 1) / by + 1 : (a - b - 1) / (0 - by) + 1;
+}
+
+}  // namespace
 
 Tensor arange(int64_t start, int64_t stop, int64_t step, Dtype d, Loc l) {
   const tracing::Line line(l);
   if (step == 0) throw usage_at(l, "[arange] a step of 0");
-  const int64_t count = std::max<int64_t>(0, (stop - start + step - (step > 0 ? 1 : -1)) / step);
-  return iota({count}, 0, d) * step + start;
+  const uint64_t count = steps_between(start, stop, step);
+  if (count > INT64_MAX)
+    throw usage_at(l, fmt::format("[arange] {} to {} in steps of {}: {} elements", start, stop, step, count));
+  const auto last = static_cast<int64_t>(static_cast<uint64_t>(start) + (count - 1) * static_cast<uint64_t>(step));
+  if (count > 0 && !(tracing::holds(d, start) && tracing::holds(d, last)))
+    throw usage_at(l, fmt::format("[arange] {} does not hold {} to {}", name(d), start, last));
+  const Shape shape{static_cast<int64_t>(count)};
+  if (start == 0 && step == 1) return iota(shape, 0, d);
+  // Integers wrap, so that a step or start outside the dtype still leads to elements inside.
+  const Dtype exact = is_float(d) ? Dtype::int64 : d;
+  const auto wrapped = [&](int64_t v) { return tracing::constant(Array::scalar(v).converted(exact), l); };
+  return convert(iota(shape, 0, exact) * wrapped(step) + wrapped(start), d);
 }
 
 Tensor linspace(double start, double stop, int64_t count, Dtype d, Loc l) {
   const tracing::Line line(l);
   if (count < 1) throw usage_at(l, fmt::format("[linspace] {} points: at least 1", count));
+  if (!is_float(d))
+    throw usage_at(l, fmt::format("[linspace] {} is no float dtype: convert the result, or use arange", name(d)));
   return iota({count}, 0, d) * (count > 1 ? (stop - start) / static_cast<double>(count - 1) : 0.0) + start;
 }
 
@@ -92,10 +115,17 @@ Tensor eye(int64_t n, Dtype d, Loc l) {
 
 namespace {
 
+std::string element(const Array& a, int64_t at) {
+  return dispatch(a.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (std::is_integral_v<T>) return fmt::format("{}", a.as<T>()[static_cast<size_t>(at)]);
+    else return fmt::format("{:.6g}", a.at(at));
+  });
+}
+
 void print_elements(const Array& a, size_t dim, int64_t& at, std::string& out) {
   if (dim == a.shape().size()) {
-    const double v = a.at(at++);
-    out += is_bool(a.dtype()) ? (v != 0 ? "true" : "false") : fmt::format("{:.6g}", v);
+    out += element(a, at++);
     return;
   }
   out += '[';
