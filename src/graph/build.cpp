@@ -389,10 +389,11 @@ Value Build::reduce_mean(Value x, const Ints& dims, Loc l) {
   if (const Type& t = type_of("reduce_mean", x, l); !is_float(t.dtype))
     throw Error(ErrorKind::usage, fmt::format("[reduce_mean] {}: convert it to a float dtype first", to_string(t)),
                 place(l));
-  const Value sum = reduce_sum(x, dims, {}, l);
+  const Dtype wide = size_of(x.dtype()) == 2 ? Dtype::float32 : x.dtype();  // sums of halves overflow
+  const Value sum = reduce_sum(x, dims, wide, l);
   double count = 1;
   for (int64_t d : dims) count *= static_cast<double>(x.dim(d));
-  return scale(sum, 1 / count, l);
+  return convert(scale(sum, 1 / count, l), x.dtype(), l);
 }
 
 Value Build::reduce_min(Value x, const Ints& dims, Loc l) {

@@ -18,10 +18,13 @@ Tensor kept(const Tensor& r, Shape shape, const Ints& axes, bool keep, Where whe
   return tracing::reshaped(r, shape, where);
 }
 
-Tensor reduce(std::string_view op, const Tensor& x, const Axes& axes, bool keep, Where where) {
+Tensor widened(const Tensor& t, Where where) { return tracing::converted(t, tracing::summed_in(t.dtype()), where); }
+
+Tensor reduce(std::string_view op, const Tensor& x, const Axes& axes, bool keep, Where where,
+              std::optional<Dtype> result = {}) {
   const Ints dims = axes_in(axes, x.rank(), op, where);
   Attrs attrs{{"dims", dims}};
-  if (op == "reduce_sum") attrs.set("dtype", x.dtype());
+  if (op == "reduce_sum") attrs.set("dtype", result.value_or(x.dtype()));
   return kept(emit(op, {&x}, std::move(attrs), where), x.shape(), dims, keep, where);
 }
 
@@ -42,7 +45,8 @@ Tensor sum(const Arg& x, const Axes& axes, bool keep) {
 Tensor mean(const Arg& x, const Axes& axes, bool keep) {
   const Line line(x.where);
   const Tensor t = as_float(x);
-  return reduce("reduce_sum", t, axes, keep, x.where) * (1 / count(t, axes, x.where));
+  const Tensor total = reduce("reduce_sum", t, axes, keep, x.where, tracing::summed_in(t.dtype()));
+  return convert(total * (1 / count(t, axes, x.where)), t.dtype());
 }
 
 Tensor max(const Arg& x, const Axes& axes, bool keep) {
@@ -70,8 +74,8 @@ Tensor any(const Arg& x, const Axes& axes, bool keep) {
 
 Tensor variance(const Arg& x, const Axes& axes, bool keep, double degrees) {
   const Line line(x.where);
-  const Tensor t = as_float(x), d = t - mean(t, axes, true);
-  return sum(square(d), axes, keep) * (1 / (count(t, axes, x.where) - degrees));
+  const Tensor given = as_float(x), t = widened(given, x.where), d = t - mean(t, axes, true);
+  return convert(sum(square(d), axes, keep) * (1 / (count(t, axes, x.where) - degrees)), given.dtype());
 }
 
 Tensor argmax(const Arg& x, int64_t axis) {
@@ -104,21 +108,21 @@ Tensor shift_of(const Tensor& t, const Axes& axes) {
 
 Tensor logsumexp(const Arg& x, const Axes& axes, bool keep) {
   const Line line(x.where);
-  const Tensor t = as_float(x), top = shift_of(t, axes);
-  const Tensor r = log(sum(exp(t - top), axes, true)) + top;
+  const Tensor given = as_float(x), t = widened(given, x.where), top = shift_of(t, axes);
+  const Tensor r = convert(log(sum(exp(t - top), axes, true)) + top, given.dtype());
   return keep ? r : squeeze(r, Axes(axes_in(axes, t.rank(), "logsumexp", x.where)));
 }
 
 Tensor softmax(const Arg& x, int64_t axis) {
   const Line line(x.where);
-  const Tensor t = as_float(x), e = exp(t - shift_of(t, axis));
-  return e / sum(e, axis, true);
+  const Tensor given = as_float(x), t = widened(given, x.where), e = exp(t - shift_of(t, axis));
+  return convert(e / sum(e, axis, true), given.dtype());
 }
 
 Tensor log_softmax(const Arg& x, int64_t axis) {
   const Line line(x.where);
-  const Tensor t = as_float(x), shifted = t - shift_of(t, axis);
-  return shifted - log(sum(exp(shifted), axis, true));
+  const Tensor given = as_float(x), t = widened(given, x.where), shifted = t - shift_of(t, axis);
+  return convert(shifted - log(sum(exp(shifted), axis, true)), given.dtype());
 }
 
 }  // namespace viva

@@ -21,6 +21,8 @@ template <class F, class... A> std::string both(const F& f, const A&... args) {
   return eager;
 }
 
+std::string fmt_scalar(Dtype d, const std::string& value) { return std::string(name(d)) + "[] " + value; }
+
 Tensor counted(const Shape& shape, Dtype d = Dtype::float32) { return reshape(arange(numel(shape), d), shape); }
 
 TEST(Functions, NumbersFollowTheTensor) {
@@ -245,6 +247,58 @@ TEST(Functions, ConvolutionAndPools) {
   EXPECT_EQ(sum(g).item(), 4);
   EXPECT_EQ(g(0, 0, 1, 1).item(), 1);
   EXPECT_THROW(conv(x, ones({1, 2, 2, 2})), Error);
+}
+
+TEST(Functions, PoolsOfEverySize) {
+  // A window beyond the input has no place, as in conv.
+  const Tensor small = ones({1, 1, 2});
+  for (const auto& pool : {max_pool, mean_pool}) {
+    EXPECT_EQ(pool(small, {.size = {5}}).shape(), (Shape{1, 1, 0}));
+    EXPECT_EQ(pool(ones({2, 3, 4, 5}), {.size = {2, 6}}).shape(), (Shape{2, 3, 2, 0}));
+    EXPECT_EQ(to_string(grad([&](const Tensor& a) { return sum(pool(a, {.size = {5}})); })(small)),
+              "f32[1,1,2] [[[0, 0]]]");
+  }
+  EXPECT_EQ(conv(small, ones({1, 1, 5})).shape(), (Shape{1, 1, 0}));
+  // Of a global pool of 289 places.
+  const Tensor x = sin(counted({2, 3, 17, 17}));
+  const auto global = [](const Tensor& a) { return max_pool(a, {.size = {17, 17}}); };
+  EXPECT_EQ(both(global, x), to_string(max(x, {2, 3}, true)));
+  const Tensor g = grad([&](const Tensor& a) { return sum(square(global(a))); })(x);
+  EXPECT_EQ(max(abs(g - where(x == max(x, {2, 3}, true), 2 * x, 0))).item(), 0);
+}
+
+TEST(Functions, LargeWindowsAreGathered) {
+  // 5 × 4 places, with strides and padding, against the maximum of each window by hand.
+  const Tensor x = cos(counted({2, 2, 9, 7}) * 1.7);
+  const WindowOptions o{.size = {5, 4}, .strides = {2, 3}, .low = {1, 2}, .high = {3, 0}};
+  const Tensor y = max_pool(x, o);
+  ASSERT_EQ(y.shape(), (Shape{2, 2, 5, 2}));
+  for (int64_t i = 0; i < 5; ++i)
+    for (int64_t j = 0; j < 2; ++j) {
+      const Tensor window = x(ellipsis, range(std::max<int64_t>(0, 2 * i - 1), 2 * i + 4),
+                              range(std::max<int64_t>(0, 3 * j - 2), 3 * j + 2));
+      EXPECT_EQ(max(abs(y(ellipsis, i, j) - max(window, {2, 3}))).item(), 0) << i << j;
+    }
+  const auto f = [&](const Tensor& a) { return max_pool(a, o); };
+  EXPECT_EQ(both(f, x), to_string(vmap([&](const Tensor& a) { return f(a(newaxis))(0); })(x)));
+  // A window of padding only has the neutral element, by slices and by gather.
+  const Tensor one = ones({1, 1, 1});
+  EXPECT_EQ(to_string(max_pool(one, {.size = {2}, .strides = {1}, .low = {2}})), "f32[1,1,2] [[[-inf, 1]]]");
+  EXPECT_EQ(to_string(max_pool(one, {.size = {20}, .strides = {1}, .low = {20}})), "f32[1,1,2] [[[-inf, 1]]]");
+}
+
+TEST(Functions, HalvesAreSummedInFloat32) {
+  for (const Dtype d : {Dtype::float16, Dtype::bfloat16}) {
+    const Tensor x = full({4096}, 100, d), zero = zeros({4096}, d);
+    EXPECT_EQ(both([](const Tensor& a) { return mean(a); }, x), fmt_scalar(d, "100"));
+    EXPECT_EQ(both([](const Tensor& a) { return variance(a * 2); }, x), fmt_scalar(d, "0"));
+    EXPECT_EQ(variance(concatenate({x, -x})).item(), convert(scalar(10000), d).item());
+    EXPECT_EQ(softmax(zero).array().at(7), 1.0 / 4096);
+    EXPECT_EQ(logsumexp(zero).item(), convert(scalar(std::log(4096)), d).item());
+    EXPECT_EQ(log_softmax(zero).array().at(7), -convert(scalar(std::log(4096)), d).item());
+    EXPECT_EQ(mean_pool(reshape(x, {1, 1, 4096}), {.size = {4096}}).item(), 100);
+    EXPECT_EQ(grad([](const Tensor& a) { return mean(a * 1024); })(x).array().at(9), 0.25);
+  }
 }
 
 TEST(Functions, CondChooses) {
