@@ -151,8 +151,11 @@ struct Tanh : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "tanh", doc = "the hyperbolic tangent";
   template <class T> static T value(T x) { return std::tanh(x); }
-  // 1 - y² as (1 - y)(1 + y), which does not cancel twice.
-  static Value slope(Build& b, Value, Value y) { return b.mul(b.sub(b.one(y), y), b.add(b.one(y), y)); }
+  // 1 - y² loses its tail where y rounds to 1; these factors do not: 1 / cosh² x = 4·logistic(2x)·logistic(-2x).
+  static Value slope(Build& b, Value x, Value) {
+    const Value twice = b.add(x, x);
+    return b.scale(b.mul(b.logistic(twice), b.logistic(b.neg(twice))), 4);
+  }
 };
 
 struct Logistic : Unary {
@@ -163,7 +166,8 @@ struct Logistic : Unary {
     const T e = std::exp(x);  // small: 1 - y would lose the tail
     return e / (T(1) + e);
   }
-  static Value slope(Build& b, Value, Value y) { return b.mul(y, b.sub(b.one(y), y)); }
+  // 1 - y as logistic(-x), which keeps the tail where y rounds to 1.
+  static Value slope(Build& b, Value x, Value y) { return b.mul(y, b.logistic(b.neg(x))); }
 };
 
 struct Erf : Unary {
