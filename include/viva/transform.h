@@ -24,7 +24,7 @@ inline constexpr Select<true> has_aux{};
 template <size_t... I> constexpr Select<true, I...> operator|(Select<false, I...>, Select<true>) { return {}; }
 template <size_t... I> constexpr Select<true, I...> operator|(Select<true>, Select<false, I...>) { return {}; }
 
-inline constexpr int none = INT_MIN;  // an argument that all examples share
+inline constexpr int none = INT_MIN;  // an argument or a result that all examples share
 struct InAxes {
   std::vector<int> list;
 };
@@ -324,7 +324,8 @@ template <class F, size_t... I> auto hessian(F f, Select<false, I...> = {}, Loc 
 }
 
 // f for each example: its leaves lose the axis given for their argument (0 unless given; none: shared), its results
-// gain one. Staged: item() has no value inside.
+// gain one (0 unless given; none: a result that depends on no example stays as it is). Staged: item() has no value
+// inside.
 template <class F> auto vmap(F f, InAxes in = {}, OutAxes out = {}, Loc l = Loc::current()) {
   return tracing::Vmap<F>{std::move(f), {"vmap", l}, std::move(in.list), std::move(out.list)};
 }

@@ -226,7 +226,7 @@ Batch batch_of(Site site, const Tensors& args, const std::vector<int>& axes) {
   return b;
 }
 
-// The axis of each output of the body; none where 0 everywhere.
+// The axis of each output of the body, -1 where all examples share it; nothing where 0 everywhere.
 std::vector<int> output_axes(Site site, const Graph& g, const std::vector<int>& given) {
   if (given.size() > 1 && given.size() != g.present.size())
     throw usage_at(site.where,
@@ -234,8 +234,8 @@ std::vector<int> output_axes(Site site, const Graph& g, const std::vector<int>& 
   std::vector<int> out;
   for (size_t i = 0, k = 0; i < g.present.size() && !given.empty(); ++i)
     if (g.present[i]) {
-      const int64_t rank = g.body->outputs()[k++].rank() + 1;
-      out.push_back(static_cast<int>(axis_in(given[given.size() > 1 ? i : 0], rank, "vmap", site.where)));
+      const int64_t rank = g.body->outputs()[k++].rank() + 1, axis = given[given.size() > 1 ? i : 0];
+      out.push_back(axis == none ? -1 : static_cast<int>(axis_in(axis, rank, "vmap", site.where)));
     }
   return out;
 }

@@ -118,6 +118,31 @@ int64_t nodes_of(const Body& b, std::string_view policy) {
   return n;
 }
 
+TEST(Transform, VmapResultsThatAllExamplesShare) {
+  const auto f = [](const Tensor& x, const Tensor& w) { return std::pair(x + w, w * w); };
+  const Tensor x = arange(3, Dtype::float32), w = tensor({2, 3});
+  const auto [each, shared] = vmap(f, in_axes(0, none), out_axes(1, none))(x, w);
+  EXPECT_EQ(each.shape(), (Shape{2, 3}));
+  EXPECT_EQ(to_string(shared), "f32[2] [4, 9]");
+  // Without an axis of its own it is repeated for each example.
+  const auto both = vmap(f, in_axes(0, none))(x, w);
+  EXPECT_EQ(to_string(both.second), "f32[3,2] [[4, 9], [4, 9], [4, 9]]");
+  const auto constant = [](const Tensor&) { return ones({2}); };
+  EXPECT_EQ(vmap(constant)(x).shape(), (Shape{3, 2}));
+  EXPECT_EQ(vmap(constant, {}, out_axes(-1))(x).shape(), (Shape{2, 3}));
+  EXPECT_EQ(compile(vmap(constant, {}, out_axes(none)))(x).shape(), Shape{2});
+  // Of a captured tensor, and differentiated.
+  EXPECT_EQ(to_string(vmap([&](const Tensor&) { return w; }, {}, out_axes(none))(x)), "f32[2] [2, 3]");
+  const auto g = [&](const Tensor& v) { return sum(vmap(f, in_axes(0, none), out_axes(0, none))(x, v).second); };
+  EXPECT_EQ(to_string(grad(g)(w)), "f32[2] [4, 6]");
+  try {
+    vmap(f, in_axes(0, none), out_axes(none))(x, w);
+    ADD_FAILURE() << "no error";
+  } catch (const Error& e) {
+    EXPECT_NE(e.message().find("differs from example to example: it needs an axis"), std::string::npos) << e.message();
+  }
+}
+
 TEST(Transform, CheckpointKeepsTheCallWhole) {
   const auto inner = [](const Tensor& a) { return sin(cos(exp(a))); };
   const auto f = [&](const Tensor& a) { return sum(checkpoint(inner)(a)); };
