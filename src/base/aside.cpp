@@ -122,9 +122,10 @@ Aside make_aside(const Place& place, AsideKind kind) {
   for (int n = 0; n < 100000; ++n) {
     Aside aside{prefix + std::to_string(n), Descriptor()};
     aside.lock = create(aside.path, kind);
-    // ENOENT: a clean-up by another process came between the making and the lock.
-    if (!aside.lock && errno != EEXIST && !(errno == ENOENT && fs::is_directory(place.directory)))
-      throw cannot_write(place.shown, errno);
+    // ENOENT: a clean-up by another process came between the making and the lock; time and again, a place where nothing
+    // can be made, such as /proc.
+    const bool again = errno == EEXIST || (errno == ENOENT && n < 100 && fs::is_directory(place.directory));
+    if (!aside.lock && !again) throw cannot_write(place.shown, errno);
     if (aside.lock && lock_ours(aside.lock.get(), aside.path)) return aside;
   }
   throw input_error("{}: too many hidden files {}*: remove them", place.shown, printable(prefix));

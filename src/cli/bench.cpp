@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/npy.h"
 #include "cli/model.h"
+#include "cli/open_extents.h"
 #include "cli/questions.h"
 #include "cli/verb.h"
 #include "cpu/executable.h"
@@ -64,9 +65,10 @@ class Bench {
  public:
   Bench(Session& s, const Arguments& a)
       : session_(s), arguments_(a), pool_(thread_count(a.threads)), model_(open_model(a.model)) {
+    if (!a.input.empty()) input_ = read_npy(a.input);
     whole_ = network(a.batch);
     const Type want = whole_.function->params().at(0).type();
-    input_ = a.input.empty() ? example_input(want) : read_npy(a.input);
+    if (a.input.empty()) input_ = example_input(want);
     if (input_.type() != want)
       throw input_error("{}: holds {}, but the input of {} at batch {} is {}: save it as that", a.input,
                         to_string(input_.type()), a.model, a.batch, to_string(want));
@@ -96,11 +98,21 @@ class Bench {
 
  private:
   Network network(int64_t batch) const {
-    const BatchedModel m = with_batch(model_, batch);
+    const BatchedModel m = with_batch(model_, batch, binding_at(batch));
     if (m.imported.input_names.size() != 1)
       throw unsupported("{}: has {} inputs; bench asks questions of models with one", arguments_.model,
                         m.imported.input_names.size());
     return {m.function, m.imported.weights};
+  }
+
+  // What the file leaves open besides the batch is as in --input.
+  Binding binding_at(int64_t batch) const {
+    if (!leaves_rows_open(model_)) return {};
+    if (arguments_.input.empty())
+      throw unsupported("{}: leaves more than its batch open: settle it with --input X.npy", arguments_.model);
+    if (input_.shape().empty())
+      throw input_error("{}: is a single number: give an array of examples", arguments_.input);
+    return bound_to_rows(model_, {input_.shape().begin() + 1, input_.shape().end()}, batch);
   }
 
   Timing timed(Question q) {
@@ -172,14 +184,17 @@ int run(const Arguments& a, Session& s) {
 
 std::function<int(Session&)> declare(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
-  app.description(
-      "Times questions about a model and prints a JSON line for each: first_s, the seconds from the start of the\n"
-      "process to the end of the first call, without those of the questions before it; the median and the least time\n"
-      "of a call in microseconds; the number of calls; and check, a scalar to compare engines by: the mean over "
-      "result\n"
-      "arrays of the mean absolute value (adam-step: the loss after five steps). The loss is the mean cross-entropy\n"
-      "over the last axis with labels (position mod classes); weights are the float ones of more than one element;\n"
-      "directions are all ones. A question that cannot be asked gives a line with the error.");
+  app.footer(
+      "Prints a JSON line for each question: first_s, the seconds from the start of the process to the end of the "
+      "first\n"
+      "call, without those of the questions before it; the median and the least time of a call in microseconds; the\n"
+      "number of calls; and check, a scalar to compare engines by: the mean over result arrays of the mean absolute\n"
+      "value (adam-step: the loss after five steps). The loss is the mean cross-entropy over the last axis with "
+      "labels\n"
+      "(position mod classes); weights are the float ones of more than one element; directions are all ones. A "
+      "question\n"
+      "that cannot be asked gives a line with the error.\n\n" +
+      app.get_footer());
   app.add_option("model", a->model, "ONNX file (.onnx, .onnx.gz) of one input")->required()->type_name("MODEL");
   app.add_option("--batch", a->batch, "examples at once (1)")->type_name("N");
   app.add_option("--what", a->what,

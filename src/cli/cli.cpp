@@ -1,8 +1,11 @@
 #include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <cstdlib>
+#include <iostream>
 #include <new>
 #include <ostream>
 #include <thread>
@@ -40,11 +43,19 @@ int report_error(Session& s, std::string_view text, int code) {
   return code;
 }
 
+// Whether standard output is a pipe that nobody reads any more, as after `| head -1`.
+bool reader_left(const Session& s) {
+  if (&s.out != &std::cout) return false;
+  pollfd out{STDOUT_FILENO, POLLOUT, 0};
+  return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
+
 // Calls f and turns what it throws into a line and the exit code.
 template <class F> int guarded(Session& s, F&& f) {
   try {
     const int code = f();
     s.out.flush();
+    if (!s.out && reader_left(s)) return 141;  // as a shell counts it: 128 + SIGPIPE
     if (!s.out) throw input_error("standard output: cannot be written");
     return code;
   } catch (const Error& e) {
@@ -62,7 +73,10 @@ int parse_failure(Session& s, CLI::App& app, const CLI::ParseError& e) {
   if (e.get_exit_code() == 0) return app.exit(e, s.out, s.err);  // --help, --version
   std::string verb;
   for (const CLI::App* sub : app.get_subcommands()) verb = " " + sub->get_name();
-  const std::string what = e.what();
+  std::string what = e.what();
+  constexpr std::string_view raw = "Could not convert: ";
+  if (const auto* bad = dynamic_cast<const CLI::ConversionError*>(&e); bad && what.starts_with(raw))
+    what = what.substr(raw.size()) + ": is no number of the kind that this option takes";
   return report_error(s, fmt::format("{}; see viva{} --help", what.substr(0, what.find('\n')), verb), 2);
 }
 
@@ -70,9 +84,26 @@ int parse_failure(Session& s, CLI::App& app, const CLI::ParseError& e) {
 
 std::string_view version() { return VIVA_VERSION; }
 
+namespace {
+
+// In $'…' every byte that is not plain ASCII or well-formed UTF-8 is an escape, so that the command survives copying.
+std::string dollar_quoted(std::string_view word) {
+  std::string s = "$'";
+  for (const char c : word) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\'' || c == '\\') s += std::string("\\") + c;
+    else if (byte < 0x20 || byte >= 0x7f) s += fmt::format("\\x{:02x}", byte);
+    else s += c;
+  }
+  return s + "'";
+}
+
+}  // namespace
+
 std::string shell_quoted(std::string_view word) {
   constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,=+@%";
   if (!word.empty() && word.find_first_not_of(plain) == std::string_view::npos) return std::string(word);
+  if (printable(word) != word) return dollar_quoted(word);
   std::string s = "'";
   for (const char c : word) {
     if (c == '\'') s += "'\\''";
@@ -102,7 +133,7 @@ int run_cli(int argc, const char* const* argv, Session& session) {
   app.require_subcommand(1);
   app.footer(
       "viva VERB --help shows the options of a verb and an example.\nExit codes: 0 done, 1 the answer is no, 2 usage, "
-      "3 input or output, 4 unsupported, 70 internal, 130 interrupted.");
+      "3 input or output, 4 unsupported, 70 internal, 130 interrupted, 141 the reader of the output left.");
   std::vector<std::function<int(Session&)>> runs;
   for (const Verb* v : verbs()) {
     CLI::App* sub = app.add_subcommand(std::string(v->name), std::string(v->summary));

@@ -7,6 +7,7 @@
 #include <optional>
 #include <ostream>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/output_directory.h"
 #include "cli/progress.h"
@@ -23,7 +24,7 @@ namespace viva {
 namespace {
 
 struct Arguments {
-  std::string model, data, train, classes;
+  std::string model, data, train, classes, output;
   std::optional<std::string> out;
   std::vector<std::string> claims, only;
   std::string seed = "0";
@@ -39,13 +40,16 @@ uint64_t seed_of(const std::string& text) {
   return v;
 }
 
-// All that the report is a function of, in one spelling: no --threads, no --out, --only in the order of the list.
-std::string canonical_command(const Arguments& a, const std::vector<const Examiner*>& chosen) {
+// All that the report is a function of, in one spelling: no --threads, no --out, claims as they were understood, --only
+// in the order of the list and just where it leaves something out.
+std::string canonical_command(const Arguments& a, const std::vector<Claim>& claims,
+                              const std::vector<const Examiner*>& chosen) {
   std::string s = "viva examine " + shell_quoted(a.model) + " --data " + shell_quoted(a.data);
   if (!a.train.empty()) s += " --train " + shell_quoted(a.train);
+  if (!a.output.empty()) s += " --output " + shell_quoted(a.output);
   if (!a.classes.empty()) s += " --classes " + shell_quoted(a.classes);
-  for (const std::string& c : a.claims) s += " --claim " + shell_quoted(c);
-  if (!a.only.empty()) {
+  for (const Claim& c : claims) s += " --claim " + shell_quoted(c.statement);
+  if (chosen.size() < examiners().size()) {
     std::string names;
     for (const Examiner* e : chosen) names += (names.empty() ? "" : ",") + std::string(e->name);
     s += " --only " + names;
@@ -55,13 +59,14 @@ std::string canonical_command(const Arguments& a, const std::vector<const Examin
 }
 
 void print_model(std::ostream& out, const ModelRecord& m) {
-  out << "model      " << m.path << ", SHA-256 " << m.sha256 << '\n';
-  out << "input      " << m.input_name << ' ' << m.input_type << ", output " << m.output_name << ' ' << m.output_type
-      << '\n';
+  out << "model      " << printable(m.path) << ", SHA-256 " << m.sha256 << '\n';
+  out << "input      "
+      << printable(m.input_name + " " + m.input_type + ", output " + m.output_name + " " + m.output_type) << '\n';
   out << "rows       "
-      << (m.batch == BatchMode::symbolic     ? "free batch dimension"
-          : m.batch == BatchMode::vectorised ? "batch fixed at 1, vectorised over rows"
-                                             : fmt::format("batch fixed at {}, padded chunks", m.batch_size))
+      << (m.batch == BatchMode::symbolic ? "free batch dimension"
+          : m.batch == BatchMode::vectorised
+              ? fmt::format("{}, vectorised over rows", m.batch_size == 1 ? "batch fixed at 1" : "no batch dimension")
+              : fmt::format("batch fixed at {}, padded chunks", m.batch_size))
       << '\n';
   out << "size       " << grouped(m.parameters) << " parameters, " << fmt::format("{:.4g}", m.flops)
       << " FLOP an example\n";
@@ -72,7 +77,7 @@ void print_model(std::ostream& out, const ModelRecord& m) {
 }
 
 void print_data(std::ostream& out, const DataRecord& d) {
-  out << fmt::format("{:<10} {}, {} of {}{}\n", d.id, d.spec, counted(d.rows, "row", "rows"), d.row_type,
+  out << fmt::format("{:<10} {}, {} of {}{}\n", d.id, printable(d.spec), counted(d.rows, "row", "rows"), d.row_type,
                      d.scaling.empty() ? "" : ", " + d.scaling);
   if (!d.layout.empty()) out << fmt::format("{:<10} {}\n", "", "rows of " + d.layout);
 }
@@ -82,9 +87,12 @@ void print_notes(std::ostream& err, const ModelRecord& m, const RowSource& data)
   const DataRecord& d = data.record;
   if (!d.scaling.empty()) err << "viva: " << printable(d.spec) << ": " << d.scaling << '\n';
   if (!d.layout.empty()) err << "viva: " << printable(d.spec) << ": rows of " << d.layout << '\n';
+  if (d.id == "data" && !m.other_outputs.empty())
+    err << fmt::format("viva: {}: has {} outputs: {} is examined; --output NAME takes another\n", printable(m.path),
+                       m.other_outputs.size() + 1, printable(m.output_name));
   if (d.id == "data" && m.batch == BatchMode::padded)
-    err << fmt::format("viva: {}: fixes its batch at {}: {} go in padded chunks of that size\n", printable(m.path),
-                       m.batch_size, counted(d.rows, "row", "rows"));
+    err << fmt::format("viva: {}: fixes its batch at {}: {} in padded chunks of that size\n", printable(m.path),
+                       m.batch_size, counted(d.rows, "row goes", "rows go"));
 }
 
 void print_plan(std::ostream& out, const Subject& subject, const RowSource& data, const RowSource* train,
@@ -93,7 +101,7 @@ void print_plan(std::ostream& out, const Subject& subject, const RowSource& data
   print_data(out, data.record);
   if (train) print_data(out, train->record);
   for (const Claim& c : options.claims)
-    out << fmt::format("{:<10} {}, two-sided interval at level {}\n", c.id, c.statement,
+    out << fmt::format("{:<10} {}, two-sided interval at level {}\n", c.id, printable(c.statement),
                        shown(1 - claim_alpha(static_cast<int64_t>(options.claims.size()), Sided::two), 6));
   double flops = 0;
   for (const PlanStep& s : steps) {
@@ -113,11 +121,21 @@ void print_summary(std::ostream& out, const Report& r, const std::string& direct
     else out << "accuracy withheld: " << f->why << '\n';
   }
   for (const Claim& c : r.claims) {
-    out << fmt::format("{:<10} {}", to_string(c.ruling), c.statement);
-    if (!c.would_decide.empty()) out << " (would decide: " << c.would_decide << ")";
+    out << fmt::format("{:<10} {}", to_string(c.ruling), printable(c.statement));
+    if (!c.would_decide.empty()) out << " (would decide: " << printable(c.would_decide) << ")";
     out << '\n';
   }
-  out << "report in " << directory << '\n';
+  for (const Diagnosis& d : r.diagnosis) out << fmt::format("{:<10} {}\n", "warning", printable(d.text));
+  out << "report in " << printable(directory) << '\n';
+}
+
+RowSource rows_with_names(const Arguments& a, Session& s, const Subject& subject) {
+  RowSource data = s.open.data(a.data, "data", subject);
+  if (a.classes.empty()) return data;
+  DataFile file;
+  data.record.classes = read_class_names(a.classes, classes_of(subject), file);
+  data.record.files.push_back({file.path, file.sha256, file.bytes});
+  return data;
 }
 
 int run(const Arguments& a, Session& s) {
@@ -130,13 +148,8 @@ int run(const Arguments& a, Session& s) {
   const std::string target = a.out.value_or(a.model + ".viva");
   if (target.empty()) throw usage_error("--out: is empty: name a directory, or leave the option out");
   std::optional<OutputDirectory> directory;
-  const auto subject = s.open.subject(a.model);
-  RowSource data = s.open.data(a.data, "data", *subject);
-  if (!a.classes.empty()) {
-    DataFile file;
-    data.record.classes = read_class_names(a.classes, classes_of(*subject), file);
-    data.record.files.push_back({file.path, file.sha256, file.bytes});
-  }
+  const auto subject = s.open.subject(a.model, {a.output, [&] { return s.open.row_shape(a.data); }});
+  const RowSource data = rows_with_names(a, s, *subject);
   std::optional<RowSource> train;
   if (!a.train.empty()) train = s.open.data(a.train, "train", *subject);
   const RowSource* train_rows = train ? &*train : nullptr;
@@ -153,7 +166,7 @@ int run(const Arguments& a, Session& s) {
                           [&](double f, std::string_view what) { bar.show(f, what); });
   bar.clear();
   report.viva = version();
-  report.command = canonical_command(a, chosen);
+  report.command = canonical_command(a, options.claims, chosen);
   const ReportOptions written{.cost = !a.no_cost};
   directory->write("report.json", report_json_text(report, written));
   directory->write("report.html", report_html(report, written));
@@ -175,6 +188,7 @@ std::function<int(Session&)> declare(CLI::App& app) {
   app.add_option("--train", a->train, "rows the network was trained on, e.g. fashion-mnist:train")->type_name("D");
   app.add_option("--classes", a->classes, "names of the classes, one a line, for claims and the report")
       ->type_name("FILE");
+  app.add_option("--output", a->output, "the output to examine, where the network has several")->type_name("NAME");
   app.add_option("--claim", a->claims, "examiner.quantity[key] (>=|<=|>|<) number; repeat for more")
       ->allow_extra_args(false)
       ->type_name("CLAIM");

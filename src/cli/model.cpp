@@ -51,7 +51,8 @@ OpenModel open_model(const std::string& path) {
   if (g.inputs.empty() || g.outputs.empty())
     throw unsupported("{}: the graph has no {}", path, g.inputs.empty() ? "input" : "output");
   const ValueDef& x = g.inputs[0];
-  if (x.has_shape && !x.dims.empty() && !x.dims[0].value) return m;
+  if (!x.has_shape) return m;
+  if (!x.dims.empty() && !x.dims[0].value) return m;
   const int64_t first = leading(x).value_or(1);
   if (x.dims.size() >= 2 && first > 1) {
     m.batching = Batching::fixed;

@@ -7,7 +7,7 @@ namespace viva {
 
 // How many examples one run of the file's graph takes.
 enum class Batching : uint8_t {
-  open,    // the leading extent is symbolic: any number
+  open,    // the leading extent is symbolic, or the file states no shape: any number
   single,  // one example: the leading extent is 1, or there is none; vmap makes it any number
   fixed,   // a leading extent above 1
 };

@@ -1,26 +1,38 @@
 #include "cli/open.h"
 
+#include <map>
 #include <memory>
 
 #include "base/error.h"
 #include "cli/rows.h"
 #include "cli/verb.h"
+#include "examine/evaluation.h"
 
 namespace viva {
 
-RowSource open_rows(const std::string& spec, const std::string& id, const Subject& subject) {
-  const auto data = std::make_shared<const Dataset>(load_dataset(spec));
+namespace {
+
+Shape stored_row(const Dataset& data) { return {data.inputs.shape().begin() + 1, data.inputs.shape().end()}; }
+
+// One number a row says which of two classes, if anything; of maps of numbers nothing is known.
+void check_range(const Dataset& data, const Shape& out) {
+  if (const int64_t classes = classes_of(out); classes > 0) check_labels(data, classes);
+  else if (numel(out) == 1) check_labels(data, 2);
+}
+
+}  // namespace
+
+RowSource open_rows(std::shared_ptr<const Dataset> data, const std::string& spec, const std::string& id,
+                    const Subject& subject) {
   const Type row = subject.row_type();
   const RowConversion conversion = conversion_of(*data, row);
-  const Shape out = subject.output_row_shape();
-  if (numel(out) > 1) check_labels(*data, numel(out));
-  const Shape stored(data->inputs.shape().begin() + 1, data->inputs.shape().end());
+  check_range(*data, subject.output_row_shape());
   RowSource source;
   source.record = {.id = id,
                    .spec = spec,
                    .files = {},
                    .rows = data->rows(),
-                   .row_type = to_string(Type{data->inputs.dtype(), stored}),
+                   .row_type = to_string(Type{data->inputs.dtype(), stored_row(*data)}),
                    .scaling = conversion.values,
                    .layout = conversion.layout,
                    .classes = data->class_names};
@@ -32,6 +44,18 @@ RowSource open_rows(const std::string& spec, const std::string& id, const Subjec
   return source;
 }
 
-Openers file_openers() { return {.subject = open_subject, .data = open_rows}; }
+Openers file_openers() {
+  // Read once, though its rows' shape may be wanted before the rows.
+  const auto read = std::make_shared<std::map<std::string, std::shared_ptr<const Dataset>>>();
+  const auto dataset = [read](const std::string& spec) {
+    std::shared_ptr<const Dataset>& data = (*read)[spec];
+    if (!data) data = std::make_shared<const Dataset>(load_dataset(spec));
+    return data;
+  };
+  return {.subject = open_subject,
+          .row_shape = [dataset](const std::string& spec) { return stored_row(*dataset(spec)); },
+          .data = [dataset](const std::string& spec, const std::string& id,
+                            const Subject& subject) { return open_rows(dataset(spec), spec, id, subject); }};
+}
 
 }  // namespace viva

@@ -15,9 +15,16 @@
 
 namespace viva {
 
+// What the command line and the data settle about a network.
+struct SubjectChoice {
+  std::string output;                // the one to examine; "" where the file is to say
+  std::function<Shape()> row_shape;  // of a stored row; asked only where the file leaves more than the batch open
+};
+
 // How verbs get at files; tests put closed forms in their place.
 struct Openers {
-  std::function<std::unique_ptr<Subject>(const std::string& path)> subject;
+  std::function<std::unique_ptr<Subject>(const std::string& path, const SubjectChoice& choice)> subject;
+  std::function<Shape(const std::string& spec)> row_shape;
   // `spec` as on the command line, `id` "data" or "train"; rows come as the subject takes them.
   std::function<RowSource(const std::string& spec, const std::string& id, const Subject& subject)> data;
 };

@@ -46,20 +46,14 @@ double acceleration(std::span<const double> centred) {
 BcaMean::BcaMean(std::span<const double> rows, uint64_t seed, uint64_t stream, ThreadPool& pool, const Cancel& cancel) {
   if (rows.size() >> 32 != 0) throw usage_error("BcaMean: {} rows, more than 2^32 - 1", rows.size());
   if (rows.size() < 2 || !std::all_of(rows.begin(), rows.end(), [](double x) { return std::isfinite(x); })) return;
-  valid_ = true;
+  if (!have_spread(rows)) return;
+  rows_ = static_cast<int64_t>(rows.size());
   mean_ = mean_of(rows);
-  if (std::all_of(rows.begin(), rows.end(), [&](double x) { return x == rows[0]; })) {
-    mean_ = rows[0];
-    return;
-  }
   std::vector<double> centred(rows.begin(), rows.end());
   for (double& d : centred) d -= mean_;
   acceleration_ = acceleration(centred);
   // Rows so large or so small that their squares leave the range of a double.
-  if (!std::isfinite(acceleration_)) {
-    valid_ = false;
-    return;
-  }
+  if (!std::isfinite(acceleration_)) return;
 
   const Words2 key = fold_key(words_of(seed), stream);
   constexpr int64_t part = 100;
@@ -80,8 +74,7 @@ BcaMean::BcaMean(std::span<const double> rows, uint64_t seed, uint64_t stream, T
 }
 
 std::optional<Range> BcaMean::interval(double alpha) const {
-  if (!valid_) return std::nullopt;
-  if (shifts_.empty()) return Range{mean_, mean_};
+  if (!valid_ || !enough_rows(rows_, alpha)) return std::nullopt;
   const boost::math::normal law;
   // Efron's equation 6.8: the level of the resamples that stands for the normal level.
   const auto level = [&](double z) -> std::optional<double> {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "examine/words.h"
 
 namespace viva {
 namespace {
@@ -25,9 +26,7 @@ class Parser {
     if (skip_blanks(), peek() == '[') c.key = key();
     c.op = op();
     skip_blanks();
-    const size_t first = at_;
-    c.value = number();
-    const std::string_view value = text_.substr(first, at_ - first);
+    const std::string value = spelled_number(c.value);
     if (peek() == '%') fail("'%' after the number", "write a fraction: 0.9, not 90%");
     skip_blanks();
     if (at_ < text_.size()) fail("more text after the number", example);
@@ -62,11 +61,17 @@ class Parser {
     expect('[', "'['");
     skip_blanks();
     ClaimKey k;
-    const size_t first = at_;
-    if (peek() == '"') k.value = quoted();
-    else if (is_letter(peek())) fail("a key without quotes", "write it in double quotes, as in risk.recall[\"Shirt\"]");
-    else k.value = number();
-    k.text = text_.substr(first, at_ - first);
+    if (peek() == '"') {
+      const std::string name = quoted();
+      k.text = quoted_key(name);
+      k.value = name;
+    } else if (is_letter(peek()))
+      fail("a key without quotes", "write it in double quotes, as in risk.recall[\"Shirt\"]");
+    else {
+      double v = 0;
+      k.text = spelled_number(v);
+      k.value = v;
+    }
     skip_blanks();
     expect(']', "']' after the key");
     return k;
@@ -97,13 +102,16 @@ class Parser {
     return equal ? Op::at_most : Op::below;
   }
 
-  double number() {
-    const double top = decimal();
+  // A number into v, and its one spelling: the shortest decimal that gives it back, or a fraction of two such.
+  std::string spelled_number(double& v) {
+    v = decimal();
+    const std::string top = fmt::format("{}", v);
     if (peek() != '/') return top;
     ++at_;
     const double bottom = decimal();
     if (bottom == 0) fail("a division by zero", example);
-    return top / bottom;
+    v /= bottom;
+    return fmt::format("{}/{}", top, bottom);
   }
 
   double decimal() {

@@ -11,11 +11,10 @@
 namespace viva {
 namespace {
 
-constexpr double sum_tolerance = 1e-3;
-
 // What the rules of OutputKind need, gathered row by row.
 struct KindCounts {
-  int64_t judged = 0, probabilities = 0, log_probabilities = 0, fractions = 0, entries = 0, near_one_hot = 0;
+  KindTolerance tolerance;
+  int64_t judged = 0, probabilities = 0, log_probabilities = 0, entries = 0, near_one_hot = 0;
   double sum = 0, sum_of_squares = 0, worst_sum = 0;
 
   void add(std::span<const double> row) {
@@ -24,25 +23,26 @@ struct KindCounts {
     for (const double x : row) {
       total += x;
       exponentials += std::exp(x);
-      in_unit = in_unit && x >= 0 && x <= 1;
-      negative = negative && x <= 0;
+      in_unit = in_unit && x >= -tolerance.entry && x <= 1 + tolerance.entry;
+      negative = negative && x <= tolerance.entry;
       near_one_hot += x >= -.5 && x <= 1.5;
     }
     ++judged;
     entries += static_cast<int64_t>(row.size());
-    fractions += in_unit;
-    probabilities += in_unit && std::abs(total - 1) <= sum_tolerance;
-    log_probabilities += negative && std::abs(exponentials - 1) <= sum_tolerance;
+    probabilities += in_unit && std::abs(total - 1) <= tolerance.sum;
+    // A logarithm of size log(K) rounds by so many times more than a number near 1.
+    const double digits = tolerance.sum > 1e-3 ? 1 + std::log(static_cast<double>(row.size())) : 1;
+    log_probabilities += negative && std::abs(exponentials - 1) <= tolerance.sum * digits;
     sum += total;
     sum_of_squares += total * total;
     worst_sum = std::max(worst_sum, std::abs(total - 1));
   }
 
   bool like_one_hot() const {
-    const double n = static_cast<double>(judged), mean = sum / n;
+    const double n = static_cast<double>(judged), mean = sum / n, classes = static_cast<double>(entries) / n;
     const double variance = std::max(0.0, sum_of_squares / n - mean * mean);
-    return static_cast<double>(near_one_hot) >= .95 * static_cast<double>(entries) && std::abs(mean - 1) <= .1 &&
-           variance <= .25 * .25;
+    return static_cast<double>(near_one_hot) >= .95 * static_cast<double>(entries) && variance <= .2 * .2 * classes &&
+           std::abs(mean - 1) <= .1 + 3 * std::sqrt(variance / n);
   }
 };
 
@@ -56,7 +56,12 @@ struct Scores {
 
 class Accumulator {
  public:
-  Accumulator(int64_t classes, bool softmax) : classes_(classes), softmax_(softmax), p_(static_cast<size_t>(classes)) {}
+  Accumulator(int64_t classes, const Subject& subject)
+      : classes_(classes),
+        softmax_(subject.record().softmax_axis.has_value()),
+        unit_end_(!subject.record().unit_end.empty()),
+        counts_{KindTolerance(subject.output_epsilon())},
+        p_(static_cast<size_t>(classes)) {}
 
   void add(const Outputs& out, std::span<const int64_t> labels) {
     const auto values = doubles(out.values, labels.size()),
@@ -108,7 +113,8 @@ class Accumulator {
     counts_.add(v);
     viva::softmax(logits, p_);
     logit_.add(log_loss_of_logits(logits, label), brier(p_, label));
-    probability_.add(-std::log(v[static_cast<size_t>(label)]), brier(v, label));
+    // What rounding put below 0 is a probability of 0.
+    probability_.add(-std::log(std::max(0.0, v[static_cast<size_t>(label)])), brier(v, label));
   }
 
   OutputKind kind() const {
@@ -117,8 +123,8 @@ class Accumulator {
     if (softmax_) return OutputKind::softmax;
     if (c.probabilities == c.judged) return OutputKind::probabilities;
     if (c.log_probabilities == c.judged) return OutputKind::log_probabilities;
+    if (unit_end_) return OutputKind::fractions;
     if (c.like_one_hot()) return OutputKind::one_hot_regression;
-    if (c.fractions == c.judged) return OutputKind::fractions;
     return OutputKind::logits;
   }
 
@@ -129,15 +135,13 @@ class Accumulator {
         return counts_.probabilities;
       case OutputKind::log_probabilities:
         return counts_.log_probabilities;
-      case OutputKind::fractions:
-        return counts_.fractions;
       default:
         return counts_.judged;
     }
   }
 
   int64_t classes_;
-  bool softmax_;
+  bool softmax_, unit_end_;
   Evaluation e_;
   KindCounts counts_;
   Scores logit_, probability_;
@@ -154,11 +158,24 @@ void check_labels(const RowSource& data, int64_t classes) {
   }
 }
 
+void check_indexes(const RowSource& data, const Array& rows, int64_t first, int64_t extent) {
+  const int64_t width = std::max<int64_t>(1, rows.size() / rows.shape()[0]);
+  for (int64_t i = 0; i < rows.size(); ++i) {
+    const double v = rows.at(i);
+    if (std::trunc(v) < static_cast<double>(extent) && std::trunc(v) >= -static_cast<double>(extent)) continue;
+    if (!std::isfinite(v)) continue;  // told by name
+    throw input_error("{}: row {} holds {}, but the network looks it up in a table of {}, 0 to {}: {}",
+                      data.record.spec, first + i / width, v, extent, extent - 1,
+                      "is this the data set of this network?");
+  }
+}
+
 }  // namespace
 
 std::string_view to_string(OutputKind k) {
-  constexpr std::string_view names[] = {"softmax",   "probabilities", "log-probabilities", "one-hot regression",
-                                        "fractions", "logits",        "not classes",       "unknown"};
+  constexpr std::string_view names[] = {
+      "softmax",     "probabilities", "log-probabilities", "fractions", "one-hot regression", "logits",
+      "not classes", "unknown"};
   return names[static_cast<size_t>(k)];
 }
 
@@ -167,16 +184,19 @@ bool has_scores(OutputKind k) {
          k == OutputKind::logits;
 }
 
-int64_t classes_of(const Subject& subject) {
+int64_t classes_of(const Shape& output_row) {
   Ints wide;
-  for (const int64_t d : subject.output_row_shape()) {
+  for (const int64_t d : output_row) {
     if (d != 1) wide.push_back(d);
   }
   return wide.size() == 1 && wide[0] >= 2 ? wide[0] : 0;
 }
 
-Array checked_rows(const RowSource& data, int64_t first, int64_t count) {
+int64_t classes_of(const Subject& subject) { return classes_of(subject.output_row_shape()); }
+
+Array checked_rows(const RowSource& data, int64_t first, int64_t count, const Subject& subject) {
   const Array rows = data.rows(first, count);
+  if (subject.record().index_extent) check_indexes(data, rows, first, *subject.record().index_extent);
   if (!is_float(rows.dtype())) return rows;
   const int64_t each = rows.size() / count;
   dispatch(rows.dtype(), [&](auto tag) {
@@ -210,12 +230,12 @@ Evaluation evaluate(Subject& subject, const RowSource& data, ThreadPool& pool, c
     return e;
   }
   check_labels(data, classes);
-  Accumulator all(classes, subject.record().softmax_axis.has_value());
+  Accumulator all(classes, subject);
   const int64_t step = rows_at_once(subject.row_type());
   for (int64_t first = 0; first < n; first += step) {
     if (cancel) throw Error(ErrorKind::cancelled, "interrupted");
     const int64_t count = std::min(step, n - first);
-    const Outputs out = subject.outputs(checked_rows(data, first, count), pool, cancel);
+    const Outputs out = subject.outputs(checked_rows(data, first, count, subject), pool, cancel);
     all.add(out, std::span(data.labels).subspan(static_cast<size_t>(first), static_cast<size_t>(count)));
     if (progress) progress(static_cast<double>(first + count) / static_cast<double>(n), "network over data");
   }

@@ -1,6 +1,7 @@
 // One pass of a network over data, reduced row by row to what examiners need.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -13,17 +14,24 @@ namespace viva {
 // What the outputs are; decided once, over all rows without NaN, by the first rule that fits:
 enum class OutputKind : uint8_t {
   softmax,             // the last node is a Softmax over the classes: its input holds the logits
-  probabilities,       // every row lies in [0, 1] and sums to 1 within 1e-3
-  log_probabilities,   // every row is at most 0 and its exponentials sum to 1 within 1e-3
-  one_hot_regression,  // looks like a fit to one-hot targets: 95 % of entries in [-.5, 1.5], sums of rows 1 +- .1 in
-                       // the mean with standard deviation at most .25
-  fractions,           // every entry in [0, 1], but rows do not sum to 1: perhaps one sigmoid a class
+  probabilities,       // every row lies in [0, 1] and sums to 1, both within KindTolerance
+  log_probabilities,   // every row is at most 0 and its exponentials sum to 1, both within KindTolerance
+  fractions,           // none of these, and the last node gives numbers in [0, 1]: a sigmoid a class
+  one_hot_regression,  // looks like a fit to one-hot targets: 95 % of entries in [-.5, 1.5]; sums of K entries with
+                       // standard deviation at most .2 sqrt(K), as of independent errors of .2 an entry, and a mean
+                       // within .1 and three standard errors of 1
   logits,              // none of these: an assumption
   not_classes,         // a row is not a vector of at least two numbers
   unknown,             // no row to judge by: all hold NaN
 };
 std::string_view to_string(OutputKind k);
 bool has_scores(OutputKind k);  // log-loss and Brier are defined
+
+// How far rounding may move probabilities whose float type has this distance from 1 to the next number.
+struct KindTolerance {
+  explicit KindTolerance(double epsilon) : entry(std::max(1e-6, 8 * epsilon)), sum(std::max(1e-3, 4 * epsilon)) {}
+  double entry, sum;
+};
 
 struct Evaluation {
   int64_t rows = 0, classes = 0;  // classes 0: not_classes
@@ -42,10 +50,12 @@ using Progress = std::function<void(double fraction, std::string_view what)>;
 
 // The number of classes of a subject: the extent of its output rows once extents of 1 are dropped; 0 where that is not
 // one dimension of at least 2.
+int64_t classes_of(const Shape& output_row);
 int64_t classes_of(const Subject& subject);
 
-// Rows of `data`, checked: an input error names the first row that holds NaN or infinity.
-Array checked_rows(const RowSource& data, int64_t first, int64_t count);
+// Rows of `data`, checked: an input error names the first row that holds NaN or infinity, or an index outside the
+// table that the subject uses it for.
+Array checked_rows(const RowSource& data, int64_t first, int64_t count, const Subject& subject);
 // How many rows to hold at once: a function of their type alone.
 int64_t rows_at_once(const Type& row);
 

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "examine/examiner.h"
+#include "examine/words.h"
 
 namespace viva {
 namespace {
@@ -31,7 +32,7 @@ constexpr int64_t company_rows = 64;
 
 void check_influence(Context& x) {
   const int64_t n = std::min<int64_t>(company_rows, x.data.size());
-  x.influence = x.subject.row_influence(checked_rows(x.data, 0, n), x.pool, x.cancel);
+  x.influence = x.subject.row_influence(checked_rows(x.data, 0, n, x.subject), x.pool, x.cancel);
   if (!x.influence.independent)
     throw unsupported(
         "{}: rows of one batch influence one another ({}); export the network for inference, with a free batch "
@@ -57,7 +58,10 @@ void add_limits(const Context& x, Report& report) {
          fmt::format("the file fixes the batch at {}: rows were fed in chunks of that size, the last one padded",
                      m.batch_size)});
   if (m.batch == BatchMode::vectorised)
-    report.limits.push_back({"limit.vectorised", "the file fixes the batch at 1: the graph was vectorised over rows"});
+    report.limits.push_back(
+        {"limit.vectorised", m.batch_size == 1 ? "the file fixes the batch at 1: the graph was vectorised over rows"
+                                               : "the file takes one row, without a batch: the graph was "
+                                                 "vectorised over rows"});
   for (const RowSource* d : {&x.data, x.train}) {
     if (d && !d->record.scaling.empty())
       report.limits.push_back({"limit.scaling." + d->record.id, d->record.spec + ": " + d->record.scaling});
@@ -65,18 +69,41 @@ void add_limits(const Context& x, Report& report) {
       report.limits.push_back({"limit.layout." + d->record.id, d->record.spec + ": rows of " + d->record.layout});
   }
   if (!m.other_outputs.empty())
-    report.limits.push_back({"limit.outputs", fmt::format("the network has {} outputs; only the first, {}, is examined",
+    report.limits.push_back({"limit.outputs", fmt::format("the network has {} outputs; only {} is examined",
                                                           m.other_outputs.size() + 1, m.output_name)});
-  if (m.indexes)
+  if (m.computed_indexes)
     report.limits.push_back({"limit.indexes",
-                             "the network takes integers: one that is no index of the table it is used for is taken "
-                             "as the nearest that is, where other engines may refuse it"});
+                             "the network computes indexes from its input: one outside its table is taken as the "
+                             "nearest inside, where other engines may refuse it"});
   report.limits.push_back({"limit.shift",
                            "intervals speak of rows drawn like these; nothing here covers a change of distribution, "
                            "chosen attacks or the choice of the data"});
   report.limits.push_back(
       {"limit.multiplicity", "intervals without a family hold one at a time; claims share one error rate of .05"});
   for (const Limit& l : x.limits) report.limits.push_back(l);
+}
+
+// What went wrong with the network itself, whoever measured it.
+void add_diagnosis(Context& x, Report& report) {
+  const auto& training = x.subject.record().training_operators;
+  if (!training.empty())
+    report.diagnosis.push_back(
+        {"diagnosis.training_operators", "Operators still in training mode",
+         fmt::format("{} as in training ({}{}): outputs may depend on the batch or on chance; export the network for "
+                     "inference",
+                     counted(static_cast<int64_t>(training.size()), "operator computes", "operators compute"),
+                     training[0], training.size() > 1 ? ", …" : "")});
+  if (!x.evaluated()) return;
+  const Evaluation& e = x.evaluation();
+  const auto told = [&](const char* id, const char* title, const std::vector<int64_t>& rows, const char* what) {
+    if (rows.empty()) return;
+    const auto n = static_cast<int64_t>(rows.size());
+    report.diagnosis.push_back(
+        {id, title, fmt::format("{} {} (first in row {})", counted(n, "row gives", "rows give"), what, rows[0])});
+  };
+  told("diagnosis.nan_rows", "NaN in the output", e.nan_rows,
+       "NaN; such rows count as wrong, and log-loss and Brier score are withheld");
+  told("diagnosis.infinite_outputs", "Infinities in the output", e.infinite_out, "an infinite output");
 }
 
 }  // namespace
@@ -165,6 +192,7 @@ Report examine(const ExamineOptions& options, Subject& subject, const RowSource&
   }
   rule_claims(std::move(measures), report);
   add_limits(x, report);
+  add_diagnosis(x, report);
   report.threads = pool.threads();
   report.cost.evaluations = x.influence.evaluations + (x.evaluated() ? data.size() : 0);
   report.cost.flops = subject.record().flops * static_cast<double>(report.cost.evaluations);

@@ -145,7 +145,7 @@ struct Missing {
 
 // Whether the operators of a graph have the rules that one transformation needs.
 struct Coverage {
-  std::string transformation;  // jvp, split, transpose, batch, lower
+  std::string transformation;  // jvp, split, transpose, vmap, lower
   std::vector<Missing> missing;
 };
 
@@ -166,11 +166,13 @@ struct ModelRecord {
   double flops = 0;                                              // of one example, 2 a multiply-add
   std::string input_name, input_type, output_name, output_type;  // types with the batch dimension as in the file
   std::vector<std::string> other_outputs;                        // names of outputs that are not examined
-  bool indexes = false;  // the input is of integers, which may be indexes into tables
+  std::optional<int64_t> index_extent;  // all values of the input index a table: they lie in [-extent, extent)
+  bool computed_indexes = false;        // indexes of a table are computed from the input
   BatchMode batch = BatchMode::symbolic;
   int64_t batch_size = 0;                       // of the file where it is fixed, else 0
   std::vector<std::string> training_operators;  // in training mode, by node name
-  std::optional<int64_t> softmax_axis;          // of the last node where that is a Softmax
+  std::optional<int64_t> softmax_axis;          // of the last node where that is a Softmax over the classes
+  std::string unit_end;                         // the last operator where that gives numbers in [0, 1]: Sigmoid, Clip
   std::vector<Coverage> coverage;
 };
 

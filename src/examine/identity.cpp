@@ -12,7 +12,7 @@
 namespace viva {
 namespace {
 
-constexpr std::string_view transformations[] = {"jvp", "split", "transpose", "batch", "lower"};
+constexpr std::string_view transformations[] = {"jvp", "split", "transpose", "vmap", "lower"};
 
 constexpr Quantity quantities[] = {
     {.name = "parameters", .doc = "numbers in the file's weights"},
@@ -111,19 +111,21 @@ void add_coverage(const ModelRecord& model, std::vector<Measure>& out) {
   }
 }
 
-std::string kind_in_words(const Evaluation& e) {
+std::string kind_in_words(const Evaluation& e, const ModelRecord& model) {
   switch (e.kind) {
     case OutputKind::softmax:
       return "probabilities from the Softmax node at the end; losses use its input";
     case OutputKind::probabilities:
-      return "probabilities: every row lies in [0, 1] and sums to one within 1e-3";
+      return "probabilities: every row lies in [0, 1] and sums to one, rounding apart";
     case OutputKind::log_probabilities:
-      return "logarithms of probabilities: the exponentials of every row sum to one within 1e-3";
+      return "logarithms of probabilities: the exponentials of every row sum to one, rounding apart";
     case OutputKind::one_hot_regression:
       return "looks like one-hot regression: outputs near 0 and 1 whose rows sum to about one, but not exactly; "
              "log-loss and Brier score are withheld";
     case OutputKind::fractions:
-      return "fractions that do not sum to one, perhaps one sigmoid a class; log-loss and Brier score are withheld";
+      return fmt::format(
+          "fractions: the last node is a {}, and rows do not sum to one; log-loss and Brier score are withheld",
+          model.unit_end);
     case OutputKind::logits:
       return "logits, by assumption: no Softmax node, rows do not sum to one, not like one-hot regression";
     case OutputKind::not_classes:
@@ -144,7 +146,7 @@ void add_output_kind(Context& x, std::vector<Measure>& out) {
   f.unit_of_estimate = "fraction of rows that fit";
   f.n = e.rows;
   f.rows_used = RowsUsed{x.data.record.id, "all", e.rows};
-  f.why = kind_in_words(e);
+  f.why = kind_in_words(e, x.subject.record());
   const int64_t judged = e.rows - static_cast<int64_t>(e.nan_rows.size());
   if (e.kind == OutputKind::not_classes || judged == 0) {
     f.status = Status::withheld;

@@ -23,6 +23,9 @@ constexpr Quantity quantities[] = {
     {.name = "infinite_rows", .doc = "rows that give their label probability 0"},
 };
 
+constexpr std::string_view one_number =
+    "; to examine a classifier of two classes, export two columns, such as [1 - p, p] or [0, logit]";
+
 Measure proportion(Measure m, int64_t k, int64_t n, double level_alpha, const std::string& method) {
   Finding& f = m.finding;
   f.n = n;
@@ -260,9 +263,10 @@ std::vector<Measure> all_withheld(Context& x, const std::string& why) {
 std::vector<Measure> run(Context& x) {
   const Evaluation& e = x.evaluation();
   if (e.kind == OutputKind::not_classes)
-    return all_withheld(x,
-                        fmt::format("a row of the output has shape {}: not one number for each of at least two classes",
-                                    to_string(x.subject.output_row_shape())));
+    return all_withheld(
+        x, fmt::format("a row of the output has shape {}: not one number for each of at least two classes{}",
+                       to_string(x.subject.output_row_shape()),
+                       numel(x.subject.output_row_shape()) == 1 ? one_number : ""));
   std::vector<Measure> out;
   out.push_back(accuracy(x, e));
   const double measured = *out[0].finding.estimate;

@@ -34,7 +34,8 @@ std::string why_no_scores(const Evaluation& e, const std::vector<double>& scores
   if (e.kind == OutputKind::one_hot_regression)
     return "the outputs look like one-hot regression: neither probabilities nor logits";
   if (e.kind == OutputKind::fractions)
-    return "the outputs lie in [0, 1] but rows do not sum to one: neither probabilities nor logits";
+    return "the outputs come from a sigmoid a class or the like, and rows do not sum to one: neither probabilities nor "
+           "logits";
   if (!e.nan_rows.empty())
     return fmt::format("{} NaN (row {})", counted(static_cast<int64_t>(e.nan_rows.size()), "row gives", "rows give"),
                        rows_list(e.nan_rows));
@@ -48,11 +49,28 @@ std::string why_no_scores(const Evaluation& e, const std::vector<double>& scores
                      counted(static_cast<int64_t>(undefined.size()), "row", "rows"), rows_list(undefined));
 }
 
+// Why there is no interval for the mean of these rows; "" where nothing forbids one.
+std::string why_no_interval(const std::vector<double>& rows) {
+  const auto n = static_cast<int64_t>(rows.size());
+  if (n == 1) return "one row has no spread: no interval";
+  if (!have_spread(rows))
+    return fmt::format("all {} rows score alike to rounding: rows without spread do not tell how far new ones may be",
+                       grouped(n));
+  if (!enough_rows(n, risk_alpha))
+    return fmt::format(
+        "{} rows are too few: an interval within them misses with probability up to 2^(1 - {}) = {}, more than {}", n,
+        n, shown(std::ldexp(1., static_cast<int>(1 - n))), risk_alpha);
+  return "";
+}
+
 // The interval of a mean of scores: Student's where it is trusted, else the bootstrap with a warning.
 void add_mean(Measure& m, const std::vector<double>& rows, uint64_t stream, Context& x) {
   Finding& f = m.finding;
   f.estimate = mean_of(rows);
   f.assumptions.emplace_back(independent_rows);
+  m.interval = [](double) -> std::optional<Interval> { return std::nullopt; };
+  f.why = why_no_interval(rows);
+  if (!f.why.empty()) return;
   if (student_t_applies(rows)) {
     f.assumptions.emplace_back(
         "the mean of so many rows is close to normal: n >= 200 and no row is above a tenth of the sum");
@@ -74,9 +92,7 @@ void add_mean(Measure& m, const std::vector<double>& rows, uint64_t stream, Cont
     };
   }
   f.interval = m.interval(risk_alpha);
-  if (!f.interval)
-    f.why =
-        rows.size() < 2 ? "one row has no spread: no interval" : "the bootstrap cannot give an interval for these rows";
+  if (!f.interval) f.why = "the bootstrap cannot give an interval for these rows";
 }
 
 void add_source(Finding& f, const Evaluation& e) {

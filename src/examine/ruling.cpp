@@ -128,7 +128,7 @@ void rule_claim(Claim& c, const Measure& m, int64_t claims, Report& report) {
   if (interval) c.ruling = rule(c.op, c.value, interval->low, interval->high);
   if (!interval)
     c.would_decide = fmt::format("an interval at level {}, which is withheld: {}", shown(1 - alpha, 6),
-                                 m.finding.why.empty() ? "the method cannot give one at this level" : m.finding.why);
+                                 m.finding.why.empty() ? "the rows are too few for one at this level" : m.finding.why);
   else if (c.ruling == Verdict::undecided)
     c.would_decide = m.tally ? would_decide(c, *m.tally, alpha) : would_decide(c, *m.finding.estimate, *interval);
   const bool own_level = claims == 1 && !m.finding.family && m.finding.interval && interval &&

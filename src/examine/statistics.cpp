@@ -72,8 +72,18 @@ double mean_of(std::span<const double> v) {
   return v.empty() ? std::numeric_limits<double>::quiet_NaN() : sum_of(v) / static_cast<double>(v.size());
 }
 
+bool have_spread(std::span<const double> rows) {
+  if (rows.empty()) return false;
+  const auto [low, high] = std::minmax_element(rows.begin(), rows.end());
+  return *high - *low > 0x1p-48 * std::max(std::abs(*low), std::abs(*high));
+}
+
+bool enough_rows(int64_t n, double alpha) {
+  return std::ldexp(1., static_cast<int>(1 - std::min<int64_t>(n, 1000))) <= alpha;
+}
+
 std::optional<Range> student_t(std::span<const double> rows, double alpha) {
-  if (rows.size() < 2 || !all_finite(rows)) return std::nullopt;
+  if (rows.size() < 2 || !all_finite(rows) || !have_spread(rows)) return std::nullopt;
   const double n = static_cast<double>(rows.size()), mean = mean_of(rows);
   std::vector<double> squares(rows.size());
   for (size_t i = 0; i < rows.size(); ++i) squares[i] = (rows[i] - mean) * (rows[i] - mean);

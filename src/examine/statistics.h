@@ -31,7 +31,15 @@ double sum_of(std::span<const double> v);
 // NaN for no values.
 double mean_of(std::span<const double> v);
 
-// Student's interval for a mean of independent rows; nullopt for fewer than two rows or one that is not finite.
+// Whether rows differ by more than the rounding of a double: their largest and smallest lie further apart than 2^-48 of
+// the largest magnitude. Rows that do not say nothing about how far others are from their mean.
+bool have_spread(std::span<const double> rows);
+// Whether an interval between the smallest and the largest of n rows can cover at error rate alpha: all n fall on one
+// side of the median with probability 2^(1 - n), and a law of two values near it puts the mean there too.
+bool enough_rows(int64_t n, double alpha);
+
+// Student's interval for a mean of independent rows; nullopt for fewer than two rows, one that is not finite, or rows
+// without spread.
 std::optional<Range> student_t(std::span<const double> rows, double alpha);
 
 // When Student's interval for a mean is trusted: at least 200 rows and none above a tenth of the sum of magnitudes.
@@ -45,12 +53,13 @@ class BcaMean {
   static constexpr int64_t resamples = 10000;
   // Throws a usage error for 2^32 rows or more, a cancelled error where cancel is set.
   BcaMean(std::span<const double> rows, uint64_t seed, uint64_t stream, ThreadPool& pool, const Cancel& cancel);
-  // Ends are order statistics, rounded outward. nullopt for fewer than two rows, a row that is not finite, or a level
-  // that the resamples cannot resolve; a point where all rows are equal.
+  // Ends are order statistics, rounded outward. nullopt for too few rows, a row that is not finite, rows without
+  // spread, or a level that the resamples cannot resolve.
   std::optional<Range> interval(double alpha) const;
 
  private:
   bool valid_ = false;
+  int64_t rows_ = 0;
   double mean_ = 0, bias_ = 0, acceleration_ = 0;
   std::vector<double> shifts_;  // sorted means of the resamples, less the mean of the rows
 };

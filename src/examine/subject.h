@@ -32,6 +32,8 @@ class Subject {
   virtual const ModelRecord& record() const = 0;
   virtual Type row_type() const = 0;           // of one row of the input
   virtual Shape output_row_shape() const = 0;  // of one row of the output
+  // Distance from 1 to the next number of the coarsest float type that outputs come through.
+  virtual double output_epsilon() const { return 0x1p-23; }
   // inputs: [n, row…] of row_type's dtype, n >= 1. The same bits for any number of threads, and for a row whatever the
   // n it comes in. Throws a cancelled error where cancel is set.
   virtual Outputs outputs(const Array& inputs, ThreadPool& pool, const Cancel& cancel) = 0;

@@ -1,7 +1,6 @@
 #include "onnx/import.h"
 
 #include <algorithm>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "graph/opdef.h"
@@ -114,8 +113,9 @@ Imported Importer::run() {
     out_.output_names.push_back(name);
     outputs.push_back(output_value(name, top));
   }
+  find_endings(top);
+  find_indexes(top);
   finish(outputs);
-  find_softmax();
   compare_outputs();
   return std::move(out_);
 }
@@ -136,29 +136,6 @@ void Importer::finish(const Values& outputs) {
   out_.function = p.body;
   out_.output_types = out_.function->output_types();
   check_sizes(*out_.function);
-}
-
-// An output that is a Softmax, or an Identity of one, over a single axis.
-void Importer::find_softmax() {
-  std::unordered_map<std::string_view, const NodeDef*> maker;
-  for (const NodeDef& n : m_.graph.nodes)
-    for (const std::string& s : n.outputs) maker.emplace(s, &n);
-  for (size_t i = 0; i < m_.graph.outputs.size(); ++i) {
-    const std::string& output = m_.graph.outputs[i].name;
-    auto at = maker.find(output);
-    while (at != maker.end() && at->second->op_type == "Identity" && at->second->domain.empty())
-      at = maker.find(at->second->inputs[0]);
-    if (at == maker.end() || at->second->op_type != "Softmax" || !at->second->domain.empty()) continue;
-    const NodeDef& n = *at->second;
-    if (functions_.contains({n.domain, n.op_type, n.overload})) continue;
-    const int64_t rank = out_.output_types[i].rank();
-    const bool coerced = opset("") < 13;  // then all dimensions from axis on are one
-    const AttributeDef* a = n.find("axis");
-    int64_t axis = a ? a->i : coerced ? 1 : -1;
-    if (axis < 0) axis += rank;
-    if (coerced && axis != rank - 1) continue;
-    out_.softmax.push_back({output, n.inputs[0], axis});
-  }
 }
 
 void Importer::compare_outputs() {

@@ -32,10 +32,18 @@ struct OpenExtent {
 };
 std::vector<OpenExtent> open_extents(const ModelFile& m);
 
-// An output that is a Softmax: its input holds the logits.
+// An output that is a Softmax, up to a Cast, a Dropout and reshapes: its input holds the logits.
 struct FinalSoftmax {
   std::string output, logits;  // names of values; logits may be given in Binding::extra_outputs
-  int64_t axis = 0;            // of the output, counted from the front
+  int64_t axis = 0;            // of the logits, counted from the front
+  Shape shape;                 // of the logits
+};
+
+// How the values of an input index tables.
+struct IndexUse {
+  // Of the smallest table that all of them index: they must lie in [-extent, extent).
+  std::optional<int64_t> extent;
+  bool computed = false;  // an index is computed from them
 };
 
 struct Imported {
@@ -45,6 +53,8 @@ struct Imported {
   std::vector<Array> weights;                // the floating-point initializers in use, in the order of the file
   std::map<std::string, int64_t> operators;  // how often each occurs, functions and branches inlined
   std::vector<FinalSoftmax> softmax;
+  std::map<std::string, std::string> unit_outputs;  // outputs that end in an operator onto [0, 1]: Sigmoid, Clip
+  std::map<std::string, IndexUse> index_uses;       // by input, where there is a use
   std::vector<std::string> training;  // nodes that compute as in training, e.g. "BatchNormalization 'bn1'"
   std::vector<std::string> notes;     // where the file contradicts itself and the computed value was taken
 };

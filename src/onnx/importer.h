@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <tuple>
+#include <unordered_map>
 #include <vector>
 
 #include "onnx/op.h"
@@ -52,7 +53,12 @@ class Importer : public OnnxContext {
   Value output_value(const std::string& name, Scope& scope);
   void finish(const Values& outputs);
   void check_sizes(const Function& f) const;
-  void find_softmax();
+  using Makers = std::unordered_map<std::string_view, const NodeDef*>;  // by the first value that a node makes
+  const NodeDef* maker_of(std::string_view name, const Makers& makers, Scope& scope) const;
+  std::optional<FinalSoftmax> softmax_of(const NodeDef& n, Scope& scope) const;
+  bool ends_in_unit(const NodeDef& n, Scope& scope) const;
+  void find_endings(Scope& scope);
+  void find_indexes(Scope& scope);
   void compare_outputs();
 
   const ModelFile& m_;

@@ -31,7 +31,7 @@ std::string batch(const ModelRecord& m) {
     case BatchMode::symbolic:
       return "free batch dimension";
     case BatchMode::vectorised:
-      return "batch fixed at 1, vectorised over rows";
+      return m.batch_size == 1 ? "batch fixed at 1, vectorised over rows" : "no batch dimension, vectorised over rows";
     case BatchMode::padded:
       break;
   }

@@ -24,6 +24,14 @@ std::string score(const Report& r, std::string_view id, std::string_view name) {
   return s + "</div>\n";
 }
 
+// "a difference of +0.0083 or −0.0086", or what is left where no count rejects on a side.
+std::string differences(const Finding& above, const Finding& below) {
+  std::string s;
+  for (const Finding* f : {&above, &below})
+    if (f->estimate) s += (s.empty() ? "" : " or ") + element("b", "num", markup::estimate(*f));
+  return s.empty() ? "no difference" : "a difference of " + s;
+}
+
 std::string detectable(const Report& r) {
   const Finding *above = r.find("risk.detectable_above"), *below = r.find("risk.detectable_below");
   const Finding *paired = r.find("risk.detectable_paired[0.05]"), *wider = r.find("risk.detectable_paired[0.1]");
@@ -33,12 +41,11 @@ std::string detectable(const Report& r) {
   const double rate = test.empty() ? 0 : std::get<double>(test[0]);
   const std::string origin = test.empty() ? "" : std::get<std::string>(test[1]);
   return fmt::format(
-      "<p>These {} rows can detect, with power 0.8 at α = 0.05, a difference of <b class=\"num\">{}</b> or <b "
-      "class=\"num\">{}</b> from a "
-      "fixed rate of {} ({}), and one of <b class=\"num\">{}</b> from another model on the same rows where just one of "
+      "<p>These {} rows can detect, with power 0.8 at α = 0.05, {} from a fixed rate of {} ({}), and one of <b "
+      "class=\"num\">{}</b> from another model on the same rows where just one of "
       "the two is right on "
       "5 % of them (<span class=\"num\">{}</span> at 10 %).</p>\n",
-      grouped(above->n.value_or(0)), markup::estimate(*above), markup::estimate(*below), shown(rate), escape(origin),
+      grouped(above->n.value_or(0)), differences(*above, *below), shown(rate), escape(origin),
       markup::estimate(*paired), markup::estimate(*wider));
 }
 

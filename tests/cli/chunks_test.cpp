@@ -48,6 +48,7 @@ TEST(Chunks, RowsAloneAreIndependent) {
     EXPECT_TRUE(c.independent()) << n << ": " << c.measure;
     EXPECT_EQ(c.largest, 0);
     EXPECT_EQ(calls, company_calls(c.rows));
+    EXPECT_EQ(calls, n == 1 ? 2 : 2 + 2 * c.rows);
   }
 }
 

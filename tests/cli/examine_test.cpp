@@ -13,6 +13,7 @@
 #include "cli/report_directory.h"
 #include "cli/verb.h"
 #include "examine/fake_subject.h"
+#include "support/temp_dir.h"
 
 namespace viva {
 namespace {
@@ -41,7 +42,7 @@ class ExamineVerb : public ::testing::Test {
     for (const std::string& w : words) argv.push_back(w.c_str());
     std::ostringstream out, err;
     Openers open;
-    open.subject = [this](const std::string& path) -> std::unique_ptr<Subject> {
+    open.subject = [this](const std::string& path, const SubjectChoice&) -> std::unique_ptr<Subject> {
       if (path == "missing.onnx") throw input_error("missing.onnx: no such file");
       auto s = std::make_unique<FakeSubject>(2, 10, names_class(10, 3));
       s->model.path = path;
@@ -145,6 +146,39 @@ TEST_F(ExamineVerb, ClassNames) {
       call({"examine", "net.onnx", "--data", "rows", "--claim", "risk.recall[\"3\"] >= .5", "--out", at("r")}).code, 0);
 }
 
+TEST_F(ExamineVerb, OneSpellingOfTheCommand) {
+  const auto report = [&](const std::string& claim, const std::string& only) {
+    EXPECT_EQ(
+        call({"examine", "net.onnx", "--data", "rows", "--claim", claim, "--only", only, "--no-cost", "--out", at("r")})
+            .code,
+        0);
+    return text(at("r/report.json"));
+  };
+  const std::string one = report("risk.accuracy>=.8", "risk,identity");
+  EXPECT_EQ(one, report(" risk.accuracy  >= 0.80", "identity,risk"));
+  EXPECT_NE(one.find("--claim 'risk.accuracy >= 0.8' --seed"), std::string::npos);
+}
+
+TEST_F(ExamineVerb, NothingRawReachesTheTerminal) {
+  const Outcome o = call({"examine", "net\x1b[31m\n.onnx", "--data", "rows", "--out", at("r\x1b[31m")});
+  EXPECT_EQ(o.code, 0) << o.err;
+  EXPECT_EQ((o.out + o.err).find('\x1b'), std::string::npos) << o.out;
+  VIVA_EXPECT_HAS(text(at("r\x1b[31m/report.json")), "viva examine $'net\\\\x1b[31m\\\\x0a.onnx' --data");
+  const Outcome plan = call({"examine", "net\x1b[31m\n.onnx", "--data", "rows", "--plan"});
+  EXPECT_EQ(plan.out.find('\x1b'), std::string::npos) << plan.out;
+}
+
+TEST_F(ExamineVerb, NumbersThatAreNone) {
+  VIVA_EXPECT_HAS(call({"examine", "net.onnx", "--data", "rows", "--threads", "x"}).err,
+                  "--threads = x: is no number of the kind that this option takes");
+}
+
+TEST_F(ExamineVerb, APlaceWhereNothingCanBeMade) {
+  const Outcome o = call({"examine", "net.onnx", "--data", "rows", "--out", "/proc/report"});
+  EXPECT_EQ(o.code, 3);
+  VIVA_EXPECT_HAS(o.err, "/proc/report: cannot be written");
+}
+
 TEST_F(ExamineVerb, AnEmptyPlaceIsNoPlace) {
   EXPECT_EQ(call({"examine", "net.onnx", "--data", "rows", "--out", ""}).code, 2);
 }
@@ -152,7 +186,9 @@ TEST_F(ExamineVerb, AnEmptyPlaceIsNoPlace) {
 TEST_F(ExamineVerb, OnlyKeepsTheOrderOfTheList) {
   ASSERT_EQ(call({"examine", "net.onnx", "--data", "rows", "--only", "risk,identity", "--out", at("a")}).code, 0);
   ASSERT_EQ(call({"examine", "net.onnx", "--data", "rows", "--only", "risk", "--out", at("b")}).code, 0);
-  EXPECT_NE(text(at("a/report.json")).find("--only identity,risk --seed"), std::string::npos);
+  // All of them are no choice.
+  EXPECT_EQ(text(at("a/report.json")).find("--only"), std::string::npos);
+  EXPECT_NE(text(at("b/report.json")).find("--only risk --seed"), std::string::npos);
   const auto json = nlohmann::json::parse(text(at("b/report.json")));
   for (const auto& f : json["findings"]) EXPECT_TRUE(f["id"].get<std::string>().starts_with("risk.")) << f["id"];
 }
@@ -212,6 +248,8 @@ TEST(Cli, ShellQuoting) {
   EXPECT_EQ(shell_quoted(""), "''");
   EXPECT_EQ(shell_quoted("it's $HOME"), "'it'\\''s $HOME'");
   EXPECT_EQ(shell_quoted("~x"), "'~x'");
+  EXPECT_EQ(shell_quoted("é"), "'é'");
+  EXPECT_EQ(shell_quoted("a\nb'\\\x1b[31m\xff"), "$'a\\x0ab\\'\\\\\\x1b[31m\\xff'");
 }
 
 TEST(Cli, ThreadCount) {
@@ -252,6 +290,15 @@ TEST(Program, Starts) {
   EXPECT_EQ(program("examine --help > /dev/null"), 0);
   EXPECT_EQ(program("2> /dev/null"), 2);
   EXPECT_EQ(program("examine x.onnx --data y --claim 'a b' 2> /dev/null"), 2);
+}
+
+TEST(Program, AReaderMayLeave) {
+  TempDir dir;
+  const std::string command = std::string("bash -c '{ sleep .2; ") + VIVA_PROGRAM + " ops --json 2> " + (dir / "err") +
+                              "; } | true; exit ${PIPESTATUS[0]}'";
+  const int status = std::system(command.c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 141);
+  EXPECT_EQ(get(dir / "err"), "");
 }
 
 TEST(Program, AFullDiskIsAnError) { EXPECT_EQ(program("examine --help > /dev/full 2> /dev/null"), 3); }

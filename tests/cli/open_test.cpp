@@ -1,60 +1,8 @@
 // Files to subjects and rows, from end to end: what examine says of real models and data sets.
-#include <gtest/gtest.h>
-
-#include <nlohmann/json.hpp>
-#include <sstream>
-
-#include "base/npy.h"
-#include "cli/verb.h"
-#include "support/temp_dir.h"
+#include "cli/examine_files.h"
 
 namespace viva {
 namespace {
-
-struct Outcome {
-  int code;
-  std::string out, err;
-};
-
-Outcome call(std::vector<std::string> words) {
-  words.insert(words.begin(), "viva");
-  std::vector<const char*> argv;
-  for (const std::string& w : words) argv.push_back(w.c_str());
-  std::ostringstream out, err;
-  const Cancel cancel{false};
-  Session session{out, err, cancel, false, file_openers()};
-  const int code = run_cli(static_cast<int>(argv.size()), argv.data(), session);
-  return {code, out.str(), err.str()};
-}
-
-std::string fixture(const std::string& name) { return VIVA_SOURCE_DIR "/tests/onnx/fixtures/" + name + ".onnx"; }
-
-class ExamineFiles : public ::testing::Test {
- protected:
-  // n rows of two numbers, labels 0 to 2 in turn.
-  std::string rows(int64_t n, Dtype d = Dtype::float32) const {
-    std::vector<float> x;
-    std::vector<int64_t> y;
-    for (int64_t i = 0; i < n; ++i)
-      x.insert(x.end(), {static_cast<float>(i), static_cast<float>(i % 3)}), y.push_back(i % 3);
-    write_npy(dir_ / "x.npy", Array::of(x, {n, 2}).converted(d));
-    write_npy(dir_ / "y.npy", Array::of(y, {n}));
-    return dir_ / "x.npy:" + (dir_ / "y.npy");
-  }
-  Outcome examine(const std::string& model, const std::string& data, std::vector<std::string> more = {}) const {
-    std::vector<std::string> words = {"examine", fixture(model), "--data", data, "--out", dir_ / "out"};
-    words.insert(words.end(), more.begin(), more.end());
-    return call(words);
-  }
-  nlohmann::json report() const { return nlohmann::json::parse(get(dir_ / "out/report.json")); }
-  bool written() const { return std::filesystem::exists(dir_ / "out"); }
-  static bool limits_say(const nlohmann::json& report, const std::string& text) {
-    for (const auto& l : report["limits"])
-      if (l["text"].get<std::string>().find(text) != std::string::npos) return true;
-    return false;
-  }
-  TempDir dir_;
-};
 
 TEST_F(ExamineFiles, OneRow) {
   const Outcome o = examine("small", rows(1), {"--claim", "risk.accuracy >= .5", "--claim", "risk.log_loss <= 9"});

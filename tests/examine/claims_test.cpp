@@ -35,13 +35,13 @@ TEST(Claims, Grammar) {
   EXPECT_TRUE(plain.key.none());
   EXPECT_EQ(plain.op, Op::at_least);
   EXPECT_EQ(plain.value, .9);
-  EXPECT_EQ(plain.statement, "risk.accuracy >= 0.90");
+  EXPECT_EQ(plain.statement, "risk.accuracy >= 0.9");
 
   const Claim shirt = parse_claim("  risk.recall [ \"T-\\\"shirt\\\\]\" ]>.7 ");
   EXPECT_EQ(std::get<std::string>(shirt.key.value), "T-\"shirt\\]");
   EXPECT_EQ(shirt.op, Op::above);
   EXPECT_EQ(shirt.value, .7);
-  EXPECT_EQ(shirt.statement, "risk.recall[\"T-\\\"shirt\\\\]\"] > .7");
+  EXPECT_EQ(shirt.statement, "risk.recall[\"T-\\\"shirt\\\\]\"] > 0.7");
 
   const Claim robust = parse_claim("robustness.accuracy[8/255]<=5e-1");
   EXPECT_EQ(std::get<double>(robust.key.value), 8. / 255);
@@ -49,6 +49,10 @@ TEST(Claims, Grammar) {
   EXPECT_EQ(robust.op, Op::at_most);
   EXPECT_EQ(robust.value, .5);
   EXPECT_EQ(parse_claim("a.b < -1.5E+2").value, -150);
+  // One statement, whatever the spelling.
+  for (const char* same : {"a.b[3]<=.5", " a.b [ 3.0 ] <= 0.50", "a.b[+3]  <=  5e-1 "})
+    EXPECT_EQ(parse_claim(same).statement, "a.b[3] <= 0.5");
+  EXPECT_EQ(parse_claim("a.b[8.0/255]>.5").statement, "a.b[8/255] > 0.5");
   EXPECT_EQ(parse_claim("a.b < 9/10").value, .9);
   EXPECT_EQ(parse_claim("a.b < +.5").value, .5);
 }

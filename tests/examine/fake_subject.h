@@ -33,7 +33,7 @@ class FakeSubject : public Subject {
     model.output_name = "y";
     model.output_type = fmt::format("f32[N,{}]", classes);
     if (softmax) model.softmax_axis = 1;
-    for (const char* t : {"jvp", "split", "transpose", "batch", "lower"}) model.coverage.push_back({t, {}});
+    for (const char* t : {"jvp", "split", "transpose", "vmap", "lower"}) model.coverage.push_back({t, {}});
   }
 
   const ModelRecord& record() const override { return model; }

@@ -105,7 +105,7 @@ TEST(Statistics, StudentT) {
   const double mean = 3.48, sd = std::sqrt((1.38 * 1.38 + .08 * .08 + 1.58 * 1.58 + 2.12 * 2.12 + .92 * .92) / 4);
   expect_range(student_t(rows, .05), mean - 2.776445105 * sd / std::sqrt(5), mean + 2.776445105 * sd / std::sqrt(5),
                1e-8);
-  expect_range(student_t(std::vector<double>(200, .9), .05), .9, .9, 1e-15);
+  EXPECT_FALSE(student_t(std::vector<double>(200, .9), .05));  // no spread
   EXPECT_FALSE(student_t(std::vector<double>{}, .05));
   EXPECT_FALSE(student_t(std::vector<double>{1}, .05));
   EXPECT_FALSE(student_t(std::vector<double>{1, nan, 2}, .05));
@@ -147,6 +147,21 @@ TEST(Statistics, BcaIsAFunctionOfRowsSeedAndStream) {
   EXPECT_NE(a, BcaMean(skewed, 5, 4, four, Cancel{false}).interval(.05));
 }
 
+TEST(Statistics, Spread) {
+  EXPECT_FALSE(have_spread({}));
+  EXPECT_FALSE(have_spread(std::vector<double>{7}));
+  EXPECT_FALSE(have_spread(std::vector<double>(300, 7.9e-26)));
+  EXPECT_FALSE(have_spread(std::vector<double>(300, 0)));
+  EXPECT_FALSE(have_spread(std::vector<double>{.3, std::nextafter(.3, 1)}));
+  EXPECT_TRUE(have_spread(std::vector<double>{.3, .3 + 1e-13}));
+  EXPECT_TRUE(have_spread(std::vector<double>{0, 1e-300}));
+  // With n fair coins all fall alike with probability 2^(1 - n): 1/16 for 5, 1/32 for 6.
+  EXPECT_FALSE(enough_rows(5, .05));
+  EXPECT_TRUE(enough_rows(6, .05));
+  EXPECT_FALSE(enough_rows(0, .99));
+  EXPECT_TRUE(enough_rows(int64_t{1} << 40, 1e-9));
+}
+
 TEST(Statistics, BcaEdges) {
   ThreadPool pool(1);
   const Cancel go{false}, stop{true};
@@ -155,7 +170,10 @@ TEST(Statistics, BcaEdges) {
   EXPECT_FALSE(BcaMean(std::vector<double>{1, nan}, 0, 0, pool, go).interval(.05));
   EXPECT_FALSE(BcaMean(std::vector<double>{1, inf}, 0, 0, pool, go).interval(.05));
   EXPECT_FALSE(BcaMean(std::vector<double>{1e200, -1e200, 3e200}, 0, 0, pool, go).interval(.05));
-  EXPECT_EQ(BcaMean(std::vector<double>(5, .9), 0, 0, pool, go).interval(.05), (Range{.9, .9}));
+  EXPECT_FALSE(BcaMean(std::vector<double>(9, .9), 0, 0, pool, go).interval(.05));
+  EXPECT_FALSE(BcaMean(std::vector<double>{0, 1, 2, 3, 4}, 0, 0, pool, go).interval(.05));
+  EXPECT_TRUE(BcaMean(std::vector<double>{0, 1, 2, 3, 4}, 0, 0, pool, go).interval(.0625));
+  EXPECT_TRUE(BcaMean(std::vector<double>{0, 1, 2, 3, 4, 5}, 0, 0, pool, go).interval(.05));
   EXPECT_FALSE(BcaMean(skewed, 0, 0, pool, go).interval(1e-9));  // beyond what 10,000 resamples resolve
   EXPECT_THROW(BcaMean(skewed, 0, 0, pool, stop), Error);
 }

@@ -62,7 +62,7 @@ TEST(Identity, FactsOfTheFile) {
       examined(net, planted(10, 2, 0),
                {"identity.parameters <= 4321", "identity.operators[\"Conv\"] > 1", "identity.operators[\"LSTM\"] <= 0",
                 "identity.operators < 6", "identity.uncovered[\"transpose\"] <= 0", "identity.training_operators <= 0",
-                "identity.uncovered[\"jvp\"] <= 0", "identity.flops < 1e6"});
+                "identity.uncovered[\"vmap\"] <= 0", "identity.flops < 1e6"});
   const Verdict expected[] = {Verdict::supported, Verdict::supported, Verdict::supported, Verdict::supported,
                               Verdict::refuted,   Verdict::refuted,   Verdict::supported, Verdict::refuted};
   for (size_t i = 0; i < 8; ++i) EXPECT_EQ(r.claims[i].ruling, expected[i]) << r.claims[i].statement;

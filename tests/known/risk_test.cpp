@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/threefry.h"
 #include "examine/fake_subject.h"
 #include "examine/statistics.h"
 
@@ -83,6 +84,35 @@ TEST(Risk, LossIsNeverClipped) {
   const Report r = examined(net, source({1, 1, 1}, 2, [](auto...) { return 0.f; }));
   EXPECT_EQ(get(r, "risk.log_loss").estimate, 1000);
   EXPECT_EQ(get(r, "risk.infinite_rows").estimate, 0);
+}
+
+// Rows that all score alike, and two or five rows, decide no claim on a mean.
+TEST(Risk, WithoutSpreadOrRowsNoInterval) {
+  FakeSubject sure(2, 10, names_class(10, 60));
+  for (const int64_t n : {2, 300}) {
+    const Report r = examined(sure, planted(n, 10, 0), {"risk.log_loss <= 1e-9", "risk.brier >= .5"});
+    for (const char* id : {"risk.log_loss", "risk.brier"}) {
+      EXPECT_TRUE(get(r, id).estimate);
+      EXPECT_FALSE(get(r, id).interval);
+      EXPECT_NE(get(r, id).why.find("without spread"), std::string::npos) << get(r, id).why;
+      EXPECT_EQ(get(r, id).limits.size(), 0u);
+    }
+    for (const Claim& c : r.claims) {
+      EXPECT_EQ(c.ruling, Verdict::undecided);
+      EXPECT_NE(c.would_decide.find("without spread"), std::string::npos) << c.would_decide;
+    }
+  }
+  FakeSubject net(2, 10, names_class(10, 3));
+  for (const int64_t n : {2, 5, 6}) {
+    const Report r = examined(net, planted(n, 10, 1), {"risk.log_loss <= 9"});
+    EXPECT_EQ(get(r, "risk.log_loss").interval.has_value(), n == 6);
+    EXPECT_EQ(r.claims[0].ruling, n == 6 ? Verdict::supported : Verdict::undecided);
+    if (n < 6) { EXPECT_NE(get(r, "risk.log_loss").why.find("too few"), std::string::npos); }
+  }
+  // Two claims: six rows do not suffice at 97.5 %.
+  const Report two = examined(net, planted(6, 10, 1), {"risk.log_loss <= 9", "risk.brier <= 2"});
+  EXPECT_EQ(two.claims[0].ruling, Verdict::undecided);
+  EXPECT_NE(two.claims[0].would_decide.find("too few"), std::string::npos) << two.claims[0].would_decide;
 }
 
 TEST(Risk, ZeroProbabilityOnTheLabel) {
@@ -182,12 +212,35 @@ TEST(Risk, OneHotRegressionHasNoScores) {
   EXPECT_EQ(r.claims[0].ruling, Verdict::undecided);
 }
 
+// One-hot targets with independent errors of a tenth an entry, whatever the number of classes.
+TEST(Risk, OneHotRegressionOfManyClasses) {
+  for (const int64_t classes : {2, 10, 100, 1000}) {
+    FakeSubject net(2, classes, [classes](std::span<const float> row) {
+      std::vector<double> y(static_cast<size_t>(classes));
+      for (size_t k = 0; k < y.size(); ++k) {
+        // Box and Muller's normal numbers.
+        const Words2 u = threefry2x32({1, 2}, {static_cast<uint32_t>(row[0]), static_cast<uint32_t>(k)});
+        y[k] = .1 * std::sqrt(-2 * std::log((u[0] + .5) / 0x1p32)) * std::cos(2 * M_PI * u[1] / 0x1p32);
+      }
+      y[static_cast<size_t>(row[1])] += 1;
+      return y;
+    });
+    for (const int64_t n : {20, 250}) {
+      const Report r = examined(net, planted(n, classes, 0));
+      EXPECT_NE(get(r, "identity.output_kind").title.find("one-hot regression"), std::string::npos)
+          << classes << " classes, " << n << " rows";
+    }
+  }
+}
+
 TEST(Risk, SigmoidsHaveNoScores) {
   FakeSubject net(2, 3, [](std::span<const float> row) {
     std::vector<double> y(3, .9);
     y[static_cast<size_t>(row[1])] = .99;
     return y;
   });
+  EXPECT_EQ(get(examined(net, planted(300, 3, 0)), "risk.log_loss").status, Status::run);  // logits, as it seems
+  net.model.unit_end = "Sigmoid";
   EXPECT_NE(get(examined(net, planted(300, 3, 0)), "risk.log_loss").why.find("do not sum to one"), std::string::npos);
 }
 

@@ -206,9 +206,55 @@ def sizes():
     save('huge_value.onnx', model(grown, [X], [value('y', ['N', 2])], [tensor('shape', np.array([1 << 40, 1, 2])), tensor('axes', np.array([0]))]))
 
 
+def chain(name, ops, x, y, initializers=(), opset=20, check=True):
+    """Nodes one after another: (operator, inputs beside the value, attributes)."""
+    names = ['x'] + [f't{i}' for i in range(len(ops) - 1)] + ['y']
+    nodes = [h.make_node(op, [names[i], *more], [names[i + 1]], **attributes) for i, (op, more, attributes) in enumerate(ops)]
+    save(name, model(nodes, [x], [y], initializers, opset), check)
+
+
+def examined():
+    """Files of tests/cli/open_test.cpp: networks that pass their rows of four numbers on as outputs, by several ways."""
+    four, column = value('x', ['N', 4]), value('y', ['N', 4, 1])
+    shape = tensor('shape', np.array([0, 4, 1]))
+    cast = lambda t: ('Cast', [], {'to': t})
+    softmax = ('Softmax', [], {'axis': -1})
+    chain('end_scores.onnx', [('Identity', [], {})], four, value('y', ['N', 4]))
+    chain('end_softmax.onnx', [cast(T.FLOAT16), softmax, cast(T.FLOAT), ('Dropout', [], {}), ('Reshape', ['shape'], {})], four, column, [shape])
+    chain('end_bfloat16.onnx', [cast(T.BFLOAT16), cast(T.FLOAT)], four, value('y', ['N', 4]))
+    chain('end_softmax_columns.onnx', [('Softmax', [], {'axis': 0})], value('x', [1, 4]), value('y', [1, 4]))
+    chain('end_softmax_one.onnx', [('Reshape', ['shape'], {}), ('Softmax', [], {'axis': -1})], four, column, [shape])
+    chain('end_softmax_old.onnx', [('Reshape', ['shape'], {}), ('Softmax', [], {'axis': 1})], four, column, [shape], 11)
+    chain('end_sigmoid.onnx', [('Sigmoid', [], {})], four, value('y', ['N', 4]))
+    unit = [tensor('low', np.float32(0)), tensor('high', np.float32(1))]
+    chain('end_clip.onnx', [('Clip', ['low', 'high'], {})], four, value('y', ['N', 4]), unit)
+
+    pooled = [('GlobalAveragePool', [], {}), ('Flatten', [], {})]
+    chain('open_sides.onnx', pooled, value('x', ['N', 3, 'H', 'W']), value('y', ['N', 3]))
+    chain('open_rank.onnx', [('MatMul', ['w'], {})], value('x', None), value('y', None), [W], check=False)
+    chain('no_batch.onnx', [('MatMul', ['w'], {})], value('x', [2]), value('y', [3]), [W])
+    labelled = [h.make_node('MatMul', ['x', 'w'], ['scores']), h.make_node('ArgMax', ['scores'], ['label'], axis=1)]
+    save('labelled.onnx', model(labelled, [X], [value('label', ['N', 1], T.INT64), value('scores', ['N', 3])], [W]))
+    twice = [h.make_node('MatMul', ['x', 'w'], ['coarse']), h.make_node('Neg', ['coarse'], ['fine']), h.make_node('ArgMax', ['fine'], ['label'], axis=1)]
+    save('two_heads.onnx', model(twice, [X], [value('coarse', ['N', 3]), value('fine', ['N', 3]), value('label', ['N', 1], T.INT64)], [W]))
+    chain('one_number.onnx', [('ReduceSum', ['axes'], {})], X, value('y', ['N', 1]), [tensor('axes', np.array([1]))])
+    table = tensor('table', np.arange(15, dtype=np.float32).reshape(5, 3))
+    nodes = [h.make_node('Gather', ['table', 'x'], ['e']), h.make_node('ReduceMean', ['e', 'axes'], ['y'], keepdims=0)]
+    save('tokens.onnx', model(nodes, [value('x', ['N', 2], T.INT64)], [Y], [table, tensor('axes', np.array([1]))]))
+    nodes.insert(0, h.make_node('Add', ['x', 'one'], ['next']))
+    nodes[1].input[1] = 'next'
+    save('tokens_computed.onnx', model(nodes, [value('x', ['N', 2], T.INT64)], [Y], [table, tensor('axes', np.array([1])), tensor('one', np.array(1))]))
+    chain('bytes.onnx', [cast(T.FLOAT), ('MatMul', ['w'], {})], value('x', ['N', 2], T.UINT8), value('y', ['N', 3]), [W])
+    ones = [tensor(n, np.ones(2, np.float32)) for n in ('scale', 'bias', 'mean', 'var')]
+    trained = [h.make_node('BatchNormalization', ['x', 'scale', 'bias', 'mean', 'var'], ['b', 'm', 'v'], name='bn', training_mode=1), h.make_node('MatMul', ['b', 'w'], ['y'])]
+    save('training_one.onnx', model(trained, [value('x', [1, 2])], [value('y', [1, 3])], [*ones, W]))
+    chain('some_nan.onnx', [('MatMul', ['w'], {}), ('Sub', ['half'], {}), ('Sqrt', [], {})], X, Y, [W, tensor('half', np.float32(.5))])
+
+
 valid()
 importable()
 sizes()
+examined()
 external_data()
 broken()
 print(f'{len(os.listdir(OUT))} files, {sum(p.stat().st_size for p in OUT.iterdir())} bytes')

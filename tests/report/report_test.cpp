@@ -200,5 +200,26 @@ TEST(ReportHtml, PageOneHoldsRulingsLimitsAndTheCommand) {
   }
 }
 
+// A rate of 1 cannot be exceeded, and of one row nothing can be told.
+TEST(ReportHtml, DifferencesThatCannotBeDetected) {
+  FakeSubject net(2, 2, names_class(2, 3));
+  const std::string all = report_html(examined(net, planted(1000, 2, 0)), {});
+  EXPECT_NE(all.find("a difference of <b class=\"num\">−0.0016</b> from a fixed rate of 1 "), std::string::npos);
+  EXPECT_NE(report_html(examined(net, planted(1, 2, 0), {"risk.accuracy >= .5"}), {})
+                .find("no difference from a fixed rate of 0.5 "),
+            std::string::npos);
+}
+
+TEST(ReportHtml, DiagnosesStandAtTheTop) {
+  FakeSubject net(2, 2, [](auto) { return std::vector<double>(2, std::nan("")); });
+  net.model.training_operators = {"BatchNormalization 'bn'"};
+  const Report r = examined(net, planted(30, 2, 0));
+  ASSERT_EQ(r.diagnosis.size(), 2u);
+  EXPECT_EQ(misfit(report_json(r, {})), "");
+  const std::string html = report_html(r, {});
+  EXPECT_NE(html.find("1 operator computes as in training (BatchNormalization &#39;bn&#39;)"), std::string::npos);
+  EXPECT_NE(html.find("30 rows give NaN"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace viva
