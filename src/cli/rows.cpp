@@ -53,8 +53,9 @@ void check_narrowed(const Dataset& data, const Array& from, const Array& to, int
   const int64_t width = from.size() / from.shape()[0];
   for (int64_t i = 0; i < from.size(); ++i)
     if (from.at(i) != to.at(i))
-      throw input_error("{}: row {} (counting from 0) holds {}, which {} cannot hold", data.spec, first + i / width,
-                        from.at(i), name(to.dtype()));
+      throw input_error(
+          "{}: row {} (counting from 0) holds {}, which the network's {} cannot hold: save numbers that it does",
+          data.spec, first + i / width, from.at(i), name(to.dtype()));
 }
 
 // A finite number may be infinite in a narrower float.
@@ -62,8 +63,9 @@ void check_finite(const Dataset& data, const Array& from, const Array& to, int64
   const int64_t width = from.size() / from.shape()[0];
   for (int64_t i = 0; i < from.size(); ++i)
     if (!std::isfinite(to.at(i)) && std::isfinite(from.at(i)))
-      throw input_error("{}: row {} (counting from 0) holds {:.6g}, too large for the network's {}", data.spec,
-                        first + i / width, from.at(i), name(to.dtype()));
+      throw input_error(
+          "{}: row {} (counting from 0) holds {:.6g}, too large for the network's {}: scale the data as in training",
+          data.spec, first + i / width, from.at(i), name(to.dtype()));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // viva show: what a model file holds.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -21,7 +22,7 @@ using Json = nlohmann::ordered_json;
 
 struct Arguments {
   std::string model;
-  int64_t batch = 1;
+  std::optional<int64_t> batch;
   std::vector<std::string> extents;
   bool json = false, graph = false;
 };
@@ -184,9 +185,9 @@ void print_json(std::ostream& out, const Shown& m) {
 }
 
 Binding binding_of(const Arguments& a) {
-  if (a.batch < 0) throw usage_error("--batch {}: write a number from 0", a.batch);
+  if (a.batch.value_or(1) < 1) throw usage_error("--batch {}: write a number from 1", *a.batch);
   Binding b;
-  b.batch = a.batch;
+  b.batch = a.batch.value_or(1);
   for (const std::string& e : a.extents) {
     const size_t equals = e.rfind('=');
     int64_t n = -1;
@@ -201,9 +202,29 @@ Binding binding_of(const Arguments& a) {
   return b;
 }
 
+// An option that binds nothing is a mistake.
+void check_bound(const Arguments& a, const Binding& b, const ModelFile& file) {
+  const std::vector<OpenExtent> open = open_extents(file);
+  std::vector<std::string> symbols;
+  bool leading = false;
+  for (const OpenExtent& e : open) {
+    leading = leading || (e.axis == 0 && !b.symbols.contains(e.symbol));
+    const std::string shown = double_quoted(e.symbol);
+    if (!e.symbol.empty() && !std::ranges::count(symbols, shown)) symbols.push_back(shown);
+  }
+  const std::string are =
+      symbols.empty() ? "no extent has a symbol" : fmt::format("the open extents are {}", fmt::join(symbols, ", "));
+  for (const auto& [symbol, n] : b.symbols)
+    if (!std::ranges::count(symbols, double_quoted(symbol)))
+      throw usage_error("--extent {}={}: {} has no such extent: {}", symbol, n, a.model, are);
+  if (a.batch && !leading)
+    throw usage_error("--batch {}: {} leaves no leading extent open: {}", *a.batch, a.model, are);
+}
+
 int run(const Arguments& a, Session& s) {
   const Binding binding = binding_of(a);
   const ModelFile file = read_onnx(a.model);
+  check_bound(a, binding, file);
   const Imported model = import_onnx(file, binding);
   if (a.graph) {
     s.out << print(model.function);

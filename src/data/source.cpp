@@ -1,5 +1,8 @@
 #include "data/source.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
@@ -108,6 +111,10 @@ RawData read_npz(const std::string& path) {
     throw input_error("{}: holds one array: name the file of the labels too, as {}:LABELS", shown, shown);
   if (!is_zip(content)) throw input_error("{}: is not an npz file: give {}", shown, dataset_grammar);
   const Npz npz(content, shown);
+  for (const char* key : {"x", "y"})
+    if (std::ranges::find(npz.keys(), key) == npz.keys().end())
+      throw input_error("{}: has no array {}, but {}: save numpy.savez(FILE, x=inputs, y=labels)", shown, key,
+                        npz.keys().empty() ? "none at all" : printable(fmt::format("{}", fmt::join(npz.keys(), ", "))));
   raw.inputs = {npz.read("x"), shown + "[x]"};
   raw.labels = {npz.read("y"), shown + "[y]"};
   return raw;

@@ -27,8 +27,10 @@ bool looks_like_text(std::string_view s) {
 Error not_a_model(const ModelReader& r, std::string_view bytes) {
   if (bytes.empty()) return r.error("not an ONNX model: the file is empty");
   if (looks_like_text(bytes))
-    return r.error("not an ONNX model: a text file{}",
-                   bytes.starts_with("version https://git-lfs") ? " (a Git LFS pointer: run git lfs pull)" : "");
+    return r.error("not an ONNX model but a text file: {}", bytes.starts_with("version https://git-lfs")
+                                                                ? "a Git LFS pointer; run git lfs pull"
+                                                                : "give the .onnx file that torch.onnx.export or "
+                                                                  "another exporter wrote");
   return r.error("not an ONNX model, or cut short (protobuf cannot read its {} bytes)", bytes.size());
 }
 

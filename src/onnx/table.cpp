@@ -29,7 +29,8 @@ struct Refusal {
 constexpr std::string_view data_dependent = "its shape depends on data", strings = "strings are not tensors of numbers",
                            sequences = "sequences are not imported", optionals = "optionals are not imported",
                            random = "its random numbers are not specified by ONNX",
-                           loops = "loops over a body are not imported";
+                           loops = "loops over a body are not imported; export the network unrolled",
+                           recurrent = "recurrent layers are not imported; export the network unrolled over its steps";
 constexpr std::array refusals = {
     Refusal{"Compress", data_dependent},
     Refusal{"NonMaxSuppression", data_dependent},
@@ -61,9 +62,9 @@ constexpr std::array refusals = {
     Refusal{"RandomUniformLike", random},
     Refusal{"Loop", loops},
     Refusal{"Scan", loops},
-    Refusal{"GRU", loops},
-    Refusal{"LSTM", loops},
-    Refusal{"RNN", loops},
+    Refusal{"GRU", recurrent},
+    Refusal{"LSTM", recurrent},
+    Refusal{"RNN", recurrent},
     Refusal{"LinearAttention", loops},
 };
 

@@ -71,12 +71,13 @@ TEST(Rows, UnsignedBytesAreDivided) {
 
 TEST(Rows, WhatADtypeCannotHoldIsNamed) {
   const Dataset wide = of(Array::of(std::vector<double>{1, 2, 3, 1e300}, {2, 2}));
-  EXPECT_EQ(error_of([&] { converted_rows(wide, {Dtype::float32, {2}}, 0, 2); }),
-            "d.npz: row 1 (counting from 0) holds 1e+300, too large for the network's f32");
+  EXPECT_EQ(
+      error_of([&] { converted_rows(wide, {Dtype::float32, {2}}, 0, 2); }),
+      "d.npz: row 1 (counting from 0) holds 1e+300, too large for the network's f32: scale the data as in training");
   EXPECT_EQ(converted_rows(wide, {Dtype::float32, {2}}, 0, 1).at(1), 2);
   const Dataset whole = of(Array::of(std::vector<int64_t>{1, 2, 3, int64_t{1} << 40}, {2, 2}));
   VIVA_EXPECT_HAS(error_of([&] { converted_rows(whole, {Dtype::int32, {2}}, 0, 2); }),
-                  "row 1 (counting from 0) holds 1099511627776, which i32 cannot hold");
+                  "row 1 (counting from 0) holds 1099511627776, which the network's i32 cannot hold");
   EXPECT_EQ(converted_rows(whole, {Dtype::int32, {2}}, 0, 1).at(1), 2);
 }
 

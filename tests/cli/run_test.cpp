@@ -251,6 +251,13 @@ TEST(ShowVerb, TableAndJsonAgree) {
   EXPECT_EQ(j["inputs"][0]["type"]["shape"][0], 3);
   EXPECT_EQ(j["layers"][1]["outputs"][0]["type"]["shape"], (std::vector<int>{3, 3}));
   EXPECT_EQ(call({"show", fixture("open_batch"), "--extent", "N"}).code, 2);
+  EXPECT_EQ(call({"show", fixture("small"), "--extent", "N=3"}).code, 0);
+  VIVA_EXPECT_HAS(call({"show", fixture("small"), "--extent", "M=3"}).err,
+                  "has no such extent: the open extents are \"N\"");
+  VIVA_EXPECT_HAS(call({"show", fixture("open_batch"), "--batch", "-3"}).err, "write a number from 1");
+  const Outcome fixed = call({"show", fixture("fixed_batch"), "--batch", "3"});
+  EXPECT_EQ(fixed.code, 2);
+  VIVA_EXPECT_HAS(fixed.err, "leaves no leading extent open: no extent has a symbol");
   EXPECT_EQ(call({"show", fixture("open_batch"), "--json", "--graph"}).code, 2);
   EXPECT_EQ(call({"show", fixture("bad_text")}).code, 3);
 }

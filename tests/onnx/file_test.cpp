@@ -189,7 +189,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Defect{"bad_function_twice.onnx", "function 'Again' is defined twice"},
                     Defect{"bad_opsets.onnx", "opset of the default domain is given as 17 and as 18"},
                     Defect{"bad_no_graph.onnx", "no graph"}, Defect{"bad_utf8.onnx", "not UTF-8"},
-                    Defect{"bad_text.onnx", "not an ONNX model: a text file"},
+                    Defect{"bad_text.onnx", "not an ONNX model but a text file: a Git LFS pointer"},
                     Defect{"bad_empty.onnx", "not an ONNX model: the file is empty"}, Defect{"nowhere.onnx", ""},
                     Defect{"external_missing.onnx", "'nowhere.bin'"},
                     Defect{"external_parent.onnx", "'../make_fixtures.py'"},
