@@ -1,5 +1,6 @@
 #include "cli/open.h"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 
@@ -14,10 +15,17 @@ namespace {
 
 Shape stored_row(const Dataset& data) { return {data.inputs.shape().begin() + 1, data.inputs.shape().end()}; }
 
-// One number a row says which of two classes, if anything; of maps of numbers nothing is known.
+// One number a row tells two classes apart, if anything; of maps of numbers nothing is known.
 void check_range(const Dataset& data, const Shape& out) {
-  if (const int64_t classes = classes_of(out); classes > 0) check_labels(data, classes);
-  else if (numel(out) == 1) check_labels(data, 2);
+  if (const int64_t classes = classes_of(out); classes > 0) return check_labels(data, classes);
+  if (numel(out) != 1) return;
+  const auto labels = data.labels.as<int64_t>();
+  const auto bad = std::ranges::find_if(labels, [](int64_t v) { return v > 1; });
+  if (bad != labels.end())
+    throw input_error(
+        "{}: row {} (counting from 0) has label {}, but the network gives one number, which tells two "
+        "classes apart at most: export a column for each class",
+        data.spec, bad - labels.begin(), *bad);
 }
 
 }  // namespace

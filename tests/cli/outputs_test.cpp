@@ -103,7 +103,7 @@ TEST_F(Outputs, TheOutputIsChosen) {
 TEST_F(Outputs, OneNumberIsNoClassifier) {
   const Outcome refused = examine("one_number", rows(30));
   EXPECT_EQ(refused.code, 3);
-  VIVA_EXPECT_HAS(refused.err, "row 2 (counting from 0) has label 2");
+  VIVA_EXPECT_HAS(refused.err, "row 2 (counting from 0) has label 2, but the network gives one number");
   EXPECT_FALSE(written());
   const Outcome o = examine("one_number", rows_of(30, {2}, 2, wave));
   EXPECT_EQ(o.code, 0) << o.err;
