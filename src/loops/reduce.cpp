@@ -218,6 +218,7 @@ template <class Order, class T> struct Arg {
   }
   static void columns(void* state, const Reducer::Args& a, int64_t rows, int64_t n) {
     const View v(state, n);
+    if (rows == 0) return;
     if (a.mask) return masked_columns(v, a, rows, n);
     for (int64_t from = 0; from < n; from += strip)
       strip_of_columns(v.value + from, v.position + from, static_cast<const T*>(a.x) + from, rows, n,
@@ -237,7 +238,7 @@ template <class Order, class T> struct Arg {
     for (int64_t i = fresh ? 1 : 0; i < rows; ++i)
       for (int64_t j = 0; j < n; ++j) {
         const T y = x[i * step + j], b = best[j];
-        const bool take = Order::before(y, b) | (is_nan(y) & !is_nan(b));
+        const bool take = Order::before(y, b) || (is_nan(y) && !is_nan(b));
         best[j] = take ? y : b;
         row[static_cast<size_t>(j)] = take ? static_cast<int32_t>(i) : row[static_cast<size_t>(j)];
       }
