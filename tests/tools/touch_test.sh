@@ -4,7 +4,7 @@
 # copy of the tree is built with all four, and each new thing must show up and work.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
-build=$1
+build=$(cd "$1" && pwd)
 tree=$build/touch/tree
 failed=0
 export GIT_CEILING_DIRECTORIES=$build  # the tree is no part of a repository
