@@ -13,8 +13,9 @@ int omp_get_max_threads(void);
 namespace viva::cpu::onednn {
 
 dnnl::engine& engine() {
-  static dnnl::engine e(dnnl::engine::kind::cpu, 0);
-  return e;
+  // Never destroyed: streams of threads that outlive the statics hold it.
+  static auto* const e = new dnnl::engine(dnnl::engine::kind::cpu, 0);
+  return *e;
 }
 
 OneThread::OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
