@@ -21,7 +21,9 @@ class Layout {
   }
 
   void run() {
-    for (Unit& u : units_) u.library ? library(u) : nest(u);
+    for (Unit& u : units_)
+      if (u.library) library(u, *u.library);
+      else nest(u);
   }
 
  private:
@@ -46,7 +48,7 @@ class Layout {
     return known == order_.end() ? iota_ints(v.rank()) : known->second;
   }
 
-  void library(Unit& u) {
+  void library(Unit& u, const LibraryKernel& kernel) {
     std::vector<Order> orders;
     std::vector<const Array*> constants;
     for (const Value& v : u.operands) {
@@ -59,13 +61,13 @@ class Layout {
     loops::Nest nest = std::get<loops::Nest>((*u.node->op->lower)(*u.node).form);
     for (size_t slot = 0; slot < orders.size(); ++slot)
       nest = loops::with_operand_order(std::move(nest), static_cast<int>(slot), orders[slot]);
-    Order order = row_major_.contains(result) ? iota_ints(result.rank()) : u.library->result_order;
+    Order order = row_major_.contains(result) ? iota_ints(result.rank()) : kernel.result_order;
     if (auto ordered = loops::with_result_order(nest, order)) nest = std::move(*ordered);
     else order = iota_ints(result.rank());
     order_[result] = order;
-    u.form = u.library->make(orders, order, constants);
+    u.form = kernel.make(orders, order, constants);
     const bool known = constants[1] && loops::all_finite(constants[1]->as<float>());
-    if (u.library->zeros_meet_operand_1 && !known) u.form = guarded(std::get<loops::Host>(u.form), std::move(nest));
+    if (kernel.zeros_meet_operand_1 && !known) u.form = guarded(std::get<loops::Host>(u.form), std::move(nest));
   }
 
   // The kernel, or the nest where operand 1 is not finite.

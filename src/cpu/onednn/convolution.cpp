@@ -210,7 +210,7 @@ class Convolution {
       v.dims[2] = t == image ? s.image_rows : s.result_rows;
       part.given[t] = normalized(std::move(v), d_->variants[s.variant].wanted[t]);
     }
-    parts_.push_back(std::move(part));
+    parts_.push_back(part);
   }
 
   // Runs one part; where a tensor lies otherwise than the library wants it, through a copy.
