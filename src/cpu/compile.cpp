@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "cpu/plan.h"
+#include "graph/constant.h"
 #include "graph/prune.h"
 #include "transform/rewrite.h"
 
@@ -126,9 +127,8 @@ class Planner {
                                         .type = f->params()[i].type(),
                                         .constant = {}});
     for (const Node& n : f->nodes())
-      if (n.op && n.in.empty() && n.attrs.find("value"))
-        buffer_of_[n.out()] =
-            add({.kind = Buffer::Kind::constant, .type = n.types[0], .constant = n.attrs.array("value")});
+      if (const Array* value = constant_of(n))
+        buffer_of_[n.out()] = add({.kind = Buffer::Kind::constant, .type = n.types[0], .constant = *value});
     std::vector<Unit> units = cpu::make_units(*f, options.fuse && !options.check_nan, options.library_flops);
     cpu::lay_out(units, *f);
     for (Unit& u : units) add_unit(u);

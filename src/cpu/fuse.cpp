@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "cpu/plan.h"
+#include "graph/constant.h"
 #include "loops/compose.h"
 
 namespace viva::cpu {
@@ -52,7 +53,7 @@ class Fusion {
   };
 
   void add(const Node& n, Missing& missing) {
-    if (!n.op || is_constant(n)) return;
+    if (!n.op || constant_of(n)) return;
     if (!n.op->lower) {
       missing.lines.push_back(fmt::format("{} ({})", n.op->name, n.op->lower.absent().why));
       return;
@@ -67,8 +68,6 @@ class Fusion {
     for (const Value& v : u.results) producer_[v] = units_.size();
     units_.push_back(std::move(u));
   }
-
-  static bool is_constant(const Node& n) { return n.in.empty() && n.attrs.find("value") && n.outputs() == 1; }
 
   Unit* producer(Value v) {
     const auto it = producer_.find(v);

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "cpu/plan.h"
+#include "graph/constant.h"
 #include "graph/opdef.h"
 #include "loops/compose.h"
 #include "loops/finite.h"
@@ -53,21 +54,26 @@ class Layout {
     std::vector<const Array*> constants;
     for (const Value& v : u.operands) {
       orders.push_back(order_of(v));
-      const Node* made = v.node();
-      const bool constant = made->op && made->in.empty() && made->attrs.find("value");
-      constants.push_back(constant ? &made->attrs.array("value") : nullptr);
+      constants.push_back(constant_of(*v.node()));
     }
     const Value result = u.results[0];
-    loops::Nest nest = std::get<loops::Nest>((*u.node->op->lower)(*u.node).form);
-    for (size_t slot = 0; slot < orders.size(); ++slot)
-      nest = loops::with_operand_order(std::move(nest), static_cast<int>(slot), orders[slot]);
     Order order = row_major_.contains(result) ? iota_ints(result.rank()) : kernel.result_order;
-    if (auto ordered = loops::with_result_order(nest, order)) nest = std::move(*ordered);
-    else order = iota_ints(result.rank());
+    const bool finite = constants[1] && loops::all_finite(constants[1]->as<float>());
+    std::optional<loops::Nest> otherwise;
+    if (kernel.zeros_meet_operand_1 && !finite) otherwise = plain_nest(*u.node, orders, order);
     order_[result] = order;
     u.form = kernel.make(orders, order, constants);
-    const bool known = constants[1] && loops::all_finite(constants[1]->as<float>());
-    if (kernel.zeros_meet_operand_1 && !known) u.form = guarded(std::get<loops::Host>(u.form), std::move(nest));
+    if (otherwise) u.form = guarded(std::get<loops::Host>(u.form), std::move(*otherwise));
+  }
+
+  // The node's own nest over these orders. The result's becomes row-major where the nest cannot write another.
+  static loops::Nest plain_nest(const Node& n, const std::vector<Order>& orders, Order& result) {
+    loops::Nest nest = std::get<loops::Nest>((*n.op->lower)(n).form);
+    for (size_t slot = 0; slot < orders.size(); ++slot)
+      nest = loops::with_operand_order(std::move(nest), static_cast<int>(slot), orders[slot]);
+    if (auto ordered = loops::with_result_order(nest, result)) return std::move(*ordered);
+    result = iota_ints(n.types[0].rank());
+    return nest;
   }
 
   // The kernel, or the nest where operand 1 is not finite.

@@ -1,24 +1,19 @@
 // Nests over arrays whose dimensions lie in memory in other orders.
 #include <algorithm>
+#include <functional>
 
 #include "loops/compose.h"
 
 namespace viva::loops {
 namespace {
 
-template <class V> V permuted(const V& v, const Ints& order) {
-  V out;
-  for (const int64_t i : order) out.push_back(v[static_cast<size_t>(i)]);
-  return out;
-}
-
 // Loop order[i] becomes loop i.
 void permute_loops(Nest& nest, const Ints& order) {
   Ints all = order;
   for (int l = nest.parallel; l < nest.loops(); ++l) all.push_back(l);
-  nest.extents = permuted(nest.extents, all);
+  nest.extents = permute(nest.extents, all);
   const auto move = [&](Index& x) {
-    if (!x.coefficients.empty()) x.coefficients = permuted(x.coefficients, all);
+    if (!x.coefficients.empty()) x.coefficients = permute(x.coefficients, all);
   };
   for (Instruction& i : nest.body) {
     std::ranges::for_each(i.at, move);
@@ -34,11 +29,9 @@ bool make_dense(Nest& nest) {
       }))
     return false;
   if (strides.empty()) return true;
-  Ints order(static_cast<size_t>(nest.parallel));
-  for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int64_t>(i);
-  const auto stride = [&](int64_t l) { return strides[static_cast<size_t>(l)]; };
-  std::ranges::stable_sort(order, [&](int64_t a, int64_t b) { return stride(a) > stride(b); });
-  const Ints sorted = permuted(strides, order);
+  Ints order = iota_ints(nest.parallel);
+  std::ranges::stable_sort(order, std::greater{}, [&](int64_t l) { return strides[static_cast<size_t>(l)]; });
+  const Ints sorted = permute(strides, order);
   permute_loops(nest, order);
   const Ints dense = row_major(Shape(nest.extents.begin(), nest.extents.begin() + nest.parallel));
   for (size_t i = 0; i < dense.size(); ++i)
@@ -51,9 +44,13 @@ bool make_dense(Nest& nest) {
 
 Nest with_operand_order(Nest nest, int slot, const Ints& order) {
   Type& type = nest.operands[static_cast<size_t>(slot)];
-  type.shape = permuted(type.shape, order);
-  for (Instruction& i : nest.body)
-    if (i.kind == Kind::load && i.slot == slot) i.at = permuted(i.at, order);
+  type.shape = permute(type.shape, order);
+  for (Instruction& i : nest.body) {
+    if (i.kind != Kind::load || i.slot != slot) continue;
+    std::vector<Index> at;
+    for (const int64_t d : order) at.push_back(std::move(i.at[static_cast<size_t>(d)]));
+    i.at = std::move(at);
+  }
   return nest;
 }
 

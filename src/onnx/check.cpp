@@ -96,17 +96,17 @@ class Checker {
     if (at == maker.end())
       return r_.error("{}: input {} is made by no node, input or initializer", to_string(list[i]), in_quotes(value));
     std::vector<bool> seen(list.size());
-    std::vector<size_t> todo{at->second};
-    while (!todo.empty()) {
-      const size_t k = todo.back();
-      todo.pop_back();
+    std::vector<size_t> pending{at->second};
+    while (!pending.empty()) {
+      const size_t k = pending.back();
+      pending.pop_back();
       if (k == i)
         return r_.error("{}: input {} depends on this node's own output (a cycle)", to_string(list[i]),
                         in_quotes(value));
       if (seen[k]) continue;
       seen[k] = true;
       for (const auto& s : list[k].inputs)
-        if (const auto m = maker.find(s); m != maker.end()) todo.push_back(m->second);
+        if (const auto m = maker.find(s); m != maker.end()) pending.push_back(m->second);
     }
     return r_.error("{}: input {} is made only later, by {}: the nodes must be sorted", to_string(list[i]),
                     in_quotes(value), to_string(list[at->second]));

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "graph/build.h"
+#include "graph/constant.h"
 #include "graph/opdef.h"
 #include "loops/lowered.h"
 #include "loops/run.h"
@@ -149,7 +150,7 @@ std::vector<Array> evaluate(std::string_view name, std::span<const Array> in, At
 }
 
 std::vector<Array> evaluate(const Node& n, std::span<const Array> in) {
-  if (n.in.empty() && n.attrs.find("value")) return {n.attrs.array("value")};
+  if (const Array* value = constant_of(n)) return {*value};
   if (n.bodies.empty()) return run(*n.op, in, n.attrs, n.where);
   if (!n.op->eval) throw unsupported("[{}] has no value outside compile: {}", n.op->name, n.op->eval.absent().why);
   Functions functions;

@@ -96,11 +96,11 @@ Array Scope::value_of(Value v, Where asked, Where made) {
                     "known beforehand, because there is no while",
                     what_, to_string(opened_)),
         asked ? asked : made);
-  std::vector<const Node*> todo{v.node()};
-  while (!todo.empty()) {
-    const Node* n = todo.back();
+  std::vector<const Node*> pending{v.node()};
+  while (!pending.empty()) {
+    const Node* n = pending.back();
     if (values_.contains(n)) {
-      todo.pop_back();
+      pending.pop_back();
       continue;
     }
     if (!n->op) {
@@ -110,7 +110,7 @@ Array Scope::value_of(Value v, Where asked, Where made) {
     std::vector<Array> in;
     for (const Value& i : n->in) {
       const auto it = values_.find(i.node());
-      if (it == values_.end()) todo.push_back(i.node());
+      if (it == values_.end()) pending.push_back(i.node());
       else in.push_back(it->second[static_cast<size_t>(i.port())]);
     }
     if (in.size() == n->in.size()) values_[n] = evaluate(*n, in);

@@ -1,16 +1,13 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "graph/constant.h"
 #include "loops/lowered.h"
 #include "loops/run.h"
 #include "transform/pipeline.h"
 #include "transform/rewrite.h"
 
 namespace viva {
-
-Body common_subexpressions(const Body& f);
-Body dead_code(const Body& f);
-
 namespace {
 
 struct NodeKey {
@@ -35,38 +32,6 @@ Values ordered(const Node& n, Values in) {
     std::swap(in[0], in[1]);
   return in;
 }
-
-constexpr size_t most_nodes = size_t{1} << 17;
-
-// Calls become the bodies of their functions, each function rewritten once however often it is called. What a function
-// computes twice is shared before its callers copy it, or calls of calls would grow as powers.
-class Inlining {
- public:
-  explicit Inlining(bool (*which)(const Node&)) : which_(which) {}
-
-  Body run(const Body& f) {
-    if (const auto it = memo_.find(f.get()); it != memo_.end()) return it->second;
-    size_t nodes = f->nodes().size();
-    const Body made = rewrite(*f, [&](Build& b, const Node& n, Ins in) -> std::optional<Values> {
-      if (n.bodies.size() != 1 || !n.op->inlines || !which_(n)) return std::nullopt;
-      const Body callee = shared(n.bodies[0]);
-      if ((nodes += callee->nodes().size()) > most_nodes)
-        throw unsupported("the calls of {} expand to more than {} nodes", f->name(), most_nodes);
-      return b.inline_call(*callee, in);
-    });
-    return memo_.emplace(f.get(), made).first->second;
-  }
-
- private:
-  Body shared(const Body& f) {
-    Body& known = shared_[f.get()];
-    if (!known) known = dead_code(common_subexpressions(run(f)));
-    return known;
-  }
-
-  bool (*which_)(const Node&);
-  std::unordered_map<const Function*, Body> memo_, shared_;  // the caller of run holds the keys
-};
 
 }  // namespace
 
@@ -103,9 +68,9 @@ Body constants(const Body& f) {
     int64_t given = 64, made = 0;
     std::vector<Array> operands;
     for (const Value& v : in) {
-      const Attr* value = v.node()->op ? v.node()->attrs.find("value") : nullptr;
-      if (!value || !v.node()->in.empty()) return std::nullopt;
-      operands.push_back(std::get<Array>(*value));
+      const Array* value = constant_of(*v.node());
+      if (!value) return std::nullopt;
+      operands.push_back(*value);
       given = std::max(given, numel(v.shape()));
     }
     for (const Type& t : n.types) made += numel(t.shape);
@@ -127,6 +92,42 @@ Body common_subexpressions(const Body& f) {
 }
 
 Body dead_code(const Body& f) { return Pruner().pruned(f); }
+
+namespace {
+
+constexpr size_t most_nodes = size_t{1} << 17;
+
+// Calls become the bodies of their functions, each function rewritten once however often it is called. What a function
+// computes twice is shared before its callers copy it, or calls of calls would grow as powers.
+class Inlining {
+ public:
+  explicit Inlining(bool (*which)(const Node&)) : which_(which) {}
+
+  Body run(const Body& f) {
+    if (const auto it = memo_.find(f.get()); it != memo_.end()) return it->second;
+    size_t nodes = f->nodes().size();
+    const Body made = rewrite(*f, [&](Build& b, const Node& n, Ins in) -> std::optional<Values> {
+      if (n.bodies.size() != 1 || !n.op->inlines || !which_(n)) return std::nullopt;
+      const Body callee = shared(n.bodies[0]);
+      if ((nodes += callee->nodes().size()) > most_nodes)
+        throw unsupported("the calls of {} expand to more than {} nodes", f->name(), most_nodes);
+      return b.inline_call(*callee, in);
+    });
+    return memo_.emplace(f.get(), made).first->second;
+  }
+
+ private:
+  Body shared(const Body& f) {
+    Body& known = shared_[f.get()];
+    if (!known) known = dead_code(common_subexpressions(run(f)));
+    return known;
+  }
+
+  bool (*which_)(const Node&);
+  std::unordered_map<const Function*, Body> memo_, shared_;  // the caller of run holds the keys
+};
+
+}  // namespace
 
 Body inline_calls(const Body& f) {
   return Inlining([](const Node& n) { return n.op->inlines(n); }).run(f);

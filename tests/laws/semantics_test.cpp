@@ -35,6 +35,17 @@ Array both(const Arrays& args, const std::function<Value(Build&, const Values&)>
   return slow;
 }
 
+// Indices [n, 1] into a vector, each for one element; outside they are clipped.
+GatherDims single_elements() {
+  return {.offset_dims = {},
+          .collapsed = {0},
+          .operand_batch = {},
+          .indices_batch = {},
+          .start_map = {0},
+          .slice_sizes = {1},
+          .mode = OutOfBounds::clip};
+}
+
 template <class T> Array vec(const std::vector<T>& v) { return Array::of<T>(v, {static_cast<int64_t>(v.size())}); }
 
 void expect(const Array& got, const std::vector<double>& expected) {
@@ -118,13 +129,7 @@ TEST(Semantics, ZerosAreOrderedInEveryReduction) {
         }
       }
     const Array x = vec<double>({pair[0]}), u = vec<double>({pair[1]}), at = Array::zeros({Dtype::int32, {1, 1}});
-    const GatherDims d{.offset_dims = {},
-                       .collapsed = {0},
-                       .operand_batch = {},
-                       .indices_batch = {},
-                       .start_map = {0},
-                       .slice_sizes = {1},
-                       .mode = OutOfBounds::clip};
+    const GatherDims d = single_elements();
     const auto combined = [&](Combine how) {
       return both({x, at, u}, [&](Build& b, const Values& v) { return b.scatter(v[0], v[1], v[2], how, d); });
     };
@@ -143,13 +148,7 @@ TEST(Semantics, NanAndTiesInWindowsAndScatters) {
   expect(both({vec<double>({3, 5, 3})}, [](Build& b, const Values& v) { return b.reduce_min(v[0], {0}); }), {3});
   expect(both({vec<double>({3, nan, 3})}, [](Build& b, const Values& v) { return b.reduce_min(v[0], {0}); }), {nan});
   expect(both({vec<double>({3, nan})}, [](Build& b, const Values& v) { return b.relu(v[0]); }), {3, 0});
-  const GatherDims d{.offset_dims = {},
-                     .collapsed = {0},
-                     .operand_batch = {},
-                     .indices_batch = {},
-                     .start_map = {0},
-                     .slice_sizes = {1},
-                     .mode = OutOfBounds::clip};
+  const GatherDims d = single_elements();
   for (const Combine how : {Combine::max, Combine::min})
     expect(both({vec<double>({1, nan}), Array::of<int32_t>({0, 1}, {2, 1}), vec<double>({nan, 1})},
                 [&](Build& b, const Values& v) { return b.scatter(v[0], v[1], v[2], how, d); }),
@@ -159,13 +158,7 @@ TEST(Semantics, NanAndTiesInWindowsAndScatters) {
 TEST(Semantics, IndicesFromDataAreClippedOrFilled) {
   const Array x = vec<double>({1, 2, 3}), u = vec<double>({10, 20, 30, 40});
   const Array at = Array::of<int64_t>({-5, 1, 3, INT64_MAX}, {4, 1});
-  GatherDims d{.offset_dims = {},
-               .collapsed = {0},
-               .operand_batch = {},
-               .indices_batch = {},
-               .start_map = {0},
-               .slice_sizes = {1},
-               .mode = OutOfBounds::clip};
+  GatherDims d = single_elements();
   const auto gathered = [&] {
     return both({x, at},
                 [&](Build& b, const Values& v) { return b.gather(v[0], v[1], b.scalar(Dtype::float64, -1), d); });

@@ -90,27 +90,27 @@ TEST(Sharing, PruningWhatIsNeededWholeGivesTheSameFunction) {
   EXPECT_EQ(pruned(f), f);
 }
 
-// f_i(x) = f_{i-1}(x) + f_{i-1}(x): the plan of a hundred levels is that of a hundred doublings.
-TEST(Sharing, CallsOfCallsAreInlinedOnceEach) {
+// f_0 = tanh; f_i(x) = next(b, x, f_{i-1}).
+Body calls_of_calls(int levels, const std::function<Value(Build&, Value, const Body&)>& next) {
   Build leaf("f0");
   Body f = leaf.finish({leaf.tanh(leaf.parameter(rows, "x"))});
-  for (int i = 1; i <= 100; ++i) {
+  for (int i = 1; i <= levels; ++i) {
     Build b(fmt::format("f{}", i));
     const Value x = b.parameter(rows, "x");
-    f = b.finish({b.scale(b.add(b.call(f, {x})[0], b.call(f, {x})[0]), .5)});
+    f = b.finish({next(b, x, f)});
   }
-  const Body plan = run_pass(inline_all_pass, f, {});
-  EXPECT_LE(plan->nodes().size(), 600u);
+  return f;
+}
+
+TEST(Sharing, CallsOfCallsAreInlinedOnceEach) {
+  const Body f = calls_of_calls(
+      100, [](Build& b, Value x, const Body& g) { return b.scale(b.add(b.call(g, {x})[0], b.call(g, {x})[0]), .5); });
+  EXPECT_LE(run_pass(inline_all_pass, f, {})->nodes().size(), 600u);
 }
 
 TEST(Sharing, CallsThatCannotBeSharedHaveALimit) {
-  Build leaf("f0");
-  Body f = leaf.finish({leaf.tanh(leaf.parameter(rows, "x"))});
-  for (int i = 1; i <= 40; ++i) {
-    Build b(fmt::format("f{}", i));
-    const Value x = b.parameter(rows, "x");
-    f = b.finish({b.add(b.call(f, {b.cos(x)})[0], b.call(f, {b.sin(x)})[0])});
-  }
+  const Body f = calls_of_calls(
+      40, [](Build& b, Value x, const Body& g) { return b.add(b.call(g, {b.cos(x)})[0], b.call(g, {b.sin(x)})[0]); });
   try {
     run_pass(inline_all_pass, f, {});
     FAIL() << "2^40 nodes";

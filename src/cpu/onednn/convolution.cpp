@@ -2,7 +2,6 @@
 // Shards are fixed by the shape: over the batch, and for a batch of one over the rows of the result. A gradient in the
 // kernel is the sum of its shards in a fixed order.
 #include <algorithm>
-#include <numeric>
 
 #include "base/error.h"
 #include "base/thread_pool.h"
@@ -274,13 +273,6 @@ class Convolution {
   Array constant_;  // the kernel, packed
   mutable Recycler recycler_;
 };
-
-Order channels_innermost(const Ints& spec, size_t batch, size_t channels) {
-  Order o{spec[batch]};
-  o.insert(o.end(), spec.begin() + 2, spec.end());
-  o.push_back(spec[channels]);
-  return o;
-}
 
 }  // namespace
 

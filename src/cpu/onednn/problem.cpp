@@ -1,7 +1,6 @@
 #include "cpu/onednn/problem.h"
 
 #include <algorithm>
-#include <numeric>
 
 namespace viva::cpu::onednn {
 namespace {

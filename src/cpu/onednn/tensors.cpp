@@ -4,14 +4,7 @@ namespace viva::cpu::onednn {
 namespace {
 
 Ints strides_of(const Shape& shape, const Order& order) {
-  Ints strides(shape.size());
-  int64_t step = 1;
-  for (size_t i = order.size(); i-- > 0;) {
-    const auto d = static_cast<size_t>(order[i]);
-    strides[d] = step;
-    step *= shape[d];
-  }
-  return strides;
+  return permute(row_major(permute(shape, order)), inverse_permutation(order));
 }
 
 class LayoutOf {
@@ -71,13 +64,16 @@ class LayoutOf {
 
 Desc strided(const View& v) { return {v.dims, dnnl::memory::data_type::f32, v.strides}; }
 
+Order channels_innermost(const Ints& spec, size_t batch, size_t channels) {
+  Order o{spec[batch]};
+  o.insert(o.end(), spec.begin() + 2, spec.end());
+  o.push_back(spec[channels]);
+  return o;
+}
+
 Desc channels_last(const Dims& dims) {
-  View v{dims, Dims(dims.size())};
-  int64_t step = dims[1];
-  v.strides[1] = 1;
-  for (size_t d = dims.size(); d-- > 2;) v.strides[d] = step, step *= dims[d];
-  v.strides[0] = step;
-  return strided(v);
+  const Ints own = iota_ints(static_cast<int64_t>(dims.size()));
+  return strided({dims, strides_of(dims, channels_innermost(own, 0, 1))});
 }
 
 Desc normalized(View v, const Desc& like) {

@@ -21,6 +21,8 @@ struct View {
 };
 
 Desc strided(const View& v);
+// Batch, space, channels: the dimensions of a spec in this order.
+Order channels_innermost(const Ints& spec, size_t batch, size_t channels);
 // [batch, channels, space…] with the channels innermost.
 Desc channels_last(const Dims& dims);
 // Strides of dimensions of extent 1 mean nothing; here they are those of `like`, so that equal layouts compare equal.
