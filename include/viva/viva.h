@@ -5,6 +5,7 @@
 #include "viva/compile.h"
 #include "viva/functions.h"
 #include "viva/indexing.h"
+#include "viva/optim.h"
 #include "viva/random.h"
 #include "viva/tensor.h"
 #include "viva/transform.h"
