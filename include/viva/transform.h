@@ -85,11 +85,12 @@ template <class F, class... A> class Call {
       return tree::Leaves(*result_).copy();
     };
   }
-  // Marks the leaves of arguments I…; of argument 0 where none is given.
+  // Marks the leaves of arguments I… but for buffers; of argument 0 where none is given.
   template <size_t... I> Marks marks() const {
     if constexpr (sizeof...(I) == 0) return marks<0>();
     Marks m(given.size(), false);
     ((std::fill(m.begin() + static_cast<long>(starts_[I]), m.begin() + static_cast<long>(starts_[I + 1]), true)), ...);
+    for (size_t b : all_.buffers) m[b] = false;
     return m;
   }
   // The result with these leaves.

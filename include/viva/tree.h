@@ -1,5 +1,5 @@
-// Trees of tensors: aggregates, tuples, pairs, arrays, vectors, optionals and maps whose leaves are Tensor. All other
-// fields (numbers, enums, strings, function pointers) are static: part of the program, not of its data.
+// Trees of tensors: aggregates, tuples, pairs, arrays, vectors, optionals and maps whose leaves are Tensor or Buffer.
+// All other fields (numbers, enums, strings, function pointers) are static: part of the program, not of its data.
 //
 // A class that is no plain aggregate says what it holds:
 //   static constexpr auto fields() { return std::tuple{tree::field("weight", &Layer::weight), …}; }
@@ -15,6 +15,16 @@
 #include "viva/fields.h"
 #include "viva/tensor.h"
 
+namespace viva {
+
+// A leaf that is not trained, such as a running statistic: a gradient holds an empty one, as it does for integers, so
+// no learning rule moves it. It belongs to the program's data in every other way.
+struct Buffer {
+  Tensor value;
+};
+
+}  // namespace viva
+
 namespace viva::tree {
 
 using Static = std::variant<int64_t, uint64_t, double, std::string_view, const void*>;
@@ -23,6 +33,7 @@ using Static = std::variant<int64_t, uint64_t, double, std::string_view, const v
 class Walker {
  public:
   virtual void leaf(Tensor& t) = 0;
+  virtual void buffer(Tensor& t) { leaf(t); }
   virtual void fixed(const Static& value) { (void)value; }
   virtual void enter(std::string_view field) { (void)field; }
   virtual void enter(size_t index) { (void)index; }
@@ -97,6 +108,7 @@ template <class T> void walk(T& tree, Walker& w) {
   using U = std::remove_cv_t<T>;
   auto& t = const_cast<U&>(tree);
   if constexpr (std::is_same_v<U, Tensor>) w.leaf(t);
+  else if constexpr (std::is_same_v<U, Buffer>) w.buffer(t.value);
   else if constexpr (is_number<U> || is_function<U> || std::is_same_v<U, std::string> ||
                      std::is_same_v<U, std::string_view>)
     w.fixed(static_value(t));
@@ -135,10 +147,12 @@ class Leaves final : public Walker {
  public:
   template <class... T> explicit Leaves(T&... trees) { (walk(trees, *this), ...); }
   void leaf(Tensor& t) override { all.push_back(&t); }
+  void buffer(Tensor& t) override { buffers.push_back(all.size()), all.push_back(&t); }
   std::vector<Tensor> copy() const;
   // The leaves in place of those pointed to. Throws a usage error where the counts differ.
   void assign(const std::vector<Tensor>& leaves) const;
   std::vector<Tensor*> all;
+  std::vector<size_t> buffers;  // places in all
 };
 
 // "hidden.weight", "layers.0.bias"; "" for a tree that is one leaf.

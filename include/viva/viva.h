@@ -5,6 +5,8 @@
 #include "viva/compile.h"
 #include "viva/functions.h"
 #include "viva/indexing.h"
+#include "viva/losses.h"
+#include "viva/nn.h"
 #include "viva/optim.h"
 #include "viva/random.h"
 #include "viva/tensor.h"
