@@ -23,14 +23,18 @@ Bytes Bytes::of(std::string_view text) {
   return b;
 }
 
+Bytes Bytes::view(std::shared_ptr<const std::byte> owner, size_t size) {
+  Bytes b;
+  b.storage_ = std::move(owner);
+  b.size_ = size;
+  return b;
+}
+
 void swap_bytes(std::byte* data, size_t count, size_t width) {
   if (width == 1) return;
   for (size_t i = 0; i < count; ++i) std::reverse(data + i * width, data + (i + 1) * width);
 }
 
-namespace {
-
-// The length of the UTF-8 sequence at the front of text, 0 where there is none (Unicode, table 3-7).
 size_t utf8_length(std::string_view text) {
   const auto at = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
   const auto tail = [&](size_t i) { return at(i) >= 0x80 && at(i) <= 0xbf; };
@@ -47,6 +51,8 @@ size_t utf8_length(std::string_view text) {
   }
   return 0;
 }
+
+namespace {
 
 bool is_control(std::string_view c) {
   const auto u = static_cast<unsigned char>(c[0]);

@@ -19,6 +19,8 @@ class Bytes {
   // Uninitialised, 64-byte aligned. Throws an input error where memory cannot be had.
   static Bytes make(size_t size);
   static Bytes of(std::string_view text);
+  // Wraps storage that somebody else keeps alive through owner; nobody may write to it.
+  static Bytes view(std::shared_ptr<const std::byte> owner, size_t size);
 
   size_t size() const { return size_; }
   const std::byte* data() const { return storage_.get(); }
@@ -52,6 +54,9 @@ template <class T> T read_big(const std::byte* p) {
 }
 // Reverses the bytes of each of the `count` elements of `width` bytes (1, 2, 4, 8), in place.
 void swap_bytes(std::byte* data, size_t count, size_t width);
+
+// The length of the UTF-8 sequence at the front of text, 0 where there is none (Unicode, table 3-7).
+size_t utf8_length(std::string_view text);
 
 // The text with control characters and whatever is not UTF-8 as \xNN, so that a name out of a file stays on one line of
 // an error or report, and is valid in JSON.

@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -78,6 +79,16 @@ Bytes read_stored(const std::string& path, uint64_t limit) {
   if (done != size) throw input_error("{}: changed while it was read: wait until it is complete", printable(path));
   content.truncate(size);
   return content;
+}
+
+Bytes map_file(const std::string& path) {
+  const Descriptor file = open_for_reading(path);
+  const uint64_t size = checked_size(file, path, UINT64_MAX);
+  if (size == 0) return Bytes::make(0);
+  void* p = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (p == MAP_FAILED)
+    throw input_error("{}: cannot be mapped ({}): check the disk", printable(path), error_text(errno));
+  return Bytes::view({static_cast<const std::byte*>(p), [p, size](const std::byte*) { munmap(p, size); }}, size);
 }
 
 Bytes read_file(const std::string& path, uint64_t limit) {

@@ -15,7 +15,12 @@ inline constexpr uint64_t default_file_limit = uint64_t{8} << 30;
 // `limit` bytes, changed while being read.
 Bytes read_stored(const std::string& path, uint64_t limit = default_file_limit);
 
-// The same, but a file that starts with the gzip magic bytes is decompressed; `limit` holds before and after.
+// The bytes of a regular file, read from the disk where they are looked at, so that it may be larger than memory.
+// Reading is fatal (SIGBUS) where somebody shortens the file meanwhile. Input errors as above.
+Bytes map_file(const std::string& path);
+
+// The same as read_stored, but a file that starts with the gzip magic bytes is decompressed; `limit` holds before and
+// after.
 Bytes read_file(const std::string& path, uint64_t limit = default_file_limit);
 
 // Puts `content` at path: a hidden file beside it is written, synchronised and renamed, so that other programs see the

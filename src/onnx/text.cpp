@@ -1,25 +1,8 @@
+#include "base/bytes.h"
 #include "onnx/reader.h"
 
 namespace viva {
 namespace {
-
-// The length of the well-formed UTF-8 sequence that s starts with (Unicode 15, table 3-7), or 0.
-size_t utf8_length(std::string_view s) {
-  const auto byte = [&](size_t i) { return i < s.size() ? static_cast<unsigned char>(s[i]) : 0u; };
-  const auto tail = [&](size_t i) { return byte(i) >= 0x80 && byte(i) <= 0xBF; };
-  const unsigned a = byte(0), b = byte(1);
-  if (a < 0x80) return 1;
-  if (a >= 0xC2 && a <= 0xDF) return tail(1) ? 2 : 0;
-  if (a >= 0xE0 && a <= 0xEF) {
-    const bool good = tail(1) && tail(2) && !(a == 0xE0 && b < 0xA0) && !(a == 0xED && b > 0x9F);
-    return good ? 3 : 0;
-  }
-  if (a >= 0xF0 && a <= 0xF4) {
-    const bool good = tail(1) && tail(2) && tail(3) && !(a == 0xF0 && b < 0x90) && !(a == 0xF4 && b > 0x8F);
-    return good ? 4 : 0;
-  }
-  return 0;
-}
 
 void append_escaped(std::string& out, std::string_view s) {
   for (size_t i = 0; i < s.size();) {
