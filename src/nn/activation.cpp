@@ -18,7 +18,7 @@ Tensor leaky_relu(const Arg& x, double slope) {
 Tensor relu6(const Arg& x) {
   const Line line(x.where);
   const Tensor t = as_float(x);
-  return where(t >= 6, 6, relu(t));
+  return where(t >= 6, 6, where(t <= 0, 0, t));
 }
 
 namespace {

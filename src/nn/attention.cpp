@@ -60,6 +60,9 @@ Tensor attention(const Arg& query, const Arg& key, const Arg& value, const Atten
   const Dtype d = tracing::common_dtype({&query, &key, &value});
   const Tensor q = tracing::as_tensor(query, d), k = tracing::as_tensor(key, d), v = tracing::as_tensor(value, d);
   check_operands(q, k, v, query.where);
+  if (!o.mask.empty() && !is_bool(o.mask.dtype()) && !is_float(o.mask.dtype()))
+    throw usage_at(query.where,
+                   fmt::format("[attention] the mask is {}: takes bool, or a float to add", to_string(o.mask.type())));
   const Dtype wide = tracing::summed_in(d);
   const double scale = o.scale ? *o.scale : 1 / std::sqrt(static_cast<double>(q.dim(-1)));
   Shape shape = q.shape();

@@ -173,7 +173,7 @@ Tensor triangle(const Arg& x, int64_t k, bool lower) {
   const int64_t beyond = last[0] + last[1];  // such a diagonal misses the matrix
   const Dtype d = beyond > INT32_MAX / 2 ? Dtype::int64 : Dtype::int32;
   const Tensor row = iota(last, 0, d), column = iota(last, 1, d), from = row + std::clamp(k, -beyond, beyond);
-  return where(lower ? column <= from : column >= from, t, 0);
+  return where(lower ? column <= from : column >= from, t, zeros_like(t));  // the number 0 would make int32 of bool
 }
 
 }  // namespace

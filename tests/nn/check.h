@@ -73,10 +73,12 @@ template <class F> std::string error_of(const F& f) {
   ADD_FAILURE() << "no error";
   return "";
 }
-// The same, which is to begin with this file's name and the line given.
+// The same, which is to begin with this file's name and about the line given (a statement may take two).
 template <class F> std::string error_at(int line, const char* file, const F& f) {
-  const std::string text = error_of(f), start = std::string(file) + ":" + std::to_string(line) + ": ";
-  EXPECT_NE(text.find(start.substr(start.rfind('/') + 1)), std::string::npos) << text;
+  const std::string text = error_of(f), name = std::string(file).substr(std::string(file).rfind('/') + 1);
+  bool named = false;
+  for (int l = line - 1; l <= line + 1; ++l) named = named || text.starts_with(name + ":" + std::to_string(l) + ": ");
+  EXPECT_TRUE(named) << text << " at line " << line;
   return text;
 }
 

@@ -173,6 +173,7 @@ TEST(Functions, Movement) {
   EXPECT_EQ(to_string(parts[2]), "f32[2,1] [[2], [5]]");
   EXPECT_THROW(split(x, 2, 1), Error);
   EXPECT_EQ(both([](const Tensor& a) { return tril(a) + triu(a, 1) * 10; }, x), "f32[2,3] [[0, 10, 20], [3, 4, 50]]");
+  EXPECT_EQ(to_string(tril(ones({2, 2}, Dtype::boolean))), "bool[2,2] [[true, false], [true, true]]");
   EXPECT_EQ(to_string(broadcast_to(arange(2), {2, 2})), "i32[2,2] [[0, 1], [0, 1]]");
   EXPECT_THROW(broadcast_to(x, {3}), Error);
   EXPECT_EQ(to_string(linspace(0, 1, 3)), "f32[3] [0, 0.5, 1]");
