@@ -1,0 +1,193 @@
+// Export of reductions, positions and windows.
+#include <algorithm>
+#include <array>
+
+#include "graph/dims.h"
+#include "onnx/exporter.h"
+#include "ops/window.h"
+
+namespace viva {
+namespace {
+
+using enum Dtype;
+
+Out number(Exporter& e, const Out& like, double v) { return e.scalar(like.dtype(), v); }
+
+void write_sum(Exporter& e, const Node& n) {
+  const Out x = e.full(n.in[0]);
+  const Dtype to = n.types[0].dtype;
+  Dtype d = to;
+  if (is_float(x.dtype()) && size_of(x.dtype()) > size_of(to)) d = x.dtype();
+  e.set(e.cast(e.reduce("ReduceSum", e.cast(x, computed_in("ReduceSum", d)), n.attrs.ints("dims")), to));
+}
+
+// An integer whose order is that of x, in a dtype that orders are taken in.
+Out ordered(Exporter& e, Out x) {
+  if (x.dtype() != uint64) return x;
+  const Out top = e.constant(Array::scalar<uint64_t>(uint64_t{1} << 63));
+  return e.cast(e.pointwise("BitwiseXor", {x, top}), int64);
+}
+
+// ReduceMax of runtimes passes over NaN.
+Out maximum(Exporter& e, Out x, const Ints& dims, bool keep = false) {
+  if (!is_float(x.dtype())) return e.reduce("ReduceMax", x, dims, keep);
+  if (size_of(x.dtype()) == 2) x = e.cast(x, float32);
+  const Out greatest = e.reduce("ReduceMax", x, dims, keep);
+  const Out lost = e.reduce("ReduceMax", e.pointwise("IsNaN", {x}, boolean), dims, keep);
+  return e.where(lost, number(e, x, NAN), greatest);
+}
+
+void write_max(Exporter& e, const Node& n) {
+  const Out x = e.full(n.in[0]);
+  const Ints& dims = n.attrs.ints("dims");
+  if (x.dtype() != uint64) return e.set(e.cast(maximum(e, x, dims), x.dtype()));
+  const Out top = e.constant(Array::scalar<uint64_t>(uint64_t{1} << 63));
+  e.set(e.pointwise("BitwiseXor", {e.cast(maximum(e, ordered(e, x), dims), uint64), top}));
+}
+
+void write_prod(Exporter& e, const Node& n) {
+  e.set(e.reduce("ReduceProd", e.full(n.in[0]), n.attrs.ints("dims")));
+}
+void write_all(Exporter& e, const Node& n) { e.set(e.reduce("ReduceMin", e.full(n.in[0]), n.attrs.ints("dims"))); }
+void write_any(Exporter& e, const Node& n) { e.set(e.reduce("ReduceMax", e.full(n.in[0]), n.attrs.ints("dims"))); }
+
+Out first_greatest(Exporter& e, Out x, int64_t dim) {
+  const Dtype d = computed_in("ArgMax", x.dtype());
+  const DraftAttrs attrs{{"axis", dim}, {"keepdims", int64_t{0}}, {"select_last_index", int64_t{0}}};
+  return e.emit("ArgMax", {e.cast(x, d)}, {int64, without(x.shape(), std::array{dim})}, attrs);
+}
+
+// ArgMax of runtimes passes over NaN, and has no answer over nothing.
+void write_argmax(Exporter& e, const Node& n) {
+  Out x = ordered(e, e.full(n.in[0]));
+  const int64_t dim = n.attrs.integer("dim");
+  const Type& type = n.types[0];
+  if (x.shape()[static_cast<size_t>(dim)] == 0) return e.set(number(e, {-1, type}, 0));
+  Out at = first_greatest(e, x, dim);
+  if (is_float(x.dtype())) {
+    if (size_of(x.dtype()) == 2) x = e.cast(x, float32);
+    const Out nan = e.pointwise("IsNaN", {x}, boolean);
+    at = e.where(e.reduce("ReduceMax", nan, {dim}), first_greatest(e, nan, dim), at);
+  }
+  e.set(e.cast(at, type.dtype));
+}
+
+void write_cumsum(Exporter& e, const Node& n) {
+  const Out x = e.full(n.in[0]);
+  const Dtype d = computed_in("CumSum", x.dtype());
+  const DraftAttrs attrs{{"reverse", int64_t{n.attrs.flag("reverse")}}};
+  if (contains(x.shape(), 0)) return e.set(x);
+  e.set(e.cast(e.emit("CumSum", {e.cast(x, d), e.integer(n.attrs.integer("dim"))}, {d, x.shape()}, attrs), x.dtype()));
+}
+
+// Windows
+
+std::vector<WindowAxis> axes_of(const Node& n) {
+  const WindowDims d = WindowDims::from(n.attrs);
+  std::vector<WindowAxis> axes;
+  for (size_t i = 0; i < d.size.size(); ++i)
+    axes.push_back({n.in[0].shape()[i], d.size[i], d.strides[i], d.pad_low[i], d.pad_high[i], d.base_dilation[i],
+                    d.dilation[i]});
+  return axes;
+}
+
+void write_window_sum(Exporter& e, const Node& n) {
+  Out x = e.full(n.in[0]);
+  const Dtype d = computed_in("ReduceSum", x.dtype());
+  Seen seen = windows_of(e, e.cast(x, d), axes_of(n));
+  if (seen.inside.id >= 0) seen.elements = e.where(seen.inside, seen.elements, e.scalar(d, 0));
+  e.set(e.cast(e.reduce("ReduceSum", seen.elements, seen.window), x.dtype()));
+}
+
+// The first place in the window that attains its maximum, or is NaN.
+void write_window_argmax(Exporter& e, const Node& n) {
+  Out x = ordered(e, e.full(n.in[0]));
+  if (is_float(x.dtype()) && size_of(x.dtype()) == 2) x = e.cast(x, float32);
+  if (is_bool(x.dtype())) x = e.cast(x, int32);
+  const Type& type = n.types[0];
+  Seen seen = windows_of(e, x, axes_of(n));
+  if (seen.window.empty() || contains(seen.elements.shape(), 0)) return e.set(number(e, {-1, type}, 0));
+  const double lowest = is_float(x.dtype()) ? -INFINITY : 0;
+  const Out least = is_float(x.dtype()) ? e.scalar(x.dtype(), lowest) : dispatch(x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (std::is_integral_v<T>) return e.constant(Array::scalar(std::numeric_limits<T>::min()));
+    else return Out{};
+  });
+  Out elements = seen.inside.id < 0 ? seen.elements : e.where(seen.inside, seen.elements, least);
+  Out hit = e.equal(elements, maximum(e, elements, seen.window, true));
+  if (is_float(x.dtype())) hit = e.either(hit, e.pointwise("IsNaN", {elements}, boolean));
+  // A maximum that is NaN equals nothing, so the NaN elements alone are left; what lies outside never wins.
+  if (seen.inside.id >= 0) hit = e.both(hit, seen.inside);
+  Shape flat(hit.shape().begin(), hit.shape().end() - static_cast<int64_t>(seen.window.size()));
+  const auto last = static_cast<int64_t>(flat.size());
+  int64_t places = 1;
+  for (int64_t w : seen.window) places *= hit.shape()[static_cast<size_t>(w)];
+  flat.push_back(places);
+  e.set(e.cast(first_greatest(e, e.reshape(e.cast(hit, int32), flat), last), type.dtype));
+}
+
+constexpr std::string_view nan_free = "of −0 and +0 runtimes may give either";
+constexpr std::array rows = {
+    ExportRow{"reduce_sum", write_sum, "Cast, ReduceSum"},
+    ExportRow{"reduce_max", write_max, "ReduceMax; of floats with IsNaN, Where, to hand NaN on", nan_free},
+    ExportRow{"reduce_prod", write_prod, "ReduceProd"},
+    ExportRow{"reduce_and", write_all, "ReduceMin of bool"},
+    ExportRow{"reduce_or", write_any, "ReduceMax of bool"},
+    ExportRow{"argmax", write_argmax, "ArgMax; of floats with IsNaN, Where, to find the first NaN"},
+    ExportRow{"cumsum", write_cumsum, "CumSum"},
+    ExportRow{"window_sum", write_window_sum, "Gather of the windows, ReduceSum; see AveragePool below"},
+    ExportRow{"window_argmax", write_window_argmax, "Gather of the windows, ReduceMax, ArgMax; see MaxPool below"},
+};
+
+}  // namespace
+
+// One Gather for each dimension in which the window does more than pass: [n] becomes [positions, size].
+Seen windows_of(Exporter& e, Out x, const std::vector<WindowAxis>& axes) {
+  Seen seen{x, {}, {}};
+  const auto rank = static_cast<int64_t>(axes.size());
+  int64_t windows = 0;
+  for (const WindowAxis& a : axes) windows += a.size > 1;
+  int64_t next = rank;
+  for (int64_t i = 0; i < rank; ++i) {
+    const WindowAxis& a = axes[static_cast<size_t>(i)];
+    if (a.size == 1 && a.stride == 1 && a.low == 0 && a.high == 0 && a.base_dilation == 1) continue;
+    const int64_t positions = a.positions();
+    Array from = Array::make({int64, {positions, a.size}}), inside = Array::make({boolean, {positions, a.size}});
+    bool holes = false;
+    for (int64_t y = 0; y < positions; ++y)
+      for (int64_t k = 0; k < a.size; ++k) {
+        const auto at = static_cast<size_t>(y * a.size + k);
+        const int64_t p = a.source(y, k);
+        from.as_mutable<int64_t>()[at] = std::max<int64_t>(p, 0);
+        inside.as_mutable<bool>()[at] = p >= 0;
+        holes = holes || p < 0;
+      }
+    if (a.extent == 0 && positions > 0) {  // something to gather, never seen
+      Ints low(seen.elements.shape().size(), 0), high = low;
+      high[static_cast<size_t>(i)] = 1;
+      seen.elements = e.pad(seen.elements, e.scalar(x.dtype(), 0), low, high);
+    }
+    const bool window = a.size > 1;
+    Shape mask(static_cast<size_t>(rank + windows), 1);
+    mask[static_cast<size_t>(i)] = positions;
+    if (window) mask[static_cast<size_t>(next)] = a.size;
+    const Out indices = e.constant(window ? from : from.reshaped({positions}));
+    seen.elements = e.gather(seen.elements, indices, i);
+    if (window) {
+      // The new dimension stands behind its own; it goes to the end.
+      Ints order = without(iota_ints(seen.elements.rank()), std::array{i + 1});
+      order.push_back(i + 1);
+      seen.elements = e.transpose(seen.elements, order);
+      seen.window.push_back(next++);
+    }
+    if (holes) {
+      const Out here = e.constant(inside.reshaped(mask));
+      seen.inside = seen.inside.id < 0 ? here : e.both(seen.inside, here);
+    }
+  }
+  return seen;
+}
+
+std::span<const ExportRow> onnx_export::reduction() { return rows; }
+
+}  // namespace viva

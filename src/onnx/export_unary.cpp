@@ -1,0 +1,155 @@
+// Export of the pointwise operations of one operand, and of convert and bitcast.
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "onnx/exporter.h"
+
+namespace viva {
+namespace {
+
+using enum Dtype;
+
+// The operator of this name.
+template <size_t n> struct Name {
+  char text[n]{};
+  constexpr Name(const char (&s)[n]) { std::copy_n(s, n, text); }
+};
+template <Name name> void same(Exporter& e, const Node& n) { e.set(e.pointwise(name.text, {e.thin(n.in[0])})); }
+
+// A 16-bit float in float32, what these functions are computed in; back by set_rounded.
+Out widened(Exporter& e, const Node& n) {
+  const Out x = e.thin(n.in[0]);
+  return size_of(x.dtype()) == 2 && is_float(x.dtype()) ? e.cast(x, float32) : x;
+}
+void set_rounded(Exporter& e, const Node& n, Out y) { e.set(e.cast(y, n.types[0].dtype)); }
+Out number(Exporter& e, const Out& like, double v) { return e.scalar(like.dtype(), v); }
+
+void write_neg(Exporter& e, const Node& n) {
+  const Out x = e.thin(n.in[0]);
+  if (is_unsigned(x.dtype())) return e.set(e.pointwise("Sub", {number(e, x, 0), x}));
+  e.set(e.pointwise("Neg", {x}));
+}
+
+// ONNX's Sign leaves open what becomes of NaN, and loses the sign of zeros.
+void write_sign(Exporter& e, const Node& n) {
+  const Out x = e.thin(n.in[0]);
+  if (is_integer(x.dtype())) return e.set(e.pointwise("Sign", {x}));
+  const Out zero = number(e, x, 0);
+  e.set(e.where(e.less(zero, x), number(e, x, 1), e.where(e.less(x, zero), number(e, x, -1), x)));
+}
+
+// tanh(x/2)·(e^x + 1) is e^x - 1, accurate near zero.
+void write_expm1(Exporter& e, const Node& n) {
+  const Out x = widened(e, n);
+  const Out half = e.pointwise("Tanh", {e.pointwise("Mul", {x, number(e, x, 0.5)})});
+  const Out sum = e.pointwise("Add", {e.pointwise("Exp", {x}), number(e, x, 1)});
+  set_rounded(e, n, e.pointwise("Mul", {half, sum}));
+}
+
+// log(u)·x / (u - 1) with u = 1 + x as it is rounded: the errors of log and of the quotient cancel. (Kahan; in Goldberg,
+// 1991, theorem 4.)
+Out log1p_of(Exporter& e, Out x) {
+  const Out one = number(e, x, 1), u = e.pointwise("Add", {x, one}), d = e.pointwise("Sub", {u, one});
+  const Out tiny = e.equal(d, number(e, x, 0));
+  const Out infinite = e.equal(u, number(e, x, INFINITY));
+  const Out quotient = e.pointwise("Div", {x, e.where(tiny, one, d)});
+  const Out y = e.pointwise("Mul", {e.pointwise("Log", {u}), e.where(infinite, one, quotient)});
+  return e.where(tiny, x, y);
+}
+void write_log1p(Exporter& e, const Node& n) { set_rounded(e, n, log1p_of(e, widened(e, n))); }
+
+// max(x, 0) + log1p(e^-|x|): Softplus of runtimes loses digits below zero, and has no float64 kernel.
+void write_softplus(Exporter& e, const Node& n) {
+  const Out x = widened(e, n);
+  const Out tail = e.pointwise("Exp", {e.pointwise("Neg", {e.pointwise("Abs", {x})})});
+  set_rounded(e, n, e.pointwise("Add", {e.pointwise("Max", {x, number(e, x, 0)}), log1p_of(e, tail)}));
+}
+
+void write_rsqrt(Exporter& e, const Node& n) {
+  const Out x = widened(e, n);
+  set_rounded(e, n, e.pointwise("Div", {number(e, x, 1), e.pointwise("Sqrt", {x})}));
+}
+
+void write_square(Exporter& e, const Node& n) {
+  const Out x = e.thin(n.in[0]);
+  e.set(e.pointwise("Mul", {x, x}));
+}
+
+void write_not(Exporter& e, const Node& n) {
+  const Out x = e.thin(n.in[0]);
+  e.set(e.pointwise(is_bool(x.dtype()) ? "Not" : "BitwiseNot", {x}));
+}
+
+void write_is_finite(Exporter& e, const Node& n) {
+  const Out x = e.thin(n.in[0]);
+  e.set(e.less(e.pointwise("Abs", {x}), number(e, x, INFINITY)));
+}
+
+// ONNX leaves open what an integer makes of a float outside its range, and of NaN.
+void to_integer(Exporter& e, Out x, Dtype to) {
+  if (size_of(x.dtype()) == 2) x = e.cast(x, float32);
+  const auto [lowest, greatest, digits] = dispatch(to, [](auto tag) -> std::tuple<Array, Array, int> {
+    using T = typename decltype(tag)::type;
+    if constexpr (std::is_integral_v<T>)
+      return {Array::scalar(std::numeric_limits<T>::min()), Array::scalar(std::numeric_limits<T>::max()),
+              std::numeric_limits<T>::digits};
+    else return {};
+  });
+  const Out above = number(e, x, std::ldexp(1.0, digits));
+  const Out below = number(e, x, is_unsigned(to) ? 0 : -std::ldexp(1.0, digits));
+  const Out high = e.pointwise("GreaterOrEqual", {x, above}, boolean);
+  const Out low = e.pointwise("LessOrEqual", {x, below}, boolean);
+  const Out inside = e.both(e.less(below, x), e.less(x, above));  // not NaN
+  const Out y = e.cast(e.where(inside, x, number(e, x, 0)), to);
+  e.set(e.where(high, e.constant(greatest), e.where(low, e.constant(lowest), y)));
+}
+
+void write_convert(Exporter& e, const Node& n) {
+  const Out x = e.thin(n.in[0]);
+  const Dtype to = n.types[0].dtype;
+  if (is_float(x.dtype()) && is_integer(to)) return to_integer(e, x, to);
+  e.set(e.cast(x, to));
+}
+
+void write_bitcast(Exporter& e, const Node& n) {
+  const Out x = e.thin(n.in[0]);
+  const Dtype to = n.types[0].dtype;
+  if (is_bool(x.dtype()) && is_integer(to)) return e.set(e.cast(x, to));
+  if (is_complex(x.dtype()) || is_complex(to)) e.refuse("ONNX has no operators on complex numbers");
+  e.set(e.bits(x, to));
+}
+
+constexpr std::string_view erf64 = "onnxruntime 1.32 has no float64 kernel";
+constexpr std::array rows = {
+    ExportRow{"neg", write_neg, "Neg; Sub from 0 for unsigned"},
+    ExportRow{"abs", same<"Abs">, "Abs"},
+    ExportRow{"sign", write_sign, "Sign of integers; Where, Less of floats"},
+    ExportRow{"floor", same<"Floor">, "Floor"},
+    ExportRow{"ceil", same<"Ceil">, "Ceil"},
+    ExportRow{"round", same<"Round">, "Round"},
+    ExportRow{"exp", same<"Exp">, "Exp"},
+    ExportRow{"expm1", write_expm1, "tanh(x/2)·(e^x + 1)"},
+    ExportRow{"log", same<"Log">, "Log"},
+    ExportRow{"log1p", write_log1p, "log(u)·x/(u − 1) with u = 1 + x"},
+    ExportRow{"softplus", write_softplus, "max(x, 0) + log1p(e^−|x|)"},
+    ExportRow{"sqrt", same<"Sqrt">, "Sqrt"},
+    ExportRow{"rsqrt", write_rsqrt, "1 / Sqrt"},
+    ExportRow{"square", write_square, "Mul"},
+    ExportRow{"sin", same<"Sin">, "Sin"},
+    ExportRow{"cos", same<"Cos">, "Cos"},
+    ExportRow{"tanh", same<"Tanh">, "Tanh"},
+    ExportRow{"logistic", same<"Sigmoid">, "Sigmoid", "below −88 onnxruntime gives 0 where float32 still has a number"},
+    ExportRow{"erf", same<"Erf">, "Erf", erf64},
+    ExportRow{"not", write_not, "Not; BitwiseNot of integers"},
+    ExportRow{"is_finite", write_is_finite, "Less(Abs, ∞)"},
+    ExportRow{"convert", write_convert, "Cast; float to integer with Where, to saturate and take NaN to 0",
+              "float64 to a 16-bit float rounds twice in onnxruntime"},
+    ExportRow{"bitcast", write_bitcast, "BitCast, of opset 26; bool: Cast"},
+};
+
+}  // namespace
+
+std::span<const ExportRow> onnx_export::unary() { return rows; }
+
+}  // namespace viva

@@ -1,0 +1,175 @@
+// save_onnx and load_onnx of traced functions.
+#include <algorithm>
+#include <mutex>
+
+#include "onnx/export.h"
+#include "onnx/import.h"
+#include "trace/operand.h"
+#include "trace/scope.h"
+#include "viva/onnx.h"
+
+namespace viva {
+
+ModelInput ModelInput::of(Dtype d) const {
+  ModelInput i = *this;
+  i.dtype = d;
+  return i;
+}
+ModelInput ModelInput::named(std::string_view n) const {
+  ModelInput i = *this;
+  i.name = n;
+  return i;
+}
+
+namespace tracing {
+
+std::string ModelLeaves::name(const std::string& path) const {
+  std::string n = arguments_ == 1 ? "input" : fmt::format("input_{}", next_);
+  return path.empty() ? n : n + '.' + path;
+}
+
+void ModelLeaves::weight(const std::string& path, const Tensor& t) { all.push_back({path, t.array(), {}}); }
+void ModelLeaves::example(const std::string& path) { all.push_back({name(path), {}, {}}); }
+
+void ModelLeaves::input(const ModelInput& i) {
+  ModelLeaf leaf{i.name.empty() ? name("") : i.name, {}, {}};
+  for (size_t k = 0; k < i.extents.size(); ++k) {
+    const std::string& s = i.extents[k].symbol;
+    if (i.extents[k].size >= 0) continue;
+    leaf.open.push_back(static_cast<int64_t>(k));
+    if (symbol.empty()) symbol = s;
+    else if (symbol != s) second_symbol = s;
+  }
+  all.push_back(std::move(leaf));
+  ++next_;
+}
+
+// Only its type is used; but an array has elements.
+Tensor stand_in(const ModelInput& i, int64_t open, Where where) {
+  Type t{i.dtype, {}};
+  for (const auto& e : i.extents) {
+    if (e.size < 0 && e.symbol.empty()) throw usage_at(where, "[save_onnx] an extent is negative, or open without a name");
+    t.shape.push_back(e.size < 0 ? open : e.size);
+  }
+  return Tensor(Array::zeros(t));
+}
+
+void save(const OnnxFile& to, const ModelLeaves& leaves, const std::function<Body(int64_t)>& at_size,
+          const std::vector<std::string>& outputs) {
+  if (!leaves.second_symbol.empty())
+    throw usage_at(to.where, fmt::format("[save_onnx] two open extents, '{}' and '{}': a model has one", leaves.symbol,
+                                         leaves.second_symbol));
+  ExportOptions o;
+  o.symbol = leaves.symbol;
+  for (const ModelLeaf& leaf : leaves.all) {
+    ExportParameter p{leaf.name, std::nullopt, leaf.open.empty() ? -1 : leaf.open.front()};
+    if (!leaf.weight.empty()) p.initializer = leaf.weight;
+    o.parameters.push_back(std::move(p));
+  }
+  const auto traced = [&](int64_t size) {
+    Body f = at_size(size);
+    const auto& given = to.options.outputs;
+    if (!given.empty() && given.size() != f->outputs().size())
+      throw usage_at(to.where, fmt::format("[save_onnx] {} names for {} outputs", given.size(), f->outputs().size()));
+    o.output_names = given;
+    if (given.empty())
+      for (const std::string& path : outputs) o.output_names.push_back(path.empty() ? "output" : path);
+    return f;
+  };
+  try {
+    write_onnx(to.path, traced, o);
+  } catch (const Error& e) {
+    if (e.where()) throw;
+    throw Error(e.kind(), e.message(), to.where);
+  }
+}
+
+}  // namespace tracing
+
+void save_onnx(const OnnxFile& to, const Body& f) {
+  ExportOptions o;
+  o.output_names = to.options.outputs;
+  write_onnx(to.path, [&](int64_t) { return f; }, o);
+}
+
+// load_onnx
+
+struct OnnxModel::State {
+  ModelFile file;
+  std::vector<std::string> inputs, outputs;
+  std::mutex mutex;
+  std::map<std::string, Imported> at;  // by the types of the inputs
+};
+
+OnnxModel load_onnx(const std::string& path) {
+  OnnxModel m;
+  m.state_ = std::make_shared<OnnxModel::State>();
+  m.state_->file = read_onnx(path);
+  const ModelFile& f = m.state_->file;
+  for (const FileRead& r : f.files) m.digest_ += r.sha256;
+  for (const ValueDef& v : f.graph.inputs) m.state_->inputs.push_back(v.name);
+  for (const ValueDef& v : f.graph.outputs) m.state_->outputs.push_back(v.name);
+  for (const TensorDef& t : f.graph.initializers)
+    if (!t.value.empty() && is_float(t.value.dtype())) m.weights.emplace(t.name, Tensor(t.value));
+  return m;
+}
+
+const std::vector<std::string>& OnnxModel::inputs() const { return state_->inputs; }
+const std::vector<std::string>& OnnxModel::outputs() const { return state_->outputs; }
+
+std::vector<Tensor> OnnxModel::run(const std::vector<Tensor>& inputs, Loc l) const {
+  const Where where = tracing::line_or(l);
+  if (!state_) throw Error(ErrorKind::usage, "[OnnxModel] it is empty: load_onnx gives one", where);
+  if (inputs.size() != state_->inputs.size())
+    throw Error(ErrorKind::usage,
+                fmt::format("[OnnxModel] {} inputs, the network has {}", inputs.size(), state_->inputs.size()), where);
+  Binding binding;
+  std::string key;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    tracing::check_not_empty(inputs[i], where);
+    binding.shapes[state_->inputs[i]] = inputs[i].shape();
+    key += to_string(inputs[i].type());
+  }
+  const Imported* network = nullptr;
+  try {
+    const std::lock_guard lock(state_->mutex);
+    const auto it = state_->at.find(key);
+    network = it != state_->at.end() ? &it->second
+                                     : &state_->at.emplace(key, import_onnx(state_->file, binding)).first->second;
+  } catch (const Error& e) { throw Error(e.kind(), e.message(), where); }
+  std::vector<Tensor> args = inputs;
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (inputs[i].type() != network->input_types[i])
+      throw Error(ErrorKind::usage,
+                  fmt::format("[OnnxModel] input '{}' is {}, not {}", state_->inputs[i], to_string(network->input_types[i]),
+                              to_string(inputs[i].type())),
+                  where);
+  for (const std::string& name : network->weight_names) {
+    const auto it = weights.find(name);
+    if (it == weights.end())
+      throw Error(ErrorKind::usage, fmt::format("[OnnxModel] the weight '{}' is missing", name), where);
+    args.push_back(it->second);
+  }
+  return tracing::apply(network->function, args, where);
+}
+
+namespace {
+
+Tensor only(std::vector<Tensor> all, Where where) {
+  if (all.size() != 1)
+    throw Error(ErrorKind::usage, fmt::format("[OnnxModel] it has {} outputs: use run", all.size()), where);
+  return std::move(all.front());
+}
+
+}  // namespace
+
+Tensor OnnxModel::operator()(const Arg& x) const {
+  const tracing::Line line(x.where);
+  return only(run({tracing::as_tensor(x)}), x.where);
+}
+Tensor OnnxModel::operator()(const Arg& x, const Arg& y) const {
+  const tracing::Line line(x.where);
+  return only(run({tracing::as_tensor(x), tracing::as_tensor(y)}), x.where);
+}
+
+}  // namespace viva
