@@ -36,7 +36,9 @@ struct ModelInput {
   ModelInput of(Dtype d) const;
   ModelInput named(std::string_view n) const;
 };
-template <class... E> ModelInput shape(E&&... extents) { return {{ModelInput::Extent(extents)...}, Dtype::float32, ""}; }
+template <class... E> ModelInput shape(E&&... extents) {
+  return {{ModelInput::Extent(extents)...}, Dtype::float32, ""};
+}
 
 struct OnnxOptions {
   std::vector<std::string> outputs = {};  // names, in order; else the paths of the result, "output" for a single one
@@ -141,7 +143,8 @@ class OnnxModel {
   std::map<std::string, Tensor> weights;
 
   // The outputs for inputs in the order of the file. The network is specialised to their shapes when they are first
-  // seen. Throws an unsupported error with every operator that has no form in Viva, a usage error where inputs do not fit.
+  // seen. Throws an unsupported error with every operator that has no form in Viva, a usage error where inputs do not
+  // fit.
   std::vector<Tensor> run(const std::vector<Tensor>& inputs, Loc = Loc::current()) const;
   // The same where there is one output.
   Tensor operator()(const Arg& input) const;

@@ -83,7 +83,8 @@ class Writer {
     const DraftTensor& t = d_.tensor(id);
     if (!t.constant.empty()) return s = stored(id);
     std::string plain(made_by);
-    std::ranges::transform(plain, plain.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    std::ranges::transform(plain, plain.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     return s = unique(t.name.empty() ? fmt::format("{}_{}", plain, count_[plain]++) : t.name);
   }
 
@@ -213,21 +214,45 @@ Draft drafted(const Body& f, const ExportOptions& o) {
   return Exporter(prepared(f)).run();
 }
 
-Draft drafted_at(const AtSize& function, const ExportOptions& o, std::array<int64_t, 3> sizes) {
+// The extents of a function that are not the open one: those it has at both sizes.
+std::set<int64_t> extents_of(const Function& f) {
+  std::set<int64_t> all;
+  for (const Node& n : f.nodes())
+    for (const Type& t : n.types) all.insert(t.shape.begin(), t.shape.end());
+  return all;
+}
+
+// Sizes of either parity that no other extent has, so that none is taken for the open one.
+constexpr std::array<std::array<int64_t, 3>, 3> triples{{{11, 19, 34}, {23, 37, 58}, {101, 103, 122}}};
+
+Draft drafted_at(const AtSize& function, const ExportOptions& o) {
   const auto first = std::ranges::find_if(o.parameters, [](const ExportParameter& p) { return p.open_axis >= 0; });
-  std::vector<Draft> drafts;
-  for (const int64_t n : sizes) drafts.push_back(drafted(function(n), o));
   const auto input = static_cast<size_t>(first - o.parameters.begin());
-  return fit_drafts(drafts, sizes, {drafts[0].inputs.at(input), first->open_axis});
+  for (const auto& sizes : triples) {
+    std::vector<Body> bodies;
+    std::set<int64_t> fixed;
+    for (const int64_t n : sizes) {
+      bodies.push_back(function(n));
+      const std::set<int64_t> here = extents_of(*bodies.back());
+      if (bodies.size() == 1) fixed = here;
+      else std::erase_if(fixed, [&](int64_t e) { return !here.contains(e); });
+    }
+    const bool clash = std::ranges::any_of(sizes, [&](int64_t n) { return fixed.contains(n); });
+    if (clash && sizes != triples.back()) continue;
+    std::vector<Draft> drafts;
+    for (const Body& f : bodies) drafts.push_back(drafted(f, o));
+    return fit_drafts(drafts, sizes, {drafts[0].inputs.at(input), first->open_axis});
+  }
+  throw internal_error("[export_onnx] no sizes to trace at");
 }
 
 }  // namespace
 
 int64_t onnx_number(Dtype d) {
   constexpr std::array<int64_t, dtype_count> numbers{
-      TensorProto::BOOL,    TensorProto::INT8,     TensorProto::INT16, TensorProto::INT32,  TensorProto::INT64,
-      TensorProto::UINT8,   TensorProto::UINT16,   TensorProto::UINT32, TensorProto::UINT64, TensorProto::FLOAT16,
-      TensorProto::BFLOAT16, TensorProto::FLOAT,   TensorProto::DOUBLE, TensorProto::COMPLEX64, TensorProto::COMPLEX128};
+      TensorProto::BOOL,     TensorProto::INT8,   TensorProto::INT16,  TensorProto::INT32,     TensorProto::INT64,
+      TensorProto::UINT8,    TensorProto::UINT16, TensorProto::UINT32, TensorProto::UINT64,    TensorProto::FLOAT16,
+      TensorProto::BFLOAT16, TensorProto::FLOAT,  TensorProto::DOUBLE, TensorProto::COMPLEX64, TensorProto::COMPLEX128};
   return numbers[static_cast<size_t>(d)];
 }
 
@@ -235,15 +260,7 @@ ExportedModel export_onnx(const AtSize& function, const ExportOptions& o, const 
   const bool open = std::ranges::any_of(o.parameters, [](const ExportParameter& p) { return p.open_axis >= 0; });
   Draft d;
   if (!open) d = drafted(function(0), o);
-  else {
-    // Primes, so that no other extent is likely to be the same; where one is, larger ones.
-    try {
-      d = drafted_at(function, o, {11, 13, 17});
-    } catch (const Error& e) {
-      if (e.kind() != ErrorKind::unsupported) throw;
-      d = drafted_at(function, o, {101, 103, 107});
-    }
-  }
+  else d = drafted_at(function, o);
   name_draft(d, o);
   ExportedModel m = Writer(d, o, file + ".data").write();
   if (m.external.empty()) return m;

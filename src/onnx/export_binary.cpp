@@ -30,7 +30,8 @@ struct Divisor {
   bool plain = false;     // a known number that is neither
 };
 Divisor divisor(Exporter& e, Out y) {
-  if (const Array& known = e.known(y); known.size() == 1 && known.at(0) != 0 && known.at(0) != -1) return {y, {}, {}, true};
+  if (const Array& known = e.known(y); known.size() == 1 && known.at(0) != 0 && known.at(0) != -1)
+    return {y, {}, {}, true};
   Divisor d{{}, e.equal(y, number(e, y, 0)), {}, false};
   if (is_signed_integer(y.dtype())) d.minus = e.equal(y, number(e, y, -1));
   d.safe = e.where(d.minus.id < 0 ? d.zero : e.either(d.zero, d.minus), number(e, y, 1), y);
@@ -56,19 +57,31 @@ void write_rem(Exporter& e, const Node& n) {
   e.set(d.plain ? r : e.where(d.zero, x, r));
 }
 
-// Integers by squaring, because runtimes go through floats; so the exponent must be known.
+// Integers by squaring, because runtimes go through floats. An exponent that is data is taken bit by bit; below 0 only
+// the bases 1 and -1 have a power.
 void write_pow(Exporter& e, const Node& n) {
   const Out x = e.thin(n.in[0]), y = e.thin(n.in[1]);
   if (is_float(x.dtype())) return e.set(e.pointwise("Pow", {x, y}));
   const Array& known = e.known(y);
-  if (known.size() != 1 || known.at(0) < 0 || known.at(0) > 64)
-    e.refuse("the power of an integer to one that is no constant in 0 … 64");
-  Out r = number(e, x, 1), base = x;
-  for (auto p = static_cast<int64_t>(known.at(0)); p > 0; p >>= 1) {
-    if (p & 1) r = e.pointwise("Mul", {r, base});
-    if (p > 1) base = e.pointwise("Mul", {base, base});
+  const bool single = known.size() == 1 && known.at(0) >= 0 && known.at(0) <= 1e9;
+  const Out one = number(e, x, 1), two = number(e, x, 2), zero = number(e, x, 0);
+  const auto odd = [&](Out v) {
+    return e.negation(e.equal(e.pointwise("Mod", {v, two}, {}, {{"fmod", int64_t{1}}}), zero));
+  };
+  const int64_t width = size_of(x.dtype()) * 8 - (is_signed_integer(x.dtype()) ? 1 : 0);
+  auto bits = single ? static_cast<uint64_t>(known.at(0)) : 0;
+  Out r = one, base = x, left = y;
+  for (int64_t k = 0; single ? bits != 0 : k < width; ++k, bits >>= 1) {
+    const bool more = single ? bits > 1 : k + 1 < width;
+    if (!single) r = e.where(odd(left), e.pointwise("Mul", {r, base}), r);
+    else if (bits & 1) r = e.pointwise("Mul", {r, base});
+    if (more) base = e.pointwise("Mul", {base, base});
+    if (more && !single) left = e.pointwise("Div", {left, two});
   }
-  e.set(r);
+  if (single || is_unsigned(x.dtype())) return e.set(r);
+  const Out minus = number(e, x, -1), alternating = e.where(odd(y), minus, one);
+  const Out below = e.where(e.equal(x, one), one, e.where(e.equal(x, minus), alternating, zero));
+  e.set(e.where(e.less(y, zero), below, r));
 }
 
 template <Name name, Name of_bool> void write_extreme(Exporter& e, const Node& n) {
@@ -144,9 +157,7 @@ void write_compare(Exporter& e, const Node& n) {
   e.set(d == Direction::ne ? e.negation(r) : r);
 }
 
-void write_select(Exporter& e, const Node& n) {
-  e.set(e.where(e.thin(n.in[0]), e.thin(n.in[1]), e.thin(n.in[2])));
-}
+void write_select(Exporter& e, const Node& n) { e.set(e.where(e.thin(n.in[0]), e.thin(n.in[1]), e.thin(n.in[2]))); }
 
 constexpr std::string_view zeros = "of −0 and +0 runtimes may give either";
 constexpr std::array rows = {
@@ -155,7 +166,7 @@ constexpr std::array rows = {
     ExportRow{"mul", same<"Mul">, "Mul"},
     ExportRow{"div", write_div, "Div; of integers with Where, for divisors 0 and −1"},
     ExportRow{"rem", write_rem, "Mod with fmod; of integers with Where, for the divisor 0"},
-    ExportRow{"pow", write_pow, "Pow; of integers Mul, where the exponent is a constant in 0 … 64, else refused"},
+    ExportRow{"pow", write_pow, "Pow; of integers Mul by the bits of the exponent"},
     ExportRow{"max", write_extreme<"Max", "Or">, "Max; Or of bool", zeros},
     ExportRow{"min", write_extreme<"Min", "And">, "Min; And of bool", zeros},
     ExportRow{"atan2", write_atan2, "Atan of the lesser over the greater, mirrored by Where",

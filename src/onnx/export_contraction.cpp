@@ -50,9 +50,13 @@ void write_dot(Exporter& e, const Node& n) {
     if (d.rhs_contract[0] == 1) attrs.emplace_back("transB", int64_t{1});
     return finish(e.emit("Gemm", {x, y}, {wide, type.shape}, std::move(attrs)));
   }
-  x = e.transpose(x, joined(d.lhs_batch, x_free, d.lhs_contract));
-  y = e.transpose(y, joined(d.rhs_batch, d.rhs_contract, y_free));
-  if (one && y_free.size() <= 1) return finish(e.emit("MatMul", {x, y}, {wide, type.shape}));
+  const Ints x_order = joined(d.lhs_batch, x_free, d.lhs_contract),
+             y_order = joined(d.rhs_batch, d.rhs_contract, y_free);
+  // A vector stays one where nothing is turned round: onnxruntime 1.32 joins Transpose to a MatMul by a vector wrongly.
+  const bool vector = x_free.empty() || y_free.empty();
+  const bool turned = !std::ranges::is_sorted(x_order) || !std::ranges::is_sorted(y_order);
+  x = e.transpose(x, x_order), y = e.transpose(y, y_order);
+  if (one && y_free.size() <= 1 && !(vector && turned)) return finish(e.emit("MatMul", {x, y}, {wide, type.shape}));
   const size_t batches = d.lhs_batch.size();
   x = grouped(e, x, batches, x_free.size());
   y = grouped(e, y, batches, d.rhs_contract.size());
@@ -121,7 +125,8 @@ Out convolution(Exporter& e, const Node& n, Out bias) {
   // Conv takes neither holes in the input nor padding below zero.
   Ints by{1, 1}, low{0, 0}, high{0, 0}, pads;
   for (const WindowAxis& a : axes) {
-    by.push_back(a.base_dilation), low.push_back(std::min<int64_t>(a.low, 0)), high.push_back(std::min<int64_t>(a.high, 0));
+    by.push_back(a.base_dilation), low.push_back(std::min<int64_t>(a.low, 0)),
+        high.push_back(std::min<int64_t>(a.high, 0));
   }
   const Out zero = e.scalar(wide, 0);
   x = e.pad(e.spread(x, zero, by), zero, low, high);

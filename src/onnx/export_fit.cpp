@@ -51,9 +51,10 @@ class Fit {
   [[noreturn]] void refuse(const DraftNode& n, const std::string& why) const {
     const Node* from = n.from;
     const std::string op = from && from->op ? fmt::format("{} ", from->op->name) : "";
-    throw Error(ErrorKind::unsupported,
-                fmt::format("[export_onnx] {}({}): {}, so the batch cannot be left open: give its extent", op, n.op, why),
-                from ? from->where : Where{});
+    throw Error(
+        ErrorKind::unsupported,
+        fmt::format("[export_onnx] {}({}): {}, so the batch cannot be left open: give its extent", op, n.op, why),
+        from ? from->where : Where{});
   }
 
   // The same operators over the same tensors with the same attributes.
@@ -184,8 +185,9 @@ class Fit {
     for (size_t k = 0; k < drafts_.size(); ++k) v.push_back(constant(k, id).at(0));
     const Dtype d = constant(0, id).dtype();
     const auto r = ratio(v, d);
-    if (!r) refuse(n, fmt::format("a number, {} at {} and {} at {}, is no ratio of integers linear in it", v[0], sizes_[0],
-                                  v[1], sizes_[1]));
+    if (!r)
+      refuse(n, fmt::format("a number, {} at {} and {} at {}, is no ratio of integers linear in it", v[0], sizes_[0],
+                            v[1], sizes_[1]));
     const Type real{Dtype::float64, {1}};
     const auto cast = [&](int x, Type t) { return add("Cast", {x}, t, {{"to", onnx_number(t.dtype)}}); };
     int x = cast(extent(r->of), real);
@@ -200,7 +202,8 @@ class Fit {
     DraftTensor& t = out_.tensors[static_cast<size_t>(id)];
     for (size_t i = 0; i < t.type.shape.size(); ++i) {
       Ints at;
-      for (const Draft& d : drafts_) at.push_back(static_cast<size_t>(id) < d.tensors.size() ? d.tensor(id).type.shape[i] : t.type.shape[i]);
+      for (const Draft& d : drafts_)
+        at.push_back(static_cast<size_t>(id) < d.tensors.size() ? d.tensor(id).type.shape[i] : t.type.shape[i]);
       const auto e = fit_extent(sizes_, at);
       t.extents.push_back(e.value_or(Extent{-1, 0}));
     }

@@ -48,7 +48,8 @@ Value spread_over(Value v, int64_t dim) {
   kept[static_cast<size_t>(dim)] = 1;
   const Ints all = iota_ints(v.rank()), others = without(all, std::array{dim});
   const Ints& dims = b->attrs.ints("dims");
-  const bool whole = (dims == all && u.shape() == kept) || (dims == others && u.shape() == without(shape, std::array{dim}));
+  const bool whole =
+      (dims == all && u.shape() == kept) || (dims == others && u.shape() == without(shape, std::array{dim}));
   return whole ? u : Value{};
 }
 // The operand of a reduction over dim, up to a reshape that keeps the dimension.
@@ -120,12 +121,21 @@ std::optional<Fused> gelu(const Node& n, const Uses&) {
   return {};
 }
 
-// The vector that is added along one dimension.
+// What is added along one dimension alone, and spread over all others: its vector, or that with extents of 1 around it.
 Value bias_along(Value v, int64_t dim) {
   const Node* b = made_by(v, "broadcast");
-  return b && b->in[0].rank() == 1 && b->attrs.ints("dims") == Ints{dim} && b->in[0].dim(0) == v.dim(dim) ? b->in[0]
-                                                                                                         : Value{};
+  if (!b) return {};
+  const Value u = b->in[0];
+  const Ints& dims = b->attrs.ints("dims");
+  if (numel(u.shape()) != v.dim(dim)) return {};
+  for (size_t i = 0; i < dims.size(); ++i)
+    if (dims[i] == dim && u.shape()[i] == v.dim(dim)) {
+      const Node* r = made_by(u, "reshape");
+      return r && r->in[0].rank() == 1 ? r->in[0] : u;
+    }
+  return {};
 }
+Out vector(Exporter& e, Value bias) { return e.reshape(e.full(bias), {numel(bias.shape())}); }
 
 std::optional<Fused> biased(const Node& n, const Uses& uses) {
   if (n.op->name != "add" || !is_float(n.types[0].dtype)) return {};
@@ -134,8 +144,9 @@ std::optional<Fused> biased(const Node& n, const Uses& uses) {
     if (conv && alone(uses, n.in[i]) && conv->in[0].dtype() == n.types[0].dtype && conv->in[0].rank() > 2) {
       const Value b = bias_along(n.in[1 - i], ConvDims::from(conv->attrs).out_spec[1]);
       if (b && numel(n.types[0].shape) > 0 && numel(conv->in[0].shape()) > 0 && numel(conv->in[1].shape()) > 0)
-        return Fused{"Conv", {conv->in[0], conv->in[1], b},
-                     [conv, b](Exporter& e) { e.set(convolution(e, *conv, e.full(b))); }};
+        return Fused{"Conv", {conv->in[0], conv->in[1], b}, [conv, b](Exporter& e) {
+                       e.set(convolution(e, *conv, vector(e, b)));
+                     }};
     }
     const Node* dot = made_by(n.in[i], "dot_general");
     const bool matrices = dot && alone(uses, n.in[i]) && dot->in[0].rank() == 2 && dot->in[1].rank() == 2 &&
@@ -144,11 +155,12 @@ std::optional<Fused> biased(const Node& n, const Uses& uses) {
     if (!matrices || d.lhs_contract != Ints{1} || d.rhs_contract.size() != 1) continue;
     const Value b = bias_along(n.in[1 - i], 1);
     if (!b) continue;
-    return Fused{"Gemm", {dot->in[0], dot->in[1], b}, [dot, b, turned = d.rhs_contract[0], type = n.types[0]](Exporter& e) {
-                   DraftAttrs attrs;
-                   if (turned) attrs.emplace_back("transB", int64_t{1});
-                   e.set(e.emit("Gemm", {e.full(dot->in[0]), e.full(dot->in[1]), e.full(b)}, type, attrs));
-                 }};
+    return Fused{
+        "Gemm", {dot->in[0], dot->in[1], b}, [dot, b, turned = d.rhs_contract[0], type = n.types[0]](Exporter& e) {
+          DraftAttrs attrs;
+          if (turned) attrs.emplace_back("transB", int64_t{1});
+          e.set(e.emit("Gemm", {e.full(dot->in[0]), e.full(dot->in[1]), vector(e, b)}, type, attrs));
+        }};
   }
   return {};
 }
@@ -188,7 +200,8 @@ std::optional<Fused> max_pool(const Node& n, const Uses&) {
     if (!s || (padded && s->in[0] != padded)) return false;
     padded = s->in[0];
     for (size_t i = d.size.size(); i-- > 0; p /= d.size[i])
-      if (s->attrs.ints("start")[i] != p % d.size[i] || (s->attrs.ints("strides")[i] != d.strides[i] && at.shape()[i] > 1))
+      if (s->attrs.ints("start")[i] != p % d.size[i] ||
+          (s->attrs.ints("strides")[i] != d.strides[i] && at.shape()[i] > 1))
         return false;
     return v.shape() == at.shape();
   };
@@ -204,8 +217,8 @@ std::optional<Fused> max_pool(const Node& n, const Uses&) {
   if (!reads(v, 0)) return {};
   if (padded != x) {
     const Node* pad = made_by(padded, "pad");
-    const bool same = pad && pad->in[0] == x && is_number(pad->in[1], -INFINITY) && pad->attrs.ints("low") == d.pad_low &&
-                      pad->attrs.ints("high") == d.pad_high;
+    const bool same = pad && pad->in[0] == x && is_number(pad->in[1], -INFINITY) &&
+                      pad->attrs.ints("low") == d.pad_low && pad->attrs.ints("high") == d.pad_high;
     if (!same) return {};
   }
   return Fused{"MaxPool", {x}, [x, attrs = *attrs, type = n.types[0]](Exporter& e) {

@@ -55,8 +55,7 @@ Places places_of(Exporter& e, const IndexMap& m, Out indices) {
     add(e.along(m.operand[static_cast<size_t>(d)], stride(d), to, rank));
   }
   for (size_t d = 0; d < m.offset_dim.size(); ++d)
-    if (m.offset_dim[d] >= 0)
-      add(e.along(m.dims.slice_sizes[d], strides[d], m.offset_dim[d], rank));
+    if (m.offset_dim[d] >= 0) add(e.along(m.dims.slice_sizes[d], strides[d], m.offset_dim[d], rank));
   return p;
 }
 
@@ -105,7 +104,8 @@ Out scattered(Exporter& e, Out x, const Places& p, Out updates, const std::strin
   const int64_t n = numel(x.shape());
   Out at = p.at, target = flat(e, x);
   const Dtype given = x.dtype();
-  const Dtype d = given == bfloat16 || given == float16 ? (combine == "none" ? given : float32) : given;
+  const Dtype wide = is_bool(given) ? int32 : size_of(given) == 2 && is_float(given) ? float32 : given;
+  const Dtype d = combine == "none" ? given : wide;
   target = e.cast(target, d);
   if (p.fits.id >= 0) {
     at = e.where(p.fits, at, e.integer(n));
@@ -129,21 +129,20 @@ void write_scatter(Exporter& e, const Node& n) {
   e.set(scattered(e, x, p, e.full(n.in[2]), c == Combine::set ? "none" : std::string(to_string(c))));
 }
 
-// Clipped starts as a vector.
-Out starts_of(Exporter& e, Ins starts, const Shape& x, const Shape& slice) {
-  Outs all;
-  for (size_t i = 0; i < starts.size(); ++i)
-    all.push_back(e.reshape(clipped(e, indices_of(e, e.full(starts[i])), x[i] - slice[i]), {1}));
-  return e.concatenate(all, 0);
+Out start_in(Exporter& e, Value start, int64_t extent, int64_t size) {
+  return clipped(e, indices_of(e, e.full(start)), extent - size);
 }
 
+// A Gather for each dimension: its shape is known where that of a Slice with computed starts is not.
 void write_dynamic_slice(Exporter& e, const Node& n) {
-  const Out x = e.full(n.in[0]);
-  if (x.rank() == 0) return e.set(x);
+  Out x = e.full(n.in[0]);
   const Shape& sizes = n.types[0].shape;
-  const Out start = starts_of(e, Ins(n.in).subspan(1), x.shape(), sizes);
-  const Out limit = e.pointwise("Add", {start, e.ints(sizes)});
-  e.set(e.emit("Slice", {x, start, limit, e.ints(iota_ints(x.rank()))}, n.types[0]));
+  for (size_t d = 0; d < sizes.size(); ++d) {
+    if (sizes[d] == n.in[0].shape()[d]) continue;
+    const Out start = start_in(e, n.in[d + 1], n.in[0].shape()[d], sizes[d]);
+    x = e.gather(x, e.pointwise("Add", {start, e.range(sizes[d])}), static_cast<int64_t>(d));
+  }
+  e.set(x);
 }
 
 void write_dynamic_update_slice(Exporter& e, const Node& n) {
@@ -151,18 +150,18 @@ void write_dynamic_update_slice(Exporter& e, const Node& n) {
   const int64_t rank = x.rank();
   if (rank == 0 || contains(update.shape(), 0)) return e.set(rank == 0 ? update : x);
   const Ints strides = row_major(x.shape());
-  const Out start = starts_of(e, Ins(n.in).subspan(2), x.shape(), update.shape());
-  const Out origin = e.reduce("ReduceSum", e.pointwise("Mul", {start, e.ints(strides)}), {0});
-  Places p{origin, {}};
+  Places p{e.integer(0), {}};
   for (int64_t d = 0; d < rank; ++d) {
     const auto i = static_cast<size_t>(d);
+    const Out start = start_in(e, n.in[i + 2], x.shape()[i], update.shape()[i]);
+    p.at = e.pointwise("Add", {p.at, e.pointwise("Mul", {start, e.integer(strides[i])})});
     p.at = e.pointwise("Add", {p.at, e.along(update.shape()[i], strides[i], d, rank)});
   }
   e.set(scattered(e, x, p, update, "none"));
 }
 
 constexpr std::array rows = {
-    ExportRow{"dynamic_slice", write_dynamic_slice, "Max, Min on the starts, Slice"},
+    ExportRow{"dynamic_slice", write_dynamic_slice, "Max, Min on the starts, Range, Gather"},
     ExportRow{"dynamic_update_slice", write_dynamic_update_slice, "places by Range, Mul, Add; ScatterElements"},
     ExportRow{"gather", write_gather,
               "Gather of clipped indices along one dimension; else places by Range, Mul, Add and Gather of the "

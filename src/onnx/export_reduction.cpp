@@ -4,6 +4,7 @@
 
 #include "graph/dims.h"
 #include "onnx/exporter.h"
+#include "ops/record.h"
 #include "ops/window.h"
 
 namespace viva {
@@ -45,8 +46,26 @@ void write_max(Exporter& e, const Node& n) {
   e.set(e.pointwise("BitwiseXor", {e.cast(maximum(e, ordered(e, x), dims), uint64), top}));
 }
 
+// Of integers by halves: runtimes saturate where products wrap.
 void write_prod(Exporter& e, const Node& n) {
-  e.set(e.reduce("ReduceProd", e.full(n.in[0]), n.attrs.ints("dims")));
+  const Ints& dims = n.attrs.ints("dims");
+  Out x = e.full(n.in[0]);
+  if (is_float(x.dtype()) || dims.empty() || contains(x.shape(), 0)) return e.set(e.reduce("ReduceProd", x, dims));
+  const Ints kept = without(iota_ints(x.rank()), dims);
+  x = e.transpose(x, joined(dims, kept));
+  Shape flat = n.types[0].shape;
+  flat.insert(flat.begin(), numel(x.shape()) / numel(flat));
+  x = e.reshape(x, flat);
+  for (int64_t count = flat[0]; count > 1; count = count / 2 + count % 2) {
+    const auto rows = [&](int64_t from, int64_t to) {
+      Ints start(flat.size(), 0), limit = x.shape();
+      start[0] = from, limit[0] = to;
+      return e.slice(x, start, limit, Ints(flat.size(), 1));
+    };
+    const Out product = e.pointwise("Mul", {rows(0, count / 2), rows(count / 2, count / 2 * 2)});
+    x = count % 2 ? e.concatenate(std::array{product, rows(count - 1, count)}, 0) : product;
+  }
+  e.set(e.reshape(x, n.types[0].shape));
 }
 void write_all(Exporter& e, const Node& n) { e.set(e.reduce("ReduceMin", e.full(n.in[0]), n.attrs.ints("dims"))); }
 void write_any(Exporter& e, const Node& n) { e.set(e.reduce("ReduceMax", e.full(n.in[0]), n.attrs.ints("dims"))); }
@@ -86,8 +105,8 @@ std::vector<WindowAxis> axes_of(const Node& n) {
   const WindowDims d = WindowDims::from(n.attrs);
   std::vector<WindowAxis> axes;
   for (size_t i = 0; i < d.size.size(); ++i)
-    axes.push_back({n.in[0].shape()[i], d.size[i], d.strides[i], d.pad_low[i], d.pad_high[i], d.base_dilation[i],
-                    d.dilation[i]});
+    axes.push_back(
+        {n.in[0].shape()[i], d.size[i], d.strides[i], d.pad_low[i], d.pad_high[i], d.base_dilation[i], d.dilation[i]});
   return axes;
 }
 
@@ -130,7 +149,7 @@ constexpr std::string_view nan_free = "of −0 and +0 runtimes may give either";
 constexpr std::array rows = {
     ExportRow{"reduce_sum", write_sum, "Cast, ReduceSum"},
     ExportRow{"reduce_max", write_max, "ReduceMax; of floats with IsNaN, Where, to hand NaN on", nan_free},
-    ExportRow{"reduce_prod", write_prod, "ReduceProd"},
+    ExportRow{"reduce_prod", write_prod, "ReduceProd; of integers Slice, Mul, because runtimes do not wrap"},
     ExportRow{"reduce_and", write_all, "ReduceMin of bool"},
     ExportRow{"reduce_or", write_any, "ReduceMax of bool"},
     ExportRow{"argmax", write_argmax, "ArgMax; of floats with IsNaN, Where, to find the first NaN"},

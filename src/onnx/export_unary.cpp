@@ -47,8 +47,8 @@ void write_expm1(Exporter& e, const Node& n) {
   set_rounded(e, n, e.pointwise("Mul", {half, sum}));
 }
 
-// log(u)·x / (u - 1) with u = 1 + x as it is rounded: the errors of log and of the quotient cancel. (Kahan; in Goldberg,
-// 1991, theorem 4.)
+// log(u)·x / (u - 1) with u = 1 + x as it is rounded: the errors of log and of the quotient cancel. (Kahan; in
+// Goldberg, 1991, theorem 4.)
 Out log1p_of(Exporter& e, Out x) {
   const Out one = number(e, x, 1), u = e.pointwise("Add", {x, one}), d = e.pointwise("Sub", {u, one});
   const Out tiny = e.equal(d, number(e, x, 0));

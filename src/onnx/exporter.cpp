@@ -1,6 +1,7 @@
 #include "onnx/exporter.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <ranges>
 
@@ -269,6 +270,23 @@ Out Exporter::along(int64_t n, int64_t step, int64_t dim, int64_t rank) {
   return reshape(range(n, step), shape);
 }
 
+namespace {
+
+// What a reduction gives over nothing.
+Array neutral(std::string_view op, Dtype d) {
+  if (op == "ReduceSum") return Array::full({d, {}}, 0);
+  if (op == "ReduceProd") return Array::full({d, {}}, 1);
+  return dispatch(d, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (is_float_type<T>) return Array::full({d, {}}, op == "ReduceMax" ? -INFINITY : INFINITY);
+    else if constexpr (std::is_integral_v<T>)
+      return Array::scalar(op == "ReduceMax" ? std::numeric_limits<T>::min() : std::numeric_limits<T>::max());
+    else return Array();
+  });
+}
+
+}  // namespace
+
 Out Exporter::reduce(std::string_view op, Out x, const Ints& dims, bool keep) {
   if (dims.empty()) return x;
   const Dtype given = x.dtype(), d = computed_in(op, given);
@@ -277,6 +295,7 @@ Out Exporter::reduce(std::string_view op, Out x, const Ints& dims, bool keep) {
     shape = x.shape();
     for (int64_t i : dims) shape[static_cast<size_t>(i)] = 1;
   }
+  if (contains(x.shape(), 0)) return expand(constant(neutral(op, given)), shape);
   return cast(emit(op, {cast(x, d), ints(dims)}, {d, shape}, {{"keepdims", int64_t{keep}}}), given);
 }
 
@@ -315,7 +334,8 @@ void Exporter::write(const Node& n) {
     const std::string text = fmt::format("{}: {}", described(n), r.reason);
     if (std::ranges::find(refused_, text) == refused_.end()) refused_.push_back(text);
     // What follows is looked at too, so that all refusals are told at once.
-    for (int i = 0; i < n.outputs(); ++i) set({draft_.add(n.types[static_cast<size_t>(i)]), n.types[static_cast<size_t>(i)]}, i);
+    for (int i = 0; i < n.outputs(); ++i)
+      set({draft_.add(n.types[static_cast<size_t>(i)]), n.types[static_cast<size_t>(i)]}, i);
   }
   for (int i = 0; i < n.outputs(); ++i) {
     std::string& name = draft_.tensors[static_cast<size_t>(thin(n.out(i)).id)].name;

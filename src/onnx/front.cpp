@@ -48,7 +48,8 @@ void ModelLeaves::input(const ModelInput& i) {
 Tensor stand_in(const ModelInput& i, int64_t open, Where where) {
   Type t{i.dtype, {}};
   for (const auto& e : i.extents) {
-    if (e.size < 0 && e.symbol.empty()) throw usage_at(where, "[save_onnx] an extent is negative, or open without a name");
+    if (e.size < 0 && e.symbol.empty())
+      throw usage_at(where, "[save_onnx] an extent is negative, or open without a name");
     t.shape.push_back(e.size < 0 ? open : e.size);
   }
   return Tensor(Array::zeros(t));
@@ -141,8 +142,8 @@ std::vector<Tensor> OnnxModel::run(const std::vector<Tensor>& inputs, Loc l) con
   for (size_t i = 0; i < inputs.size(); ++i)
     if (inputs[i].type() != network->input_types[i])
       throw Error(ErrorKind::usage,
-                  fmt::format("[OnnxModel] input '{}' is {}, not {}", state_->inputs[i], to_string(network->input_types[i]),
-                              to_string(inputs[i].type())),
+                  fmt::format("[OnnxModel] input '{}' is {}, not {}", state_->inputs[i],
+                              to_string(network->input_types[i]), to_string(inputs[i].type())),
                   where);
   for (const std::string& name : network->weight_names) {
     const auto it = weights.find(name);

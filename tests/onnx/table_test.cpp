@@ -5,6 +5,8 @@
 #include <set>
 #include <sstream>
 
+#include "graph/opdef.h"
+#include "onnx/export.h"
 #include "onnx/import.h"
 
 namespace viva {
@@ -52,6 +54,26 @@ TEST(OnnxTable, TheDocumentSaysWhatIsImported) {
   for (const OnnxOperator& o : imported_operators()) imported.insert(o.name);
   EXPECT_EQ(documented, imported);
   EXPECT_EQ(count, stated);
+}
+
+TEST(OnnxTable, AnOperationHasOneRowOfExport) {
+  std::map<std::string, int> rows;
+  for (const OnnxExport& r : exported_operations()) {
+    ++rows[r.operation];
+    EXPECT_NE(find_op(r.operation), nullptr) << r.operation;
+    EXPECT_FALSE(r.as.empty()) << r.operation;
+  }
+  for (const auto& [name, count] : rows) EXPECT_LE(count, 1) << name;
+}
+
+TEST(OnnxTable, TheDocumentSaysWhatIsExported) {
+  std::ifstream in(std::string(VIVA_SOURCE_DIR) + "/docs/onnx-operators.md");
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  std::string table = "| operation | ONNX | what may differ |\n|---|---|---|\n";
+  for (const OnnxExport& r : exported_operations())
+    table += "| " + r.operation + " | " + r.as + " | " + r.differs + " |\n";
+  EXPECT_NE(text.find(table + "\n"), std::string::npos) << "the table of docs/onnx-operators.md should read:\n"
+                                                        << table;
 }
 
 }  // namespace
