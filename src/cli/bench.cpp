@@ -53,12 +53,14 @@ struct Arguments {
   int64_t batch = 1;
   std::optional<int> threads;
   double seconds = 1;
+  bool kernels = false;
 };
 
 struct Timing {
   double first = 0;  // seconds of making the question, compiling it and the first call
   std::vector<double> calls;
   double check = 0;
+  std::vector<std::pair<std::string, double>> kernels;  // where asked for: what each runs and its seconds a call
 };
 
 class Bench {
@@ -89,6 +91,8 @@ class Bench {
       line["min_us"] = rounded(t.calls[0] * 1e6, 100);
       line["calls"] = t.calls.size();
       line["check"] = t.check;
+      for (const auto& [what, seconds] : t.kernels)
+        line["kernels"].push_back({{"kernel", what}, {"mean_us", rounded(seconds * 1e6, 100)}});
     } catch (const Error& e) {
       if (e.kind() == ErrorKind::cancelled || e.kind() == ErrorKind::internal) throw;
       line["error"] = printable(e.what());
@@ -136,6 +140,7 @@ class Bench {
       t.calls.push_back(seconds_since(begin));
     }
     std::ranges::sort(t.calls);
+    if (arguments_.kernels) t.kernels = kernel_times(compiled, asked);
     if (asked.state > 0) {
       asked.arguments = start;
       for (int step = 0; step < 5; ++step) call(compiled, asked);
@@ -144,12 +149,23 @@ class Bench {
     return t;
   }
 
+  std::vector<std::pair<std::string, double>> kernel_times(const Executable& compiled, AskedQuestion& asked) {
+    KernelTimes times;
+    const auto begin = Clock::now();
+    int calls = 0;
+    for (; calls < 5 || seconds_since(begin) < arguments_.seconds; ++calls) call(compiled, asked, &times);
+    const PlanSummary plan = compiled.summary();
+    std::vector<std::pair<std::string, double>> kernels;
+    for (size_t i = 0; i < times.size(); ++i) kernels.emplace_back(plan.lines[i], times[i] / calls);
+    return kernels;
+  }
+
   // One call; the state goes in and comes out again, in place where the engine can.
-  std::vector<Array> call(const Executable& compiled, AskedQuestion& asked) {
+  std::vector<Array> call(const Executable& compiled, AskedQuestion& asked, KernelTimes* times = nullptr) {
     std::vector<Array> args;
     for (size_t i = 0; i < asked.arguments.size(); ++i)
       args.push_back(i >= 1 && i <= asked.state ? std::move(asked.arguments[i]) : asked.arguments[i]);
-    std::vector<Array> results = compiled.call(std::move(args), pool_, &session_.cancel).take();
+    std::vector<Array> results = compiled.call(std::move(args), pool_, &session_.cancel, times).take();
     for (size_t i = 0; i < asked.state; ++i) asked.arguments[i + 1] = std::move(results[i]);
     return results;
   }
@@ -203,6 +219,7 @@ std::function<int(Session&)> declare(CLI::App& app) {
       ->type_name("LIST");
   app.add_option("--threads", a->threads, "threads (VIVA_THREADS, else the processors)")->type_name("T");
   app.add_option("--seconds", a->seconds, "time calls for so long, and five at least (1)")->type_name("S");
+  app.add_flag("--kernels", a->kernels, "also the kernels of the plan and the mean time of each");
   app.add_option("--input", a->input,
                  "array of the input; without: sqrt(2) sin(i^2) at the flat index i, or 7 i mod 65 for integers")
       ->type_name("X.npy");

@@ -115,9 +115,18 @@ bool is_alias(const Unit& u) {
          same_memory(u.operands[0].type(), u.results[0].type()) && reads_in_order(*n);
 }
 
+std::variant<loops::Prepared, loops::Host> kernel_of(const Unit& u, double library_flops) {
+  const loops::Nest* nest = u.nest();
+  if (!nest) return std::get<loops::Host>(u.form);
+  if (u.product)
+    if (auto kernel = cpu::library_product(*nest, library_flops)) return std::move(*kernel);
+  return loops::Prepared(*nest);
+}
+
 class Planner {
  public:
-  Planner(const Body& f, const CompileOptions& options) : plan_(std::make_shared<Executable::Plan>()) {
+  Planner(const Body& f, const CompileOptions& options)
+      : plan_(std::make_shared<Executable::Plan>()), library_flops_(options.library_flops) {
     plan_->parameters = f->param_types();
     plan_->nodes = static_cast<int64_t>(f->nodes().size());
     plan_->check_nan = options.check_nan;
@@ -150,11 +159,8 @@ class Planner {
     std::vector<int> operands, outputs;
     for (const Value& v : u.operands) operands.push_back(buffer_of_.at(v));
     for (const Value& v : u.results) outputs.push_back(buffer_of_[v] = add({.type = v.type(), .constant = {}}));
-    std::variant<loops::Prepared, loops::Host> kernel = loops::Host{};
-    if (u.nest()) kernel = loops::Prepared(*u.nest());
-    else kernel = std::get<loops::Host>(u.form);
     plan_->steps.push_back(
-        {std::move(kernel), std::move(operands), std::move(outputs), std::string(u.node->op->name), u.node->where});
+        {kernel_of(u, library_flops_), std::move(operands), std::move(outputs), std::string(u.node->op->name), u.node->where});
   }
 
   // Results first get places of their own; then the arena is shared out, reusing an operand's place where a step
@@ -241,6 +247,7 @@ class Planner {
   }
 
   std::shared_ptr<Executable::Plan> plan_;
+  double library_flops_;
   std::unordered_map<Value, int, ValueHash> buffer_of_;
 };
 

@@ -1,6 +1,7 @@
 #include "cpu/executable.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 #include "cpu/plan.h"
@@ -68,7 +69,10 @@ void check_nan(const Executable::Plan& plan, const Step& s, const std::vector<st
     throw Error(ErrorKind::input, fmt::format("[{}] gives NaN from operands without any", s.name), s.where);
 }
 
-std::vector<Array> run(const Executable::Plan& plan, std::vector<Array> args, ThreadPool& pool, const Cancel* cancel) {
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+std::vector<Array> run(const Executable::Plan& plan, std::vector<Array> args, ThreadPool& pool, const Cancel* cancel,
+                       KernelTimes* times) {
   check_arguments(plan, args);
   std::vector<Array> results = make_results(plan, args);
   auto workspace = plan.take();
@@ -76,7 +80,9 @@ std::vector<Array> run(const Executable::Plan& plan, std::vector<Array> args, Th
   for (const Buffer& b : plan.buffers) at.push_back(address(b, args, results, workspace->arena.mutable_data()));
   std::vector<const void*> in;
   std::vector<void*> out;
+  if (times) times->resize(plan.steps.size());
   for (const Step& s : plan.steps) {
+    const double begin = times ? now() : 0;
     if (cancel && cancel->load(std::memory_order_relaxed)) throw Error(ErrorKind::cancelled, "interrupted");
     in.clear(), out.clear();
     for (int b : s.operands) in.push_back(at[static_cast<size_t>(b)]);
@@ -85,6 +91,7 @@ std::vector<Array> run(const Executable::Plan& plan, std::vector<Array> args, Th
       loops::run(*nest, in, out, pool, workspace->scratch, cancel);
     else std::get<loops::Host>(s.kernel).fn(in, out, pool);
     if (plan.check_nan) check_nan(plan, s, at);
+    if (times) (*times)[static_cast<size_t>(&s - plan.steps.data())] += now() - begin;
   }
   plan.give(std::move(workspace));
   // A result that is another's memory under another shape (a reshape) is viewed as its own type.
@@ -113,9 +120,10 @@ void Executable::Plan::give(std::unique_ptr<Workspace> w) const {
   free_.push_back(std::move(w));
 }
 
-Result<std::vector<Array>> Executable::call(std::vector<Array> args, ThreadPool& pool, const Cancel* cancel) const {
+Result<std::vector<Array>> Executable::call(std::vector<Array> args, ThreadPool& pool, const Cancel* cancel,
+                                            KernelTimes* times) const {
   try {
-    return run(*plan_, std::move(args), pool, cancel);
+    return run(*plan_, std::move(args), pool, cancel, times);
   } catch (const Error& e) { return e; }
 }
 

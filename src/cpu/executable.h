@@ -39,6 +39,9 @@ struct PlanSummary {
   std::vector<std::string> lines;  // one a kernel
 };
 
+// Seconds spent in each kernel of a plan, summed over calls.
+using KernelTimes = std::vector<double>;
+
 // Immutable; copies share it; callable from many threads at once. Results are the same bits for any pool.
 class Executable {
  public:
@@ -46,7 +49,9 @@ class Executable {
   explicit Executable(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {}
   // Shapes and dtypes of args must be those of the parameters that are not bound. Memory for intermediate values is
   // kept between calls and grows to what concurrent calls need.
-  Result<std::vector<Array>> call(std::vector<Array> args, ThreadPool& pool, const Cancel* cancel = nullptr) const;
+  // times, where given, has the seconds of this call added.
+  Result<std::vector<Array>> call(std::vector<Array> args, ThreadPool& pool, const Cancel* cancel = nullptr,
+                                  KernelTimes* times = nullptr) const;
   const std::vector<Type>& parameter_types() const;
   PlanSummary summary() const;
 

@@ -62,11 +62,17 @@ class Fusion {
     if (!u.library) u.form = (*n.op->lower)(n).form;
     if (fuse_ && !u.library && u.nest()) {
       merge_operands(u);
+      u.product = is_product(*u.nest());
       absorb_producers(u);
       if (continue_reduction(u)) return;
     }
     for (const Value& v : u.results) producer_[v] = units_.size();
     units_.push_back(std::move(u));
+  }
+
+  // Whether the library multiplies it: such nests stay free of all else.
+  bool is_product(const loops::Nest& n) const {
+    return is_dot(n) && library_product(n, library_flops_).has_value();
   }
 
   Unit* producer(Value v) {
@@ -88,7 +94,8 @@ class Fusion {
       const Unit* p = producer(v);
       const bool candidate = p && p->nest() && elementwise(*p->nest()) && pays(*p->nest(), *u.nest(), v);
       auto fused = candidate ? loops::compose(*p->nest(), *u.nest(), static_cast<int>(slot)) : std::nullopt;
-      if (!fused || (is_dot(*u.nest()) && fused->body.size() != u.nest()->body.size())) {
+      if (!fused || (is_dot(*u.nest()) && fused->body.size() != u.nest()->body.size()) ||
+          (u.product && !is_product(*fused))) {
         ++slot;
         continue;
       }
@@ -114,7 +121,10 @@ class Fusion {
         continue;
       auto fused = loops::append(*p->nest(), *u.nest(), static_cast<int>(slot));
       if (!fused) continue;
-      Unit joined{std::move(*fused), p->operands, u.results, u.node, true};
+      // A result that is stored in another order is computed in that order.
+      if (auto dense = loops::with_result_order(*fused, iota_ints(fused->parallel))) fused = std::move(dense);
+      if (p->product && !is_product(*fused)) continue;
+      Unit joined{std::move(*fused), p->operands, u.results, u.node, true, std::nullopt, p->product};
       for (size_t i = 0; i < u.operands.size(); ++i)
         if (i != slot) joined.operands.push_back(u.operands[i]);
       merge_operands(joined);

@@ -29,4 +29,7 @@ struct LibraryKernel {
 // Nothing where the library has no fast kernel for the node, or the node takes less than so many FLOPs.
 std::optional<LibraryKernel> library_kernel(const Node& n, double smallest);
 
+// The kernel of a nest that is nothing but a product of matrices of float32; nothing as above.
+std::optional<loops::Host> library_product(const loops::Nest& nest, double smallest);
+
 }  // namespace viva::cpu

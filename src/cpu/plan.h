@@ -19,6 +19,7 @@ struct Unit {
   const Node* node = nullptr;  // the last node that went in; its place in the order and its line
   bool alive = true;
   std::optional<LibraryKernel> library = std::nullopt;  // then the form is made once the orders are known
+  bool product = false;                                 // a product of matrices that the library takes
   const loops::Nest* nest() const { return std::get_if<loops::Nest>(&form); }
 };
 

@@ -132,6 +132,7 @@ struct Pow : Binary {
       name = "pow",
       doc = "x to the power y, pow(x, 0) = 1; an integer to a negative power is 0 but for bases 1 and -1";
   static constexpr double lo = 0.3;
+  template <class T> static constexpr TileFn vector = loops::VectorMath<T>::pow;
   template <class T> static T value(T x, T y) {
     if constexpr (std::is_integral_v<T>) {
       if constexpr (std::is_signed_v<T>)

@@ -11,8 +11,8 @@ namespace {
 // compare
 
 template <class T, Direction d> void compare_tile(void* out, const void* const* in, int64_t n) {
-  auto* o = static_cast<bool*>(out);
-  const auto *x = static_cast<const T*>(in[0]), *y = static_cast<const T*>(in[1]);
+  auto* __restrict o = static_cast<bool*>(out);
+  const auto *__restrict x = static_cast<const T*>(in[0]), *__restrict y = static_cast<const T*>(in[1]);
   for (int64_t i = 0; i < n; ++i) {
     const auto a = static_cast<Compute<T>>(x[i]), b = static_cast<Compute<T>>(y[i]);
     if constexpr (d == Direction::eq) o[i] = a == b;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "loops/lowered.h"
+#include "loops/vector_math.h"
 #include "ops/record.h"
 
 namespace viva {
@@ -42,8 +43,8 @@ template <class Op, class T> void tile1(void* out, const void* const* in, int64_
   using C = Compute<T>;
   using R = decltype(Op::template value<C>(C{}));
   using Out = std::conditional_t<std::is_same_v<R, C>, T, R>;
-  auto* o = static_cast<Out*>(out);
-  const auto* x = static_cast<const T*>(in[0]);
+  auto* __restrict o = static_cast<Out*>(out);
+  const auto* __restrict x = static_cast<const T*>(in[0]);
   for (int64_t i = 0; i < n; ++i) o[i] = static_cast<Out>(Op::template value<C>(static_cast<C>(x[i])));
 }
 
@@ -51,8 +52,8 @@ template <class Op, class T> void tile2(void* out, const void* const* in, int64_
   using C = Compute<T>;
   using R = decltype(Op::template value<C>(C{}, C{}));
   using Out = std::conditional_t<std::is_same_v<R, C>, T, R>;
-  auto* o = static_cast<Out*>(out);
-  const auto *x = static_cast<const T*>(in[0]), *y = static_cast<const T*>(in[1]);
+  auto* __restrict o = static_cast<Out*>(out);
+  const auto *__restrict x = static_cast<const T*>(in[0]), *__restrict y = static_cast<const T*>(in[1]);
   for (int64_t i = 0; i < n; ++i)
     o[i] = static_cast<Out>(Op::template value<C>(static_cast<C>(x[i]), static_cast<C>(y[i])));
 }
@@ -64,6 +65,15 @@ template <class Op> TileFn tile_of(Dtype d) {
     else if constexpr (Op::arity == 1) return tile1<Op, T>;
     else return tile2<Op, T>;
   });
+}
+
+// The same for plans: by vector functions where the operation names them.
+template <class Op> TileFn vector_tile_of(Dtype d) {
+  if constexpr (requires { Op::template vector<float>; }) {
+    if (d == Dtype::float32) return Op::template vector<float>;
+    if (d == Dtype::float64) return Op::template vector<double>;
+  }
+  return tile_of<Op>(d);
 }
 
 template <class Op> constexpr bool gives_bool() {
@@ -100,7 +110,7 @@ template <class Op> Values jvp_of_slopes(Build& b, const Node&, Ins in, Ins out,
 Values batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t size, std::span<int> out_axis,
              Transforms&);
 Lowered lower_tile(const Node& n, TileFn f);
-template <class Op> Lowered lower(const Node& n) { return lower_tile(n, tile_of<Op>(n.in[0].dtype())); }
+template <class Op> Lowered lower(const Node& n) { return lower_tile(n, vector_tile_of<Op>(n.in[0].dtype())); }
 
 template <class Op> constexpr Rule<Jvp> jvp_rule() {
   if constexpr (requires { Op::jvp; }) return Op::jvp;

@@ -9,6 +9,8 @@
 namespace viva {
 namespace {
 
+using loops::VectorMath;
+
 struct Unary {
   static constexpr int arity = 1;
   static constexpr double lo = -2, hi = 2;
@@ -72,6 +74,7 @@ struct Exp : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "exp", doc = "e^x";
   template <class T> static T value(T x) { return std::exp(x); }
+  template <class T> static constexpr TileFn vector = VectorMath<T>::exp;
   static Value slope(Build&, Value, Value y) { return y; }
 };
 
@@ -79,6 +82,7 @@ struct Expm1 : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "expm1", doc = "e^x - 1, accurate near zero";
   template <class T> static T value(T x) { return std::expm1(x); }
+  template <class T> static constexpr TileFn vector = VectorMath<T>::expm1;
   static Value slope(Build& b, Value x, Value) { return b.exp(x); }
 };
 
@@ -87,6 +91,7 @@ struct Log : Unary {
   static constexpr std::string_view name = "log", doc = "the natural logarithm; -inf at 0, NaN below";
   static constexpr double lo = 0.2;
   template <class T> static T value(T x) { return std::log(x); }
+  template <class T> static constexpr TileFn vector = VectorMath<T>::log;
   static Value slope(Build& b, Value x, Value) { return b.recip(x); }
 };
 
@@ -95,12 +100,14 @@ struct Log1p : Unary {
   static constexpr std::string_view name = "log1p", doc = "log(1 + x), accurate near zero";
   static constexpr double lo = -0.8;
   template <class T> static T value(T x) { return std::log1p(x); }
+  template <class T> static constexpr TileFn vector = VectorMath<T>::log1p;
   static Value slope(Build& b, Value x, Value) { return b.recip(b.add(x, b.one(x))); }  // d/dx log(1+x) = 1/(1+x)
 };
 
 struct Softplus : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "softplus", doc = "log(1 + e^x), without overflow";
+  template <class T> static constexpr TileFn vector = VectorMath<T>::softplus;
   template <class T> static T value(T x) {
     return std::isnan(x) ? x : (x > 0 ? x : T(0)) + std::log1p(std::exp(-std::abs(x)));
   }
@@ -137,6 +144,7 @@ struct Sin : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "sin", doc = "the sine of x radians";
   template <class T> static T value(T x) { return std::sin(x); }
+  template <class T> static constexpr TileFn vector = VectorMath<T>::sin;
   static Value slope(Build& b, Value x, Value) { return b.cos(x); }
 };
 
@@ -144,6 +152,7 @@ struct Cos : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "cos", doc = "the cosine of x radians";
   template <class T> static T value(T x) { return std::cos(x); }
+  template <class T> static constexpr TileFn vector = VectorMath<T>::cos;
   static Value slope(Build& b, Value x, Value) { return b.neg(b.sin(x)); }
 };
 
@@ -151,6 +160,7 @@ struct Tanh : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "tanh", doc = "the hyperbolic tangent";
   template <class T> static T value(T x) { return std::tanh(x); }
+  template <class T> static constexpr TileFn vector = VectorMath<T>::tanh;
   // 1 - y² loses its tail where y rounds to 1; these factors do not: 1 / cosh² x = 4·logistic(2x)·logistic(-2x).
   static Value slope(Build& b, Value x, Value) {
     const Value twice = b.add(x, x);
@@ -161,6 +171,7 @@ struct Tanh : Unary {
 struct Logistic : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "logistic", doc = "1 / (1 + e^-x)";
+  template <class T> static constexpr TileFn vector = VectorMath<T>::logistic;
   template <class T> static T value(T x) {
     if (x >= 0) return T(1) / (T(1) + std::exp(-x));
     const T e = std::exp(x);  // small: 1 - y would lose the tail
@@ -174,6 +185,7 @@ struct Erf : Unary {
   using Domain = Floats;
   static constexpr std::string_view name = "erf", doc = "2/√π ∫₀ˣ e^(-t²) dt";
   template <class T> static T value(T x) { return std::erf(x); }
+  template <class T> static constexpr TileFn vector = VectorMath<T>::erf;
   static Value slope(Build& b, Value x, Value) {
     return b.scale(b.exp(b.neg(b.square(x))), 2 * std::numbers::inv_sqrtpi);
   }
