@@ -1,10 +1,10 @@
 #include "base/array.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 
 #include "base/error.h"
+#include "base/recycler.h"
 
 namespace viva {
 
@@ -13,9 +13,10 @@ Array Array::make(Type type) {
   a.size_ = numel(type.shape);
   a.type_ = std::move(type);
   const size_t bytes = static_cast<size_t>(a.bytes() + 63) / 64 * 64 + 64;
-  auto* p = static_cast<std::byte*>(std::aligned_alloc(64, bytes));
+  std::byte* p = take_block(bytes);
   if (!p) throw input_error("no memory for {} ({} bytes)", to_string(a.type_), bytes);
-  a.storage_ = std::shared_ptr<const std::byte>(p, [](const std::byte* q) { std::free(const_cast<std::byte*>(q)); });
+  a.storage_ = std::shared_ptr<const std::byte>(
+      p, [bytes](const std::byte* q) { give_block(const_cast<std::byte*>(q), bytes); });
   return a;
 }
 

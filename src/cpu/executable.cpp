@@ -69,15 +69,26 @@ void check_nan(const Executable::Plan& plan, const Step& s, const std::vector<st
     throw Error(ErrorKind::input, fmt::format("[{}] gives NaN from operands without any", s.name), s.where);
 }
 
+// The most that one step takes, so that no step grows it.
+size_t scratch_bytes(const Executable::Plan& plan, int threads) {
+  size_t most = 0;
+  for (const Step& s : plan.steps)
+    if (const auto* nest = std::get_if<loops::Prepared>(&s.kernel)) most = std::max(most, nest->scratch_bytes(threads));
+  return most;
+}
+
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 std::vector<Array> run(const Executable::Plan& plan, std::vector<Array> args, ThreadPool& pool, const Cancel* cancel,
                        KernelTimes* times) {
   check_arguments(plan, args);
   std::vector<Array> results = make_results(plan, args);
-  auto workspace = plan.take();
+  Array arena = Array::make({Dtype::uint8, {plan.arena_bytes}});
+  loops::Scratch scratch;
+  scratch.get(scratch_bytes(plan, pool.threads()));
   std::vector<std::byte*> at;
-  for (const Buffer& b : plan.buffers) at.push_back(address(b, args, results, workspace->arena.mutable_data()));
+  at.reserve(plan.buffers.size());
+  for (const Buffer& b : plan.buffers) at.push_back(address(b, args, results, arena.mutable_data()));
   std::vector<const void*> in;
   std::vector<void*> out;
   if (times) times->resize(plan.steps.size());
@@ -88,37 +99,17 @@ std::vector<Array> run(const Executable::Plan& plan, std::vector<Array> args, Th
     for (int b : s.operands) in.push_back(at[static_cast<size_t>(b)]);
     for (int b : s.outputs) out.push_back(at[static_cast<size_t>(b)]);
     if (const auto* nest = std::get_if<loops::Prepared>(&s.kernel))
-      loops::run(*nest, in, out, pool, workspace->scratch, cancel);
+      loops::run(*nest, in, out, pool, scratch, cancel);
     else std::get<loops::Host>(s.kernel).fn(in, out, pool);
     if (plan.check_nan) check_nan(plan, s, at);
     if (times) (*times)[static_cast<size_t>(&s - plan.steps.data())] += now() - begin;
   }
-  plan.give(std::move(workspace));
   // A result that is another's memory under another shape (a reshape) is viewed as its own type.
   for (size_t r = 0; r < results.size(); ++r) results[r] = results[r].reshaped(plan.result_types[r].shape);
   return results;
 }
 
 }  // namespace
-
-std::unique_ptr<Executable::Plan::Workspace> Executable::Plan::take() const {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!free_.empty()) {
-      auto w = std::move(free_.back());
-      free_.pop_back();
-      return w;
-    }
-  }
-  auto w = std::make_unique<Workspace>();
-  w->arena = Array::make({Dtype::uint8, {arena_bytes}});
-  return w;
-}
-
-void Executable::Plan::give(std::unique_ptr<Workspace> w) const {
-  const std::lock_guard lock(mutex_);
-  free_.push_back(std::move(w));
-}
 
 Result<std::vector<Array>> Executable::call(std::vector<Array> args, ThreadPool& pool, const Cancel* cancel,
                                             KernelTimes* times) const {

@@ -47,8 +47,8 @@ class Executable {
  public:
   struct Plan;
   explicit Executable(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {}
-  // Shapes and dtypes of args must be those of the parameters that are not bound. Memory for intermediate values is
-  // kept between calls and grows to what concurrent calls need.
+  // Shapes and dtypes of args must be those of the parameters that are not bound. Memory of intermediate values and
+  // results is that of earlier ones where it fits (base/recycler.h).
   // times, where given, has the seconds of this call added.
   Result<std::vector<Array>> call(std::vector<Array> args, ThreadPool& pool, const Cancel* cancel = nullptr,
                                   KernelTimes* times = nullptr) const;

@@ -1,5 +1,6 @@
 // Lowering and fusing: elementwise producers go into their consumers, elementwise consumers onto reductions.
 #include <algorithm>
+#include <cstring>
 #include <unordered_map>
 
 #include "cpu/plan.h"
@@ -53,13 +54,14 @@ class Fusion {
   };
 
   void add(const Node& n, Missing& missing) {
-    if (!n.op || constant_of(n)) return;
+    if (!n.op) return;
+    if (const Array* value = constant_of(n)) return offer_constant(n, *value);
     if (!n.op->lower) {
       missing.lines.push_back(fmt::format("{} ({})", n.op->name, n.op->lower.absent().why));
       return;
     }
-    Unit u{loops::Host{}, n.in, n.outs(), &n, true, fuse_ ? library_kernel(n, library_flops_) : std::nullopt};
-    if (!u.library) u.form = (*n.op->lower)(n).form;
+    Unit u{(*n.op->lower)(n).form, n.in, n.outs(), &n};
+    if (fuse_) u.library = library_kernel(n, library_flops_);
     if (fuse_ && !u.library && u.nest()) {
       merge_operands(u);
       u.product = is_product(*u.nest());
@@ -68,6 +70,17 @@ class Fusion {
     }
     for (const Value& v : u.results) producer_[v] = units_.size();
     units_.push_back(std::move(u));
+  }
+
+  // A single number goes into the nests that read it; it is a buffer as well, so its unit is never run.
+  void offer_constant(const Node& n, const Array& value) {
+    if (!fuse_ || value.size() != 1) return;
+    loops::Nest nest = loops::elementwise(value.shape(), {});
+    loops::Scalar number;
+    std::memcpy(number.bytes.data(), value.data(), static_cast<size_t>(value.bytes()));
+    nest.store(nest.constant(value.dtype(), number));
+    producer_[n.out()] = units_.size();
+    units_.push_back({std::move(nest), {}, n.outs(), &n, false});
   }
 
   // Whether the library multiplies it: such nests stay free of all else.
@@ -109,31 +122,51 @@ class Fusion {
     }
   }
 
-  // Appends an elementwise unit to the reduction that makes one of its operands for it alone.
+  // Appends an elementwise unit to the reduction, or the kernel of a library, that makes one of its operands for it
+  // alone.
   bool continue_reduction(Unit& u) {
     if (!elementwise(*u.nest())) return false;
     for (size_t slot = 0; slot < u.operands.size(); ++slot) {
       const Value v = u.operands[slot];
       Unit* p = producer(v);
       if (!p || !p->nest() || elementwise(*p->nest()) || uses_.at(v) != 1 || p->results.size() != 1) continue;
-      if (has_kind(*p->nest(), loops::Kind::scan) || p->nest()->stores[0].scatter ||
-          p->nest()->body.size() + u.nest()->body.size() > largest_body)
-        continue;
-      auto fused = loops::append(*p->nest(), *u.nest(), static_cast<int>(slot));
-      if (!fused) continue;
-      // A result that is stored in another order is computed in that order.
-      if (auto dense = loops::with_result_order(*fused, iota_ints(fused->parallel))) fused = std::move(dense);
-      if (p->product && !is_product(*fused)) continue;
-      Unit joined{std::move(*fused), p->operands, u.results, u.node, true, std::nullopt, p->product};
-      for (size_t i = 0; i < u.operands.size(); ++i)
-        if (i != slot) joined.operands.push_back(u.operands[i]);
-      merge_operands(joined);
+      auto joined = p->library ? followed(*p, u, static_cast<int>(slot)) : appended(*p, u, static_cast<int>(slot));
+      if (!joined) continue;
       p->alive = false;
-      for (const Value& r : joined.results) producer_[r] = units_.size();
-      units_.push_back(std::move(joined));
+      for (const Value& r : joined->results) producer_[r] = units_.size();
+      units_.push_back(std::move(*joined));
       return true;
     }
     return false;
+  }
+
+  static Values operands_of_both(const Unit& p, const Unit& u, int slot) {
+    Values all = p.operands;
+    for (size_t i = 0; i < u.operands.size(); ++i)
+      if (static_cast<int>(i) != slot) all.push_back(u.operands[i]);
+    return all;
+  }
+
+  std::optional<Unit> followed(const Unit& p, const Unit& u, int slot) const {
+    auto library = p.library->followed_by(*u.nest(), slot);
+    if (!library) return std::nullopt;
+    Unit joined{p.form, operands_of_both(p, u, slot), u.results, u.node, true, std::move(library), p.endings};
+    joined.endings.push_back({*u.nest(), slot});
+    return joined;
+  }
+
+  std::optional<Unit> appended(const Unit& p, const Unit& u, int slot) {
+    if (has_kind(*p.nest(), loops::Kind::scan) || p.nest()->stores[0].scatter ||
+        p.nest()->body.size() + u.nest()->body.size() > largest_body)
+      return std::nullopt;
+    auto fused = loops::append(*p.nest(), *u.nest(), slot);
+    if (!fused) return std::nullopt;
+    // A result that is stored in another order is computed in that order.
+    if (auto dense = loops::with_result_order(*fused, iota_ints(fused->parallel))) fused = std::move(dense);
+    if (p.product && !is_product(*fused)) return std::nullopt;
+    Unit joined{std::move(*fused), operands_of_both(p, u, slot), u.results, u.node, true, nullptr, {}, p.product};
+    merge_operands(joined);
+    return joined;
   }
 
   // One slot for a value that came in twice.

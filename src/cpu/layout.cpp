@@ -5,7 +5,6 @@
 
 #include "cpu/plan.h"
 #include "graph/constant.h"
-#include "graph/opdef.h"
 #include "loops/compose.h"
 #include "loops/finite.h"
 
@@ -13,6 +12,58 @@ namespace viva::cpu {
 namespace {
 
 bool row_major_order(const Order& o) { return std::ranges::is_sorted(o); }
+
+// The nests of a unit that a library runs, for the rare call that it must not run: one after the other, row-major
+// between them.
+class Otherwise {
+ public:
+  Otherwise(const Unit& u, const std::vector<Order>& orders, const Order& result) {
+    add(*u.nest(), -1, orders);
+    for (const Unit::Ending& e : u.endings) add(e.nest, e.slot, orders);
+    const Type& type = u.results[0].type();
+    loops::Nest copy = loops::elementwise(type.shape, {type});
+    copy.store(copy.load(0));
+    add(*loops::with_result_order(std::move(copy), result), 0, orders);
+  }
+
+  int64_t size_of_operand_1() const { return numel(stages_[0].nest.nest().operands[1].shape); }
+
+  void run(std::span<const void* const> in, void* out, ThreadPool& pool) const {
+    Array now;
+    loops::Scratch scratch;
+    for (const Stage& s : stages_) {
+      const bool last = &s == &stages_.back();
+      Array made = last ? Array() : Array::make({Dtype::uint8, {s.bytes}});
+      std::vector<const void*> operands;
+      size_t next = s.first;
+      for (int slot = 0; slot < static_cast<int>(s.nest.nest().operands.size()); ++slot)
+        operands.push_back(slot == s.so_far ? now.data() : in[next++]);
+      void* const to[] = {last ? out : made.mutable_data()};
+      loops::run(s.nest, operands, to, pool, scratch);
+      now = std::move(made);
+    }
+  }
+
+ private:
+  struct Stage {
+    loops::Prepared nest;
+    int so_far;    // the operand that the stage before made; -1: none
+    size_t first;  // of the unit's operands: its others
+    int64_t bytes;
+  };
+
+  void add(loops::Nest nest, int so_far, const std::vector<Order>& orders) {
+    const size_t first = taken_;
+    for (int slot = 0; slot < static_cast<int>(nest.operands.size()); ++slot)
+      if (slot != so_far) nest = loops::with_operand_order(std::move(nest), slot, orders[taken_++]);
+    const int64_t results = numel(Shape(nest.extents.begin(), nest.extents.begin() + nest.parallel));
+    const int64_t bytes = results * size_of(nest.dtype(nest.stores[0].reg));
+    stages_.push_back({loops::Prepared(std::move(nest)), so_far, first, bytes});
+  }
+
+  std::vector<Stage> stages_;
+  size_t taken_ = 0;
+};
 
 class Layout {
  public:
@@ -59,32 +110,19 @@ class Layout {
     const Value result = u.results[0];
     Order order = row_major_.contains(result) ? iota_ints(result.rank()) : kernel.result_order;
     const bool finite = constants[1] && loops::all_finite(constants[1]->as<float>());
-    std::optional<loops::Nest> otherwise;
-    if (kernel.zeros_meet_operand_1 && !finite) otherwise = plain_nest(*u.node, orders, order);
     order_[result] = order;
-    u.form = kernel.make(orders, order, constants);
-    if (otherwise) u.form = guarded(std::get<loops::Host>(u.form), std::move(*otherwise));
+    loops::Host made = kernel.make(orders, order, constants);
+    if (kernel.zeros_meet_operand_1 && !finite) made = guarded(std::move(made), Otherwise(u, orders, order));
+    u.form = std::move(made);
   }
 
-  // The node's own nest over these orders. The result's becomes row-major where the nest cannot write another.
-  static loops::Nest plain_nest(const Node& n, const std::vector<Order>& orders, Order& result) {
-    loops::Nest nest = std::get<loops::Nest>((*n.op->lower)(n).form);
-    for (size_t slot = 0; slot < orders.size(); ++slot)
-      nest = loops::with_operand_order(std::move(nest), static_cast<int>(slot), orders[slot]);
-    if (auto ordered = loops::with_result_order(nest, result)) return std::move(*ordered);
-    result = iota_ints(n.types[0].rank());
-    return nest;
-  }
-
-  // The kernel, or the nest where operand 1 is not finite.
-  static loops::Host guarded(loops::Host kernel, loops::Nest nest) {
-    const auto count = static_cast<size_t>(numel(nest.operands[1].shape));
+  // The kernel, or the nests where operand 1 is not finite.
+  static loops::Host guarded(loops::Host kernel, Otherwise otherwise) {
     loops::Host both{kernel.name, nullptr};
-    both.fn = [kernel = std::move(kernel.fn), count, plain = loops::Prepared(std::move(nest))](auto in, auto out,
-                                                                                               ThreadPool& pool) {
-      if (loops::all_finite({static_cast<const float*>(in[1]), count})) return kernel(in, out, pool);
-      loops::Scratch scratch;
-      loops::run(plain, in, out, pool, scratch);
+    both.fn = [kernel = std::move(kernel.fn), otherwise = std::move(otherwise)](auto in, auto out, ThreadPool& pool) {
+      const auto count = static_cast<size_t>(otherwise.size_of_operand_1());
+      if (loops::all_finite({static_cast<const float*>(in[1]), count})) kernel(in, out, pool);
+      else otherwise.run(in, out[0], pool);
     };
     return both;
   }
@@ -146,7 +184,7 @@ class Layout {
 }  // namespace
 
 void lay_out(std::vector<Unit>& units, const Function& f) {
-  if (std::ranges::any_of(units, [](const Unit& u) { return u.library.has_value(); })) Layout(units, f).run();
+  if (std::ranges::any_of(units, [](const Unit& u) { return u.library != nullptr; })) Layout(units, f).run();
 }
 
 }  // namespace viva::cpu

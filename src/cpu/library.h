@@ -1,7 +1,7 @@
 // Nodes that a library runs faster than a nest of loops. The library is reached through this header alone.
 #pragma once
 
-#include <functional>
+#include <memory>
 #include <optional>
 
 #include "graph/graph.h"
@@ -12,24 +12,30 @@ namespace viva::cpu {
 // An order of the dimensions of a value in memory, outermost first.
 using Order = Ints;
 
-struct LibraryKernel {
-  // What the library reads and writes without a copy.
+// A kernel that is not made yet: of a node, and of elementwise nests that follow it.
+class LibraryKernel {
+ public:
+  virtual ~LibraryKernel() = default;
+  // What the library reads and writes without a copy: operands of the node, then those of what follows. Empty: any.
   std::vector<Order> operand_orders;
   Order result_order;
   // Zeros of padding or of dilation meet the elements of operand 1. The library leaves such products out, so where one
   // of these elements is infinite or NaN, it must not run.
   bool zeros_meet_operand_1 = false;
+
+  // The kernel followed by an elementwise nest that reads its result as operand `slot`; the nest's other operands come
+  // after its own. Null where the library has no such kernel.
+  virtual std::shared_ptr<const LibraryKernel> followed_by(const loops::Nest& next, int slot) const = 0;
   // The kernel for operands and a result in these orders. constants: the operand's elements where they are known and
   // in row-major order, else null; what is prepared of them is kept.
-  std::function<loops::Host(std::span<const Order> operands, const Order& result,
-                            std::span<const Array* const> constants)>
-      make;
+  virtual loops::Host make(std::span<const Order> operands, const Order& result,
+                           std::span<const Array* const> constants) const = 0;
 };
 
-// Nothing where the library has no fast kernel for the node, or the node takes less than so many FLOPs.
-std::optional<LibraryKernel> library_kernel(const Node& n, double smallest);
+// Null where the library has no fast kernel for the node, or the node takes less than so many FLOPs.
+std::shared_ptr<const LibraryKernel> library_kernel(const Node& n, double smallest);
 
-// The kernel of a nest that is nothing but a product of matrices of float32; nothing as above.
+// The kernel of a nest that is nothing but a product of matrices of float32; nothing where it has no fast kernel or there are fewer FLOPs.
 std::optional<loops::Host> library_product(const loops::Nest& nest, double smallest);
 
 }  // namespace viva::cpu

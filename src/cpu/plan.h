@@ -1,8 +1,6 @@
 // The inside of an Executable: units (kernels in the making), then steps over buffers.
 #pragma once
 
-#include <mutex>
-
 #include "cpu/executable.h"
 #include "cpu/library.h"
 #include "graph/opdef.h"
@@ -18,8 +16,14 @@ struct Unit {
   Values results;              // one for each store
   const Node* node = nullptr;  // the last node that went in; its place in the order and its line
   bool alive = true;
-  std::optional<LibraryKernel> library = std::nullopt;  // then the form is made once the orders are known
-  bool product = false;                                 // a product of matrices that the library takes
+  // Then the kernel is made once the orders are known; where it must not run, the form does, and what follows in turn.
+  std::shared_ptr<const LibraryKernel> library = nullptr;
+  struct Ending {
+    loops::Nest nest;
+    int slot;  // of the value so far
+  };
+  std::vector<Ending> endings = {};
+  bool product = false;  // a product of matrices that the library takes
   const loops::Nest* nest() const { return std::get_if<loops::Nest>(&form); }
 };
 
@@ -69,18 +73,6 @@ struct Executable::Plan {
   std::vector<int64_t> donated_from;  // for each result, the argument whose memory it may take, or -1
   int64_t arena_bytes = 0, nodes = 0;
   bool check_nan = false;
-
-  // Memory of one call; kept and handed to the next.
-  struct Workspace {
-    Array arena;
-    loops::Scratch scratch;
-  };
-  std::unique_ptr<Workspace> take() const;
-  void give(std::unique_ptr<Workspace> w) const;
-
- private:
-  mutable std::mutex mutex_;
-  mutable std::vector<std::unique_ptr<Workspace>> free_;
 };
 
 }  // namespace viva

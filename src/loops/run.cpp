@@ -1,9 +1,9 @@
 #include "loops/run.h"
 
 #include <mutex>
-#include <new>
 
 #include "base/error.h"
+#include "base/recycler.h"
 #include "loops/program.h"
 
 namespace viva::loops {
@@ -12,11 +12,10 @@ std::byte* Scratch::get(size_t bytes) {
   if (bytes > size_) {
     data_.reset();
     size_ = 0;
-    const size_t size = (bytes + 4095) / 4096 * 4096;
-    auto* memory = static_cast<std::byte*>(std::aligned_alloc(64, size));
-    if (!memory) throw input_error("out of memory: {} bytes of scratch", size);
-    data_ = std::shared_ptr<std::byte>(memory, std::free);
-    size_ = size;
+    std::byte* memory = take_block(bytes);
+    if (!memory) throw input_error("out of memory: {} bytes of scratch", bytes);
+    data_ = std::shared_ptr<std::byte>(memory, [bytes](std::byte* block) { give_block(block, bytes); });
+    size_ = bytes;
   }
   return data_.get();
 }

@@ -58,7 +58,9 @@ std::vector<Array> compare_eval(const Node& n, std::span<const Array> in, Evalua
   return pointwise::evaluate(compare_tile_of(n), n, in);
 }
 
-Lowered compare_lower(const Node& n) { return pointwise::lower_tile(n, compare_tile_of(n)); }
+Lowered compare_lower(const Node& n) {
+  return pointwise::lower_tile(n, compare_tile_of(n), to_string(direction_from(n.attrs.text("direction"))));
+}
 
 std::vector<Sample> compare_samples() {
   std::vector<Sample> all;

@@ -109,7 +109,7 @@ template <class Op> Values jvp_of_slopes(Build& b, const Node&, Ins in, Ins out,
 
 Values batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t size, std::span<int> out_axis,
              Transforms&);
-Lowered lower_tile(const Node& n, TileFn f);
+Lowered lower_tile(const Node& n, TileFn f, std::string_view name = {});  // name: the operation's unless given
 template <class Op> Lowered lower(const Node& n) { return lower_tile(n, vector_tile_of<Op>(n.in[0].dtype())); }
 
 template <class Op> constexpr Rule<Jvp> jvp_rule() {

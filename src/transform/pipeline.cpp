@@ -16,6 +16,7 @@ Body algebra(const Body& f);
 Body constants(const Body& f);
 Body common_subexpressions(const Body& f);
 Body dead_code(const Body& f);
+Body relu_masks(const Body& f);
 
 namespace {
 
@@ -25,6 +26,7 @@ constexpr std::array list = {
     Pass{"constants", "nodes over constants are evaluated, unless they would grow", constants},
     Pass{"common_subexpressions", "equal nodes become one", common_subexpressions},
     Pass{"dead_code", "what no output needs goes", dead_code},
+    Pass{"relu_masks", "masks of relu are read from its result, so that its operand need not be kept", relu_masks},
 };
 
 void check_names(const PassOptions& options) {

@@ -1,7 +1,5 @@
 #include "cpu/onednn/engine.h"
 
-#include <algorithm>
-
 #include "base/error.h"
 
 // Of the OpenMP runtime that Debian's oneDNN is linked with. Viva itself has no parallel regions of it.
@@ -30,24 +28,5 @@ void execute(const dnnl::primitive& p, const Arguments& arguments) {
 }
 
 dnnl::memory memory_at(const dnnl::memory::desc& d, const void* data) { return {d, engine(), const_cast<void*>(data)}; }
-
-Recycler::Lease Recycler::take(size_t bytes) {
-  {
-    const std::lock_guard lock(mutex_);
-    const auto fits =
-        std::ranges::find_if(free_, [&](const Array& a) { return static_cast<size_t>(a.size()) >= bytes; });
-    if (fits != free_.end()) {
-      Array block = std::move(*fits);
-      free_.erase(fits);
-      return {*this, std::move(block)};
-    }
-  }
-  return {*this, Array::make({Dtype::uint8, {static_cast<int64_t>(bytes)}})};
-}
-
-void Recycler::give(Array block) {
-  const std::lock_guard lock(mutex_);
-  free_.push_back(std::move(block));
-}
 
 }  // namespace viva::cpu::onednn

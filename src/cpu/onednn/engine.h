@@ -1,10 +1,8 @@
-// What every kernel of oneDNN needs: the engine, calls confined to the calling thread, memory that is used again.
+// What every kernel of oneDNN needs: the engine, calls confined to the calling thread, memory.
 #pragma once
 
 #include <dnnl.hpp>
-#include <memory>
-#include <mutex>
-#include <vector>
+#include <unordered_map>
 
 #include "base/array.h"
 
@@ -30,28 +28,7 @@ using Arguments = std::unordered_map<int, dnnl::memory>;
 void execute(const dnnl::primitive& p, const Arguments& arguments);
 dnnl::memory memory_at(const dnnl::memory::desc& d, const void* data);
 
-// Blocks of memory that concurrent runs borrow and later runs get again.
-class Recycler {
- public:
-  class Lease {
-   public:
-    Lease(Recycler& from, Array block) : from_(from), block_(std::move(block)) {}
-    ~Lease() { from_.give(std::move(block_)); }
-    Lease(const Lease&) = delete;
-    Lease& operator=(const Lease&) = delete;
-    std::byte* data() { return block_.mutable_data(); }
-
-   private:
-    Recycler& from_;
-    Array block_;
-  };
-  // At least so many bytes, aligned to 64. Throws an input error where memory cannot be had.
-  Lease take(size_t bytes);
-
- private:
-  void give(Array block);
-  std::mutex mutex_;
-  std::vector<Array> free_;
-};
+// Uninitialised memory, aligned to 64. Throws an input error where it cannot be had.
+inline Array block_of(size_t bytes) { return Array::make({Dtype::uint8, {static_cast<int64_t>(bytes)}}); }
 
 }  // namespace viva::cpu::onednn
