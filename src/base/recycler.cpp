@@ -9,8 +9,8 @@
 namespace viva {
 namespace {
 
-constexpr size_t smallest = size_t{64} << 10;      // below, the allocator has pages at hand itself
-constexpr size_t most_kept = size_t{512} << 20;    // idle bytes of the process
+constexpr size_t smallest = size_t{64} << 10;    // below, the allocator has pages at hand itself
+constexpr size_t most_kept = size_t{512} << 20;  // idle bytes of the process
 
 // Eight sizes between powers of two, so that blocks of nearly equal arrays fit each other.
 size_t rounded(size_t bytes) {

@@ -159,8 +159,8 @@ class Planner {
     std::vector<int> operands, outputs;
     for (const Value& v : u.operands) operands.push_back(buffer_of_.at(v));
     for (const Value& v : u.results) outputs.push_back(buffer_of_[v] = add({.type = v.type(), .constant = {}}));
-    plan_->steps.push_back(
-        {kernel_of(u, library_flops_), std::move(operands), std::move(outputs), std::string(u.node->op->name), u.node->where});
+    plan_->steps.push_back({kernel_of(u, library_flops_), std::move(operands), std::move(outputs),
+                            std::string(u.node->op->name), u.node->where});
   }
 
   // Results first get places of their own; then the arena is shared out, reusing an operand's place where a step

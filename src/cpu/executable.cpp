@@ -98,8 +98,7 @@ std::vector<Array> run(const Executable::Plan& plan, std::vector<Array> args, Th
     in.clear(), out.clear();
     for (int b : s.operands) in.push_back(at[static_cast<size_t>(b)]);
     for (int b : s.outputs) out.push_back(at[static_cast<size_t>(b)]);
-    if (const auto* nest = std::get_if<loops::Prepared>(&s.kernel))
-      loops::run(*nest, in, out, pool, scratch, cancel);
+    if (const auto* nest = std::get_if<loops::Prepared>(&s.kernel)) loops::run(*nest, in, out, pool, scratch, cancel);
     else std::get<loops::Host>(s.kernel).fn(in, out, pool);
     if (plan.check_nan) check_nan(plan, s, at);
     if (times) (*times)[static_cast<size_t>(&s - plan.steps.data())] += now() - begin;

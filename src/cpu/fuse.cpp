@@ -84,9 +84,7 @@ class Fusion {
   }
 
   // Whether the library multiplies it: such nests stay free of all else.
-  bool is_product(const loops::Nest& n) const {
-    return is_dot(n) && library_product(n, library_flops_).has_value();
-  }
+  bool is_product(const loops::Nest& n) const { return is_dot(n) && library_product(n, library_flops_).has_value(); }
 
   Unit* producer(Value v) {
     const auto it = producer_.find(v);

@@ -108,11 +108,11 @@ class Layout {
       constants.push_back(constant_of(*v.node()));
     }
     const Value result = u.results[0];
-    Order order = row_major_.contains(result) ? iota_ints(result.rank()) : kernel.result_order;
-    const bool finite = constants[1] && loops::all_finite(constants[1]->as<float>());
+    Order order = row_major_.contains(result) ? iota_ints(result.rank()) : kernel.result_order(orders);
     order_[result] = order;
     loops::Host made = kernel.make(orders, order, constants);
-    if (kernel.zeros_meet_operand_1 && !finite) made = guarded(std::move(made), Otherwise(u, orders, order));
+    if (kernel.zeros_meet_operand_1 && !(constants[1] && loops::all_finite(constants[1]->as<float>())))
+      made = guarded(std::move(made), Otherwise(u, orders, order));
     u.form = std::move(made);
   }
 

@@ -1,4 +1,5 @@
-// Nodes that a library runs faster than a nest of loops. The library is reached through this header alone.
+// Nodes that a library, or a kernel of our own, runs faster than a nest of loops. oneDNN is reached through this header
+// alone.
 #pragma once
 
 #include <memory>
@@ -18,11 +19,12 @@ class LibraryKernel {
   virtual ~LibraryKernel() = default;
   // What the library reads and writes without a copy: operands of the node, then those of what follows. Empty: any.
   std::vector<Order> operand_orders;
-  Order result_order;
   // Zeros of padding or of dilation meet the elements of operand 1. The library leaves such products out, so where one
   // of these elements is infinite or NaN, it must not run.
   bool zeros_meet_operand_1 = false;
 
+  // The order in which the result comes out for operands in these orders.
+  virtual Order result_order(std::span<const Order> operands) const = 0;
   // The kernel followed by an elementwise nest that reads its result as operand `slot`; the nest's other operands come
   // after its own. Null where the library has no such kernel.
   virtual std::shared_ptr<const LibraryKernel> followed_by(const loops::Nest& next, int slot) const = 0;
@@ -32,10 +34,16 @@ class LibraryKernel {
                            std::span<const Array* const> constants) const = 0;
 };
 
-// Null where the library has no fast kernel for the node, or the node takes less than so many FLOPs.
-std::shared_ptr<const LibraryKernel> library_kernel(const Node& n, double smallest);
+// The strides, in elements, of an array whose dimensions lie in this order.
+Ints strides_of(const Shape& shape, const Order& order);
 
-// The kernel of a nest that is nothing but a product of matrices of float32; nothing where it has no fast kernel or there are fewer FLOPs.
+// Null where there is no fast kernel for the node, or it takes less than so many FLOPs.
+std::shared_ptr<const LibraryKernel> library_kernel(const Node& n, double smallest);
+std::shared_ptr<const LibraryKernel> convolution_kernel(const Node& n, double smallest);
+std::shared_ptr<const LibraryKernel> window_kernel(const Node& n);
+
+// The kernel of a nest that is nothing but a product of matrices of float32; nothing where it has no fast kernel or
+// there are fewer FLOPs.
 std::optional<loops::Host> library_product(const loops::Nest& nest, double smallest);
 
 }  // namespace viva::cpu

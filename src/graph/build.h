@@ -139,6 +139,9 @@ class Build {
   // The offset inside the window (row-major) of its first greatest element; padding is never chosen; 0 where a window
   // holds padding only.
   Value window_argmax(Value x, const WindowDims& dims, Dtype index = Dtype::int32, Loc = Loc::current());
+  // The element of each window at its offset, 0 where there is none; and its adjoint, an array of x's shape.
+  Value window_gather(Value x, Value offset, const WindowDims& dims, Loc = Loc::current());
+  Value window_scatter(Value y, Value offset, const Shape& shape, const WindowDims& dims, Loc = Loc::current());
 
   // Structure.
   Values call(const Body& f, Values args, bool recompute = false, Loc = Loc::current());

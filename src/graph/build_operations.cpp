@@ -187,6 +187,18 @@ Value Build::window_argmax(Value x, const WindowDims& dims, Dtype index, Loc l) 
   return one_of("window_argmax", {x}, std::move(a), l);
 }
 
+Value Build::window_gather(Value x, Value offset, const WindowDims& dims, Loc l) {
+  Attrs a;
+  dims.put(a);
+  return one_of("window_gather", {x, offset}, std::move(a), l);
+}
+
+Value Build::window_scatter(Value y, Value offset, const Shape& shape, const WindowDims& dims, Loc l) {
+  Attrs a{{"shape", shape}};
+  dims.put(a);
+  return one_of("window_scatter", {y, offset}, std::move(a), l);
+}
+
 Values Build::call(const Body& f, Values args, bool recompute, Loc l) {
   return emit("call", std::move(args), {{"policy", std::string(recompute ? "recompute" : "save")}}, {f}, l);
 }

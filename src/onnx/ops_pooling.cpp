@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "onnx/windows.h"
+#include "ops/window.h"
 
 namespace viva {
 namespace {
@@ -65,41 +66,15 @@ Value position(Build& b, Value offset, const Windows& w, size_t i) {
   return b.sub(moved, b.full_like(moved, static_cast<double>(w.low[i])));
 }
 
-// The chosen elements: for small windows the strided slice of each offset, chosen by comparison; else a gather.
-constexpr int64_t most_slices = 16;
-
-Value by_slices(Build& b, Value x, Value offset, const Pool& p) {
-  const Windows& w = p.w;
+// The chosen elements; the lowest number where a window has none.
+Value chosen(Build& b, Value x, Value offset, const WindowDims& d) {
+  const Value y = b.window_gather(x, offset, d);
+  if (!may_be_empty(d, x.shape())) return y;
   double lowest = 0;
   if (is_float(x.dtype())) lowest = -INFINITY;
   else if (is_signed_integer(x.dtype())) lowest = -std::ldexp(1.0, static_cast<int>(8 * size_of(x.dtype()) - 1));
-  const Value padded = b.pad(x, b.scalar(x.dtype(), lowest), with_outer(w.low, 0), with_outer(w.high, 0));
-  Value r;
-  int64_t n = 1;
-  for (const int64_t k : w.kernel) n *= k;
-  for (int64_t flat = n - 1; flat >= 0; --flat) {
-    Ints start(padded.shape().size(), 0), limit = padded.shape();
-    int64_t rest = flat;
-    for (size_t i = w.spatial(); i-- > 0; rest /= w.kernel[i]) {
-      start[i + 2] = rest % w.kernel[i] * w.dilations[i];
-      limit[i + 2] = start[i + 2] + (p.output[i] - 1) * w.strides[i] + 1;
-    }
-    const Value part = b.slice(padded, start, limit, with_outer(w.strides, 1));
-    r = r ? b.select(b.compare(Direction::eq, offset, b.full_like(offset, static_cast<double>(flat))), part, r) : part;
-  }
-  return r;
-}
-
-Value by_gather(Build& b, Value x, Value offset, const Pool& p) {
-  Values parts;
-  const Value wide = b.convert(offset, Dtype::int64);
-  for (size_t i = 0; i < p.w.spatial(); ++i) parts.push_back(b.unsqueeze(position(b, wide, p.w, i), {offset.rank()}));
-  GatherDims d;
-  d.operand_batch = d.indices_batch = {0, 1};
-  d.collapsed = d.start_map = iota_ints(static_cast<int64_t>(p.w.spatial()), 2);
-  d.slice_sizes.assign(x.shape().size(), 1);
-  d.mode = OutOfBounds::clip;
-  return b.gather(x, b.concatenate(parts, offset.rank()), b.scalar(x.dtype(), 0), d);
+  const Value seen = b.window_sum(b.full({Dtype::int32, x.shape()}, 1), d);
+  return b.select(b.compare(Direction::eq, seen, b.zero(seen)), b.full_like(y, lowest), y);
 }
 
 // The index of each maximum in the input with N and C in front, in row- or column-major order of the spatial
@@ -125,15 +100,13 @@ Value flat_indices(OnnxOp& o, Value offset, const Pool& p) {
 // The first of equal maxima; NaN is the greatest.
 Items max_pool(OnnxOp& o) {
   const Pool p = read_pool(o);
-  int64_t size = 1;
-  for (const int64_t k : p.w.kernel) size = std::min(size * std::min(k, most_slices + 1), most_slices + 1);
   const Windows& w = p.w;
   const std::string key = fmt::format("{}{}{}{}{}", to_string(w.kernel), to_string(w.strides), to_string(w.dilations),
                                       to_string(w.low), to_string(w.high));
   const bool indices = o.wants(1);
   const Values r = o.named("max_pool", key + (indices ? "i" : ""), {o.in(0)}, [&](Build& b, Ins in) {
     const Value offset = b.window_argmax(in[0], window_dims(w));
-    Values all{size <= most_slices ? by_slices(b, in[0], offset, p) : by_gather(b, in[0], offset, p)};
+    Values all{chosen(b, in[0], offset, window_dims(w))};
     if (indices) all.push_back(offset);
     return all;
   });

@@ -21,13 +21,13 @@ struct Geometry {
   Geometry(const Attrs& attrs, const Shape& lhs, const Shape& rhs) : dims(ConvDims::from(attrs)) {
     const auto at = [](const Shape& s, const Ints& spec, size_t i) { return s[static_cast<size_t>(spec[i])]; };
     for (size_t i = 0; i < dims.spatial(); ++i)
-      axes.push_back({.extent = at(lhs, dims.lhs_spec, i + 2),
-                      .size = at(rhs, dims.rhs_spec, i + 2),
-                      .stride = dims.strides[i],
-                      .low = dims.pad_low[i],
-                      .high = dims.pad_high[i],
-                      .base_dilation = dims.lhs_dilation[i],
-                      .dilation = dims.rhs_dilation[i]});
+      axes.push_back({{.extent = at(lhs, dims.lhs_spec, i + 2),
+                       .size = at(rhs, dims.rhs_spec, i + 2),
+                       .stride = dims.strides[i],
+                       .low = dims.pad_low[i],
+                       .high = dims.pad_high[i],
+                       .base_dilation = dims.lhs_dilation[i],
+                       .dilation = dims.rhs_dilation[i]}});
     groups = std::max(dims.feature_groups, dims.batch_groups);
     batch = at(lhs, dims.lhs_spec, 0) / dims.batch_groups;
     in = at(rhs, dims.rhs_spec, 1);

@@ -12,7 +12,7 @@ namespace {
 
 template <class T, Direction d> void compare_tile(void* out, const void* const* in, int64_t n) {
   auto* __restrict o = static_cast<bool*>(out);
-  const auto *__restrict x = static_cast<const T*>(in[0]), *__restrict y = static_cast<const T*>(in[1]);
+  const auto* __restrict x = static_cast<const T*>(in[0]), * __restrict y = static_cast<const T*>(in[1]);
   for (int64_t i = 0; i < n; ++i) {
     const auto a = static_cast<Compute<T>>(x[i]), b = static_cast<Compute<T>>(y[i]);
     if constexpr (d == Direction::eq) o[i] = a == b;

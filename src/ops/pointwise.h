@@ -53,7 +53,7 @@ template <class Op, class T> void tile2(void* out, const void* const* in, int64_
   using R = decltype(Op::template value<C>(C{}, C{}));
   using Out = std::conditional_t<std::is_same_v<R, C>, T, R>;
   auto* __restrict o = static_cast<Out*>(out);
-  const auto *__restrict x = static_cast<const T*>(in[0]), *__restrict y = static_cast<const T*>(in[1]);
+  const auto* __restrict x = static_cast<const T*>(in[0]), * __restrict y = static_cast<const T*>(in[1]);
   for (int64_t i = 0; i < n; ++i)
     o[i] = static_cast<Out>(Op::template value<C>(static_cast<C>(x[i]), static_cast<C>(y[i])));
 }

@@ -1,6 +1,7 @@
 // window_sum and window_argmax: a window over every dimension of the operand, a size of 1 where it does not extend.
 #include "ops/window.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -26,45 +27,65 @@ void WindowAxis::check() const {
   length(extent, base_dilation, "operand"), length(size, dilation, "window");
 }
 
-bool WindowAxis::has_holes() const {
-  const int64_t last = (positions() - 1) * stride + (size - 1) * dilation - low;
-  return base_dilation > 1 || low > 0 || last >= extent;
-}
-
 WindowAxis WindowAxis::toward_operand() const {
   const int64_t before = reach() - 1 - low, after = spread() + reach() - 1 - dilated(positions(), stride) - before;
-  return {positions(), size, base_dilation, before, after, stride, dilation};
+  return {{positions(), size, base_dilation, before, after, stride, dilation}};
 }
 
 WindowAxis WindowAxis::toward_window() const {
   const int64_t after = dilated(positions(), stride) - spread() + reach() - low - 1;
-  return {extent, positions(), dilation, low, after, base_dilation, stride};
+  return {{extent, positions(), dilation, low, after, base_dilation, stride}};
 }
-
-namespace {
 
 std::vector<WindowAxis> axes_of(const WindowDims& d, const Shape& shape) {
   std::vector<WindowAxis> axes;
   for (size_t i = 0; i < shape.size(); ++i)
-    axes.push_back({shape[i], d.size[i], d.strides[i], d.pad_low[i], d.pad_high[i], d.base_dilation[i], d.dilation[i]});
+    axes.push_back(
+        {{shape[i], d.size[i], d.strides[i], d.pad_low[i], d.pad_high[i], d.base_dilation[i], d.dilation[i]}});
   return axes;
 }
-std::vector<WindowAxis> axes_of(const Node& n) { return axes_of(WindowDims::from(n.attrs), n.in[0].shape()); }
 
-Shape infer_shape(const Infer::Site& s) {
-  require_operands(s, 1);
-  const WindowDims d = WindowDims::from(s.attrs);
-  const auto rank = static_cast<size_t>(s.in[0].rank());
+Shape window_positions(const WindowDims& d, const Type& operand) {
+  const auto rank = static_cast<size_t>(operand.rank());
   for (const Ints* v : {&d.size, &d.strides, &d.pad_low, &d.pad_high, &d.base_dilation, &d.dilation})
-    require(v->size() == rank, "{} is not one number for each dimension of {}", to_string(*v), to_string(s.in[0]));
+    require(v->size() == rank, "{} is not one number for each dimension of {}", to_string(*v), to_string(operand));
   numel(d.size);
   Shape shape;
-  for (const WindowAxis& a : axes_of(d, s.in[0].shape)) {
+  for (const WindowAxis& a : axes_of(d, operand.shape)) {
     require(a.size >= 1, "a window of size {}", a.size);
     a.check(), shape.push_back(a.positions());
   }
   return shape;
 }
+
+bool may_be_empty(const WindowDims& d, const Shape& operand) {
+  constexpr int64_t most_looked_at = 1 << 20;
+  return std::ranges::any_of(axes_of(d, operand), [](const WindowAxis& a) {
+    if (!a.has_holes()) return false;
+    if (a.positions() > most_looked_at / a.size) return true;
+    for (int64_t y = 0; y < a.positions(); ++y) {
+      bool some = false;
+      for (int64_t k = 0; k < a.size && !some; ++k) some = a.source(y, k) >= 0;
+      if (!some) return true;
+    }
+    return false;
+  });
+}
+
+WindowDims batched(WindowDims d, int64_t at) {
+  for (Ints* v : {&d.size, &d.strides, &d.base_dilation, &d.dilation}) *v = inserted(std::move(*v), at, 1);
+  for (Ints* v : {&d.pad_low, &d.pad_high}) *v = inserted(std::move(*v), at, 0);
+  return d;
+}
+
+namespace {
+
+Shape infer_shape(const Infer::Site& s) {
+  require_operands(s, 1);
+  return window_positions(WindowDims::from(s.attrs), s.in[0]);
+}
+
+std::vector<WindowAxis> axes_of(const Node& n) { return axes_of(WindowDims::from(n.attrs), n.in[0].shape()); }
 
 std::vector<Type> infer_sum(const Infer::Site& s) {
   Shape shape = infer_shape(s);
@@ -169,12 +190,9 @@ void transpose_sum(Build& b, const Node& n, Ins, Ins ct, std::span<Value> result
 // The window does not extend along the batch, so its offsets stay.
 Values batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t, std::span<int> out_axis,
              Transforms&) {
-  WindowDims d = WindowDims::from(n.attrs);
-  const int64_t at = out_axis[0] = axis[0];
-  for (Ints* v : {&d.size, &d.strides, &d.base_dilation, &d.dilation}) *v = inserted(std::move(*v), at, 1);
-  for (Ints* v : {&d.pad_low, &d.pad_high}) *v = inserted(std::move(*v), at, 0);
+  out_axis[0] = axis[0];
   Attrs attrs = n.attrs;
-  d.put(attrs);
+  batched(WindowDims::from(n.attrs), axis[0]).put(attrs);
   return b.emit(*n.op, {in[0]}, std::move(attrs), {}, n.where);
 }
 

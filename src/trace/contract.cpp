@@ -4,6 +4,7 @@
 #include <map>
 
 #include "graph/dims.h"
+#include "ops/window.h"
 #include "trace/operand.h"
 
 namespace viva {
@@ -250,61 +251,19 @@ Tensor window_sum(const Tensor& x, const WindowDims& dims, Where where) {
 
 }  // namespace
 
-namespace {
-
-constexpr int64_t most_slices = 16;  // more places are gathered
-
-// The element at each offset, chosen among the shifted inputs: every derivative is a select.
-Tensor by_slices(const Tensor& padded, const Tensor& offset, const WindowDims& dims, Where at) {
-  Tensor best;
-  for (int64_t p = 0; p < numel(dims.size); ++p) {
-    Ints start(dims.size.size()), limit(dims.size.size());
-    int64_t rest = p;
-    for (size_t i = dims.size.size(); i-- > 0; rest /= dims.size[i]) {
-      start[i] = rest % dims.size[i];
-      limit[i] = start[i] + (offset.shape()[i] - 1) * dims.strides[i] + 1;
-    }
-    const Tensor here = emit("slice", {&padded}, {{"start", start}, {"limit", limit}, {"strides", dims.strides}}, at);
-    best = p == 0 ? here : where(offset == p, here, best);
-  }
-  return best;
-}
-
-Tensor by_gather(const Tensor& padded, const Tensor& offset, const WindowDims& dims, Where at) {
-  std::vector<Tensor> places;
-  int64_t inner = numel(dims.size);
-  for (int64_t i = 2; i < padded.rank(); ++i) {
-    const auto d = static_cast<size_t>(i);
-    inner /= dims.size[d];
-    const Tensor start = iota(offset.shape(), i, Dtype::int64) * dims.strides[d];
-    places.push_back(start + offset / inner % dims.size[d]);
-  }
-  const Tensor indices = stack(places, -1), fill = tracing::number(0, padded.dtype(), at);
-  GatherDims g;
-  g.operand_batch = g.indices_batch = {0, 1};
-  g.collapsed = g.start_map = iota_ints(padded.rank() - 2, 2);
-  g.slice_sizes.assign(padded.shape().size(), 1);
-  g.mode = OutOfBounds::clip;
-  Attrs attrs;
-  g.put(attrs);
-  return emit("gather", {&padded, &indices, &fill}, std::move(attrs), at);
-}
-
-}  // namespace
-
 // The offset of the maximum in its window says which element it is.
 Tensor max_pool(const Arg& a, const WindowOptions& o) {
   const tracing::Line line(a.where);
   const Tensor x = as_tensor(a);
   const WindowDims dims = windows(o, x, a.where);
-  const bool few = numel(dims.size) <= most_slices;
-  Attrs attrs{{"dtype", few ? Dtype::int32 : Dtype::int64}};
-  dims.put(attrs);
+  Attrs attrs, chosen;
+  dims.put(attrs), dims.put(chosen);
+  attrs.set("dtype", numel(dims.size) <= INT32_MAX ? Dtype::int32 : Dtype::int64);
   const Tensor offset = emit("window_argmax", {&x}, std::move(attrs), a.where);
-  if (offset.size() == 0) return zeros(offset.shape(), x.dtype());
+  const Tensor y = emit("window_gather", {&x, &offset}, std::move(chosen), a.where);
+  if (!may_be_empty(dims, x.shape())) return y;
   const Number lowest = is_bool(x.dtype()) ? Number(false) : Number(-INFINITY);
-  const Tensor padded = pad(x, dims.pad_low, dims.pad_high, lowest);
-  return few ? by_slices(padded, offset, dims, a.where) : by_gather(padded, offset, dims, a.where);
+  return where(window_sum(ones(x.shape(), Dtype::int32), dims, a.where) == 0, full_like(y, lowest), y);
 }
 
 Tensor mean_pool(const Arg& a, const WindowOptions& o) {

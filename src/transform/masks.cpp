@@ -1,5 +1,5 @@
-// relu masks: beside y = select(x > 0, x, 0) every other reader of x > 0 reads y > 0, which is the same for every x, NaN
-// too. Then x need not be kept beside y, and what makes x can end with the relu.
+// relu masks: beside y = select(x > 0, x, 0) every other reader of x > 0 reads y > 0, which is the same for every x,
+// NaN too. Then x need not be kept beside y, and what makes x can end with the relu.
 #include <unordered_map>
 
 #include "graph/constant.h"

@@ -7,7 +7,6 @@
 #include <limits>
 #include <vector>
 
-
 namespace viva::loops {
 namespace {
 
@@ -26,9 +25,17 @@ template <class T> long double ulps(T got, long double exact) {
 
 // Numbers of every size within [-most, most], both signs, and the special ones.
 template <class T> std::vector<T> numbers(double low, double most) {
-  std::vector<T> x{T(0), -T(0), T(1), T(-1), std::numeric_limits<T>::infinity(), -std::numeric_limits<T>::infinity(),
-                   std::numeric_limits<T>::quiet_NaN(), std::numeric_limits<T>::denorm_min(),
-                   std::numeric_limits<T>::min(), std::numeric_limits<T>::max(), std::numeric_limits<T>::lowest()};
+  std::vector<T> x{T(0),
+                   -T(0),
+                   T(1),
+                   T(-1),
+                   std::numeric_limits<T>::infinity(),
+                   -std::numeric_limits<T>::infinity(),
+                   std::numeric_limits<T>::quiet_NaN(),
+                   std::numeric_limits<T>::denorm_min(),
+                   std::numeric_limits<T>::min(),
+                   std::numeric_limits<T>::max(),
+                   std::numeric_limits<T>::lowest()};
   uint64_t state = 1;
   for (int i = 0; i < 20000; ++i) {
     state = state * 6364136223846793005u + 1442695040888963407u;
@@ -48,12 +55,8 @@ template <class T> void within_4_ulp(Fn f, long double (*exact)(long double), co
     ASSERT_LE(ulps(y[i], exact(static_cast<long double>(x[i]))), 4) << x[i] << " gives " << y[i];
 }
 
-long double logistic(long double x) {
-  return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x));
-}
-long double softplus(long double x) {
-  return std::isnan(x) ? x : (x > 0 ? x : 0) + std::log1p(std::exp(-std::abs(x)));
-}
+long double logistic(long double x) { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
+long double softplus(long double x) { return std::isnan(x) ? x : (x > 0 ? x : 0) + std::log1p(std::exp(-std::abs(x))); }
 
 template <class T> class VectorMathTest : public testing::Test {};
 using Types = testing::Types<float, double>;
@@ -96,8 +99,8 @@ TYPED_TEST(VectorMathTest, SignsOfZerosStay) {
   const std::vector<T> x{-T(0), T(0), -T(0)};
   std::vector<T> y(3);
   const void* in[] = {x.data()};
-  for (const Fn f : {VectorMath<T>::expm1, VectorMath<T>::log1p, VectorMath<T>::sin, VectorMath<T>::tanh,
-                     VectorMath<T>::erf}) {
+  for (const Fn f :
+       {VectorMath<T>::expm1, VectorMath<T>::log1p, VectorMath<T>::sin, VectorMath<T>::tanh, VectorMath<T>::erf}) {
     f(y.data(), in, 3);
     for (size_t i = 0; i < 3; ++i) EXPECT_EQ(std::signbit(y[i]), std::signbit(x[i]));
   }

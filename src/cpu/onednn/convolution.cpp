@@ -198,15 +198,17 @@ class ConvolutionKernel final : public LibraryKernel {
     const Order plain = iota_ints(n.in[1].rank());
     if (p.role == Role::toward_kernel) {
       operand_orders = {channels_innermost(dims_.lhs_spec, 1, 0), channels_innermost(dims_.rhs_spec, 1, 0)};
-      result_order = plain;
+      result_order_ = plain;
       return;
     }
     operand_orders = {channels_innermost(dims_.lhs_spec, 0, 1), plain};
-    result_order = channels_innermost(dims_.out_spec, 0, 1);
+    result_order_ = channels_innermost(dims_.out_spec, 0, 1);
     operand_orders.resize(operands);
     for (const Ending& e : division_->endings)
-      if (e.kind == Ending::Kind::add) operand_orders[e.operand] = result_order;
+      if (e.kind == Ending::Kind::add) operand_orders[e.operand] = result_order_;
   }
+
+  Order result_order(std::span<const Order>) const override { return result_order_; }
 
   std::shared_ptr<const LibraryKernel> followed_by(const loops::Nest& next, int slot) const override {
     if (division_->problem.role != Role::forward) return nullptr;
@@ -227,35 +229,31 @@ class ConvolutionKernel final : public LibraryKernel {
     for (const Ending& e : division_->endings)
       if (e.kind == Ending::Kind::add)
         added = layout_of(problem, *node_, operands.first(2), operands[e.operand]).views[result];
-    const auto c = std::make_shared<Convolution>(
-        division_, layout_of(problem, *node_, operands.first(2), out), std::move(added), fixed);
+    const auto c = std::make_shared<Convolution>(division_, layout_of(problem, *node_, operands.first(2), out),
+                                                 std::move(added), fixed);
     return {"onednn convolution", [c](auto in, auto result, ThreadPool& pool) { c->run(in, result, pool); }};
   }
 
  private:
   const Node* node_;  // of the function that is compiled
   ConvDims dims_;
+  Order result_order_;
   std::shared_ptr<const Division> division_;
 };
 
 constexpr double nest_costs = 10;  // times a matrix product's, for an equal count of FLOPs
 
-std::shared_ptr<const LibraryKernel> convolution(const Node& n, double smallest) {
-  for (const Type& t : {n.in[0].type(), n.in[1].type(), n.types[0]})
-    if (t.dtype != Dtype::float32) return nullptr;
-  const std::optional<Problem> p = problem_of(n);
-  if (!p || p->flops() < smallest / nest_costs) return nullptr;
-  try {
-    return std::make_shared<ConvolutionKernel>(n, *p, std::vector<Ending>{}, n.in.size());
-  } catch (const dnnl::error&) { return nullptr; }
-}
-
 }  // namespace
 }  // namespace onednn
 
-std::shared_ptr<const LibraryKernel> library_kernel(const Node& n, double smallest) {
-  if (n.op->name == "conv_general") return onednn::convolution(n, smallest);
-  return nullptr;
+std::shared_ptr<const LibraryKernel> convolution_kernel(const Node& n, double smallest) {
+  for (const Type& t : {n.in[0].type(), n.in[1].type(), n.types[0]})
+    if (t.dtype != Dtype::float32) return nullptr;
+  const std::optional<onednn::Problem> p = onednn::problem_of(n);
+  if (!p || p->flops() < smallest / onednn::nest_costs) return nullptr;
+  try {
+    return std::make_shared<onednn::ConvolutionKernel>(n, *p, std::vector<onednn::Ending>{}, n.in.size());
+  } catch (const dnnl::error&) { return nullptr; }
 }
 
 }  // namespace viva::cpu

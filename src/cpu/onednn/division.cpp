@@ -76,9 +76,9 @@ Variant variant_of(const Problem& p, const std::vector<Ending>& endings) {
       return {Forward(made), {made.src_desc(), made.weights_desc(), made.dst_desc()}, made.scratchpad_desc()};
     }
     case Role::toward_image: {
-      const auto made = checked(TowardImage::primitive_desc(
-          TowardImage::desc(direct, d.x, d.w, d.y, d.strides, d.dilation, d.low, d.high), d.attributes, engine(),
-          d.forward({})));
+      const auto made = checked(
+          TowardImage::primitive_desc(TowardImage::desc(direct, d.x, d.w, d.y, d.strides, d.dilation, d.low, d.high),
+                                      d.attributes, engine(), d.forward({})));
       return {
           TowardImage(made), {made.diff_src_desc(), made.weights_desc(), made.diff_dst_desc()}, made.scratchpad_desc()};
     }

@@ -85,8 +85,7 @@ class Reader {
       m.endings.push_back(e);
       return m;
     };
-    const bool added =
-        std::ranges::any_of(chain.endings, [](const Ending& e) { return e.kind == Ending::Kind::add; });
+    const bool added = std::ranges::any_of(chain.endings, [](const Ending& e) { return e.kind == Ending::Kind::add; });
     if (other.kind == Meaning::Kind::channels && chain.endings.empty())
       return then({Ending::Kind::bias, other.operand});
     if (other.kind == Meaning::Kind::like_result && !added) return then({Ending::Kind::add, other.operand});

@@ -173,9 +173,8 @@ std::optional<loops::Host> library_product(const loops::Nest& nest, double small
   if (!product || onednn::flops(*product) < smallest) return std::nullopt;
   auto made = onednn::MatrixProduct::of(*product, smallest * onednn::smallest_call);
   if (!made) return std::nullopt;
-  return loops::Host{"onednn matrix product", [m = std::move(*made)](auto in, auto out, ThreadPool& pool) {
-                       m.run(in, out, pool);
-                     }};
+  return loops::Host{"onednn matrix product",
+                     [m = std::move(*made)](auto in, auto out, ThreadPool& pool) { m.run(in, out, pool); }};
 }
 
 }  // namespace viva::cpu

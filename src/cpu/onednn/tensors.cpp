@@ -3,10 +3,6 @@
 namespace viva::cpu::onednn {
 namespace {
 
-Ints strides_of(const Shape& shape, const Order& order) {
-  return permute(row_major(permute(shape, order)), inverse_permutation(order));
-}
-
 class LayoutOf {
  public:
   LayoutOf(const Problem& p, const Node& n, std::span<const Order> operands, const Order& out)
