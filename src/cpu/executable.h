@@ -27,7 +27,7 @@ struct CompileOptions {
   // Whether kernels are joined. Off, each node is a kernel of its own: to find which one is wrong.
   bool fuse = true;
   // Contractions of at least so many FLOPs run by the library where it has a fast kernel; infinity: none do.
-  double library_flops = 1e5;
+  double library_flops = 2e4;
   // How kernels are made. 0: the tile evaluator, the only tier so far.
   int tier = 0;
   PassOptions passes;

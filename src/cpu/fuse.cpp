@@ -62,6 +62,11 @@ class Fusion {
     }
     Unit u{(*n.op->lower)(n).form, n.in, n.outs(), &n};
     if (fuse_) u.library = library_kernel(n, library_flops_);
+    if (fuse_ && n.in.size() == 2 && uses_.at(n.in[1]) == 1)
+      if (auto max = window_max_kernel(n)) {
+        u.library = std::move(max), u.operands = {n.in[0]};
+        --uses_[n.in[1]];
+      }
     if (fuse_ && !u.library && u.nest()) {
       merge_operands(u);
       u.product = is_product(*u.nest());

@@ -41,6 +41,8 @@ Ints strides_of(const Shape& shape, const Order& order);
 std::shared_ptr<const LibraryKernel> library_kernel(const Node& n, double smallest);
 std::shared_ptr<const LibraryKernel> convolution_kernel(const Node& n, double smallest);
 std::shared_ptr<const LibraryKernel> window_kernel(const Node& n);
+// Of operand 0 alone, where the node fetches the greatest element of each of its windows; else null.
+std::shared_ptr<const LibraryKernel> window_max_kernel(const Node& n);
 
 // The kernel of a nest that is nothing but a product of matrices of float32; nothing where it has no fast kernel or
 // there are fewer FLOPs.

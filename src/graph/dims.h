@@ -35,6 +35,7 @@ struct WindowDims {
   static WindowDims plain(Ints size);
   static WindowDims from(const Attrs& a);
   void put(Attrs& a) const;
+  bool operator==(const WindowDims&) const = default;
 };
 
 // What becomes of an index outside the operand.

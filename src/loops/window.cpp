@@ -66,6 +66,9 @@ template <class T> bool is_nan(T v) {
   else return false;
 }
 
+// Whether v is taken where `best` is the greatest before it.
+template <class T> bool wins(T v, T best) { return (v > best) | (is_nan(v) & !is_nan(best)); }
+
 }  // namespace
 
 // n results side by side.
@@ -211,14 +214,41 @@ void WindowKernel::argmax(Dtype d, const void* operand, Dtype offset_dtype, void
             int32_t* __restrict w = place.data();
             for (int64_t i = 0; i < r.n; ++i) {
               const C v = static_cast<C>(x[i * step]);
-              const bool wins = (v > b[i]) | (is_nan(v) & !is_nan(b[i]));
-              b[i] = wins ? v : b[i];
-              w[i] = wins ? t : w[i];
+              const bool taken = wins(v, b[i]);
+              b[i] = taken ? v : b[i];
+              w[i] = taken ? t : w[i];
             }
           });
           some = true;
         });
         put(offset, r.offset, place.data(), r.n);
+      });
+    }
+  });
+}
+
+void WindowKernel::max(Dtype d, const void* operand, void* result, ThreadPool& pool) const {
+  dispatch(d, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (std::is_integral_v<T> || is_float_type<T>) {
+      using C = Compute<T>;
+      each_run(false, pool, [&](const Run& r) {
+        T* __restrict out = static_cast<T*>(result) + r.result;
+        bool some = false;
+        each_place(r, [&](int32_t, int64_t at) {
+          const T* x = static_cast<const T*>(operand) + at;
+          strided(step(), [&](auto step) {
+            if (!some)
+              for (int64_t i = 0; i < r.n; ++i) out[i] = x[i * step];
+            else
+              for (int64_t i = 0; i < r.n; ++i) {
+                const T v = x[i * step];
+                out[i] = wins(static_cast<C>(v), static_cast<C>(out[i])) ? v : out[i];
+              }
+          });
+          some = true;
+        });
+        if (!some) std::fill_n(out, r.n, T{});
       });
     }
   });

@@ -50,6 +50,8 @@ class WindowKernel {
 
   // offset = that of the first greatest element or the first NaN in each window; 0 where it has no element.
   void argmax(Dtype d, const void* operand, Dtype offset_dtype, void* offset, ThreadPool& pool) const;
+  // result = the element at that offset; 0 where the window has no element.
+  void max(Dtype d, const void* operand, void* result, ThreadPool& pool) const;
   // result = the element at the offset; 0 where that is a hole, or outside the window.
   void gather(Dtype d, const void* operand, Dtype offset_dtype, const void* offset, void* result,
               ThreadPool& pool) const;

@@ -1,6 +1,8 @@
 // Convolutions of float32 by oneDNN: images with channels innermost, kernels in the blocked layout it asks for. A
 // gradient in the kernel is the sum of its shards in a fixed order.
 #include <algorithm>
+#include <mutex>
+#include <utility>
 
 #include "base/error.h"
 #include "base/thread_pool.h"
@@ -58,15 +60,10 @@ class Convolution {
     at.tensor[made_by(role)] = static_cast<float*>(out[0]);
     if (bias_operand_) at.bias = in[*bias_operand_];
     if (added_operand_) at.added = static_cast<const float*>(in[*added_operand_]);
-    if (role == Role::toward_kernel) return sum_shards(at, pool);
-    if (!constant_.empty()) return run_parts(at, constant_.data(), 0, pool);
-    if (given_kernel_ == d_->packed()) return run_parts(at, at.tensor[kernel], 0, pool);
-    Array packed = block_of(d_->packed().get_size());
-    {
-      const OneThread guard;
-      reorder(given_kernel_, at.tensor[kernel], d_->packed(), packed.mutable_data());
-    }
-    run_parts(at, packed.data(), 0, pool);
+    const auto call = take_call();
+    if (role == Role::toward_kernel) sum_shards(at, *call, pool);
+    else run_forward(at, *call, pool);
+    give_call(call);
   }
 
  private:
@@ -81,6 +78,13 @@ class Convolution {
     std::array<Desc, tensors> given;      // as the part lies in the arrays of a call
     int64_t added_from = 0;
     Desc added;
+  };
+
+  // The library's handles of what one call touches; making them costs as much as a small convolution.
+  struct Call {
+    std::vector<Arguments> parts;
+    std::vector<Array> blocks;  // of each part: copies and what the library works in
+    Array packed;               // the kernel, where it is packed anew in each call
   };
 
   // A part of v: so many examples and rows from these on. from: the elements before it.
@@ -105,61 +109,114 @@ class Convolution {
     parts_.push_back(part);
   }
 
+  std::shared_ptr<Call> take_call() const {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!free_.empty()) {
+        auto c = std::move(free_.back());
+        free_.pop_back();
+        return c;
+      }
+    }
+    auto c = std::make_shared<Call>();
+    for (const Part& part : parts_) {
+      Layouts l = layouts(part);
+      c->blocks.push_back(block_of(l.bytes));
+      std::byte* block = c->blocks.back().mutable_data();
+      const Variant& v = d_->variants[part.variant];
+      Arguments a{{DNNL_ARG_SCRATCHPAD, memory_at(v.scratch, block + l.scratch)}};
+      for (const Tensor t : {image, kernel, result})
+        a.emplace(argument_names(d_->problem.role)[t], memory_at(v.wanted[t], l.copied[t] ? block + l.offset[t] : nullptr));
+      if (bias_operand_) {
+        const Desc bias({d_->problem.out}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::x);
+        a.emplace(DNNL_ARG_BIAS, memory_at(bias, nullptr));
+      }
+      if (added_operand_)
+        a.emplace(added_name(), memory_at(v.wanted[result], l.copies_added ? block + l.added : nullptr));
+      c->parts.push_back(std::move(a));
+    }
+    return c;
+  }
+  void give_call(std::shared_ptr<Call> c) const {
+    const std::lock_guard lock(mutex_);
+    free_.push_back(std::move(c));
+  }
+  int added_name() const { return DNNL_ARG_ATTR_MULTIPLE_POST_OP(added_step_) | DNNL_ARG_SRC_1; }
+
+  // Where copies of what lies otherwise than the library wants it stand in the part's block.
+  struct Layouts {
+    std::array<bool, tensors> copied{};
+    std::array<size_t, tensors> offset{};
+    bool copies_added = false;
+    size_t added = 0, scratch = 0, bytes = 0;
+  };
+  Layouts layouts(const Part& part) const {
+    const Variant& v = d_->variants[part.variant];
+    Layouts l;
+    const auto take = [&](size_t bytes) { return std::exchange(l.bytes, l.bytes + aligned(bytes)); };
+    for (const Tensor t : {image, result}) {
+      l.copied[t] = part.given[t] != v.wanted[t];
+      if (l.copied[t]) l.offset[t] = take(v.wanted[t].get_size());
+    }
+    l.copies_added = added_operand_ && part.added != v.wanted[result];
+    if (l.copies_added) l.added = take(v.wanted[result].get_size());
+    l.scratch = take(v.scratch.get_size());
+    return l;
+  }
+
   // Runs one part; where a tensor lies otherwise than the library wants it, through a copy.
-  void run_part(const Part& part, const Memory& at) const {
+  void run_part(const Part& part, Arguments& arguments, const Memory& at) const {
     const OneThread guard;
     const Variant& v = d_->variants[part.variant];
     const Role role = d_->problem.role;
     const Tensor made = made_by(role);
-    std::array<size_t, tensors + 2> offset{};
-    for (const Tensor t : {image, kernel, result})
-      offset[t + 1] = offset[t] + (t != kernel && part.given[t] != v.wanted[t] ? aligned(v.wanted[t].get_size()) : 0);
-    const bool copies_added = at.added && part.added != v.wanted[result];
-    offset[tensors + 1] = offset[tensors] + (copies_added ? aligned(v.wanted[result].get_size()) : 0);
-    Array block = block_of(offset[tensors + 1] + v.scratch.get_size());
-    std::byte* temporary = block.mutable_data();
-    Arguments arguments{{DNNL_ARG_SCRATCHPAD, memory_at(v.scratch, temporary + offset[tensors + 1])}};
-    const auto copied = [&](Tensor t) { return offset[t + 1] != offset[t]; };
+    const auto of = [&](int name) -> dnnl::memory& { return arguments.find(name)->second; };
+    const Layouts l = layouts(part);
     for (const Tensor t : {image, kernel, result}) {
-      void* data = copied(t) ? static_cast<void*>(temporary + offset[t]) : at.tensor[t];
-      if (copied(t) && t != made) reorder(part.given[t], at.tensor[t], v.wanted[t], data);
-      arguments.emplace(argument_names(role)[t], memory_at(v.wanted[t], data));
+      dnnl::memory& m = of(argument_names(role)[t]);
+      if (!l.copied[t]) m.set_data_handle(at.tensor[t]);
+      else if (t != made) reorder(part.given[t], at.tensor[t], v.wanted[t], m.get_data_handle());
     }
-    if (at.bias) {
-      const Desc bias({d_->problem.out}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::x);
-      arguments.emplace(DNNL_ARG_BIAS, memory_at(bias, at.bias));
-    }
-    if (at.added) {
-      const void* data = copies_added ? static_cast<const void*>(temporary + offset[tensors]) : at.added;
-      if (copies_added) reorder(part.added, at.added, v.wanted[result], temporary + offset[tensors]);
-      arguments.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(added_step_) | DNNL_ARG_SRC_1,
-                        memory_at(v.wanted[result], data));
-    }
+    if (at.bias) of(DNNL_ARG_BIAS).set_data_handle(const_cast<void*>(at.bias));
+    if (at.added && l.copies_added) reorder(part.added, at.added, v.wanted[result], of(added_name()).get_data_handle());
+    else if (at.added) of(added_name()).set_data_handle(const_cast<float*>(at.added));
     execute(v.run, arguments);
-    if (copied(made)) reorder(v.wanted[made], temporary + offset[made], part.given[made], at.tensor[made]);
+    if (l.copied[made])
+      reorder(v.wanted[made], of(argument_names(role)[made]).get_data_handle(), part.given[made], at.tensor[made]);
+  }
+
+  void run_forward(const Memory& at, Call& call, ThreadPool& pool) const {
+    if (!constant_.empty()) return run_parts(at, call, constant_.data(), 0, pool);
+    if (given_kernel_ == d_->packed()) return run_parts(at, call, at.tensor[kernel], 0, pool);
+    if (call.packed.empty()) call.packed = block_of(d_->packed().get_size());
+    {
+      const OneThread guard;
+      reorder(given_kernel_, at.tensor[kernel], d_->packed(), call.packed.mutable_data());
+    }
+    run_parts(at, call, call.packed.data(), 0, pool);
   }
 
   // kernels: the packed kernel, or room for the gradients of the parts, so many bytes apart.
-  void run_parts(const Memory& at, const void* kernels, size_t step, ThreadPool& pool) const {
+  void run_parts(const Memory& at, Call& call, const void* kernels, size_t step, ThreadPool& pool) const {
     pool.run(static_cast<int64_t>(parts_.size()), [&](int64_t i) {
-      const Part& part = parts_[static_cast<size_t>(i)];
+      const auto p = static_cast<size_t>(i);
       Memory here = at;
-      for (const Tensor t : {image, result}) here.tensor[t] += part.from[t];
-      if (here.added) here.added += part.added_from;
+      for (const Tensor t : {image, result}) here.tensor[t] += parts_[p].from[t];
+      if (here.added) here.added += parts_[p].added_from;
       here.tensor[kernel] =
-          reinterpret_cast<float*>(static_cast<std::byte*>(const_cast<void*>(kernels)) + step * static_cast<size_t>(i));
-      run_part(part, here);
+          reinterpret_cast<float*>(static_cast<std::byte*>(const_cast<void*>(kernels)) + step * p);
+      run_part(parts_[p], call.parts[p], here);
     });
   }
 
   // Each shard's gradient by itself, then neighbours by pairs.
-  void sum_shards(const Memory& at, ThreadPool& pool) const {
+  void sum_shards(const Memory& at, Call& call, ThreadPool& pool) const {
     const size_t bytes = aligned(d_->packed().get_size()), floats = d_->packed().get_size() / sizeof(float);
     Array sums = block_of(bytes * parts_.size());
     const auto of = [&](int64_t part) {
       return reinterpret_cast<float*>(sums.mutable_data() + bytes * static_cast<size_t>(part));
     };
-    run_parts(at, sums.mutable_data(), bytes, pool);
+    run_parts(at, call, sums.mutable_data(), bytes, pool);
     pool.run(d_->problem.repeats, [&](int64_t r) {
       const int64_t first = r * d_->per_repeat;
       for (int64_t step = 1; step < d_->per_repeat; step *= 2)
@@ -181,6 +238,8 @@ class Convolution {
   int added_step_ = 0;  // among the steps after the sums
   std::vector<Part> parts_;
   Array constant_;  // the kernel, packed
+  mutable std::mutex mutex_;
+  mutable std::vector<std::shared_ptr<Call>> free_;  // of calls that have ended
 };
 
 class ConvolutionKernel final : public LibraryKernel {
@@ -241,7 +300,7 @@ class ConvolutionKernel final : public LibraryKernel {
   std::shared_ptr<const Division> division_;
 };
 
-constexpr double nest_costs = 10;  // times a matrix product's, for an equal count of FLOPs
+constexpr double nest_costs = 4;  // times a matrix product's, for an equal count of FLOPs
 
 }  // namespace
 }  // namespace onednn

@@ -16,7 +16,6 @@ using loops::Product;
 
 constexpr double smallest_shard = 8e6;  // FLOPs: below, packing an operand once more costs as much as a thread gives
 constexpr int64_t most_shards = 16;
-constexpr int64_t least_sum = 4;      // terms
 constexpr double smallest_call = .1;  // of the least FLOPs of the whole
 
 // A matrix in memory: 'N' where the second index has stride 1, 'T' where the first has.
@@ -50,7 +49,7 @@ int64_t stride(const Product::Tensor& t, int loop) { return loop < 0 ? 0 : t.str
 
 std::optional<Call> call_of(const Product& p, const Roles& r) {
   Call c{.m = extent(p, r.m), .n = extent(p, r.n), .k = extent(p, r.k), .a = {}, .b = {}};
-  if (c.k < least_sum || c.m * c.n == 1) return std::nullopt;
+  if (c.m * c.n == 1) return std::nullopt;
   const auto a = matrix(c.m, stride(p.left, r.m), c.k, stride(p.left, r.k));
   const auto b = matrix(c.k, stride(p.right, r.k), c.n, stride(p.right, r.n));
   const auto result = matrix(c.m, stride(p.result, r.m), c.n, stride(p.result, r.n));
@@ -100,12 +99,14 @@ class MatrixProduct {
 
   void consider(const Product& p) {
     const auto depends = [&](const Product::Tensor& t, int l) { return t.strides[static_cast<size_t>(l)] != 0; };
-    const auto loops = static_cast<int>(p.extents.size());
+    std::vector<int> sums;
+    for (int l = p.parallel; l < static_cast<int>(p.extents.size()); ++l) sums.push_back(l);
+    if (sums.empty()) sums.push_back(-1);
     for (int m = -1; m < p.parallel; ++m) {
       if (m >= 0 && (!depends(p.left, m) || depends(p.right, m))) continue;
       for (int n = -1; n < p.parallel; ++n) {
         if (n >= 0 && (depends(p.left, n) || !depends(p.right, n))) continue;
-        for (int k = p.parallel; k < loops; ++k) {
+        for (const int k : sums) {
           const auto c = call_of(p, {m, n, k});
           if (c && c->steps > call_.steps) call_ = *c, roles_ = {m, n, k}, p_ = p;
         }
