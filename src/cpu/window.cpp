@@ -34,9 +34,10 @@ class WindowUnit final : public LibraryKernel {
       const size_t i = axes.size();
       axes.push_back({a, (scatters ? of_made : of_first)[i], (scatters ? of_first : of_made)[i], of_offset[i]});
     }
-    return {task_ == Task::max ? "window max" : n.op->name, [kernel = loops::WindowKernel(axes), task = task_, d = n.in[0].dtype(),
-                         index = offsets() ? n.in[1].dtype() : n.types[0].dtype,
-                         turned = turned(operands)](auto in, auto out, ThreadPool& pool) {
+    return {task_ == Task::max ? "window max" : n.op->name,
+            [kernel = loops::WindowKernel(axes), task = task_, d = n.in[0].dtype(),
+             index = offsets() ? n.in[1].dtype() : n.types[0].dtype,
+             turned = turned(operands)](auto in, auto out, ThreadPool& pool) {
               const void* x = in[0];
               Array copy;
               if (turned) {

@@ -126,7 +126,8 @@ class Convolution {
       const Variant& v = d_->variants[part.variant];
       Arguments a{{DNNL_ARG_SCRATCHPAD, memory_at(v.scratch, block + l.scratch)}};
       for (const Tensor t : {image, kernel, result})
-        a.emplace(argument_names(d_->problem.role)[t], memory_at(v.wanted[t], l.copied[t] ? block + l.offset[t] : nullptr));
+        a.emplace(argument_names(d_->problem.role)[t],
+                  memory_at(v.wanted[t], l.copied[t] ? block + l.offset[t] : nullptr));
       if (bias_operand_) {
         const Desc bias({d_->problem.out}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::x);
         a.emplace(DNNL_ARG_BIAS, memory_at(bias, nullptr));
@@ -203,8 +204,7 @@ class Convolution {
       Memory here = at;
       for (const Tensor t : {image, result}) here.tensor[t] += parts_[p].from[t];
       if (here.added) here.added += parts_[p].added_from;
-      here.tensor[kernel] =
-          reinterpret_cast<float*>(static_cast<std::byte*>(const_cast<void*>(kernels)) + step * p);
+      here.tensor[kernel] = reinterpret_cast<float*>(static_cast<std::byte*>(const_cast<void*>(kernels)) + step * p);
       run_part(parts_[p], call.parts[p], here);
     });
   }
