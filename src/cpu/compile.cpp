@@ -77,13 +77,19 @@ bool reads_its_point(const loops::Nest& n, const loops::Instruction& load) {
   return true;
 }
 
-// Whether every load of the slot reads just the point that is stored, so that the result may take its place.
-bool in_place(const loops::Nest& n, size_t slot) {
-  if (n.stores.size() != 1 || n.stores[0].scatter || !n.stores[0].strides.empty()) return false;
+// Whether every load of the slot reads just the point that is stored, so that the result may take its place. A value
+// that is stored as it was loaded must not lie where another result goes.
+bool in_place(const loops::Nest& n, size_t slot, size_t output) {
+  const auto of_slot = [&](const loops::Instruction& i) {
+    return i.kind == loops::Kind::load && static_cast<size_t>(i.slot) == slot;
+  };
+  for (size_t o = 0; o < n.stores.size(); ++o) {
+    const loops::Store& s = n.stores[o];
+    if (s.scatter || !s.strides.empty() || (o != output && of_slot(n.body[static_cast<size_t>(s.reg)]))) return false;
+  }
   if (n.operands[slot].shape != Shape(n.extents.begin(), n.extents.begin() + n.parallel)) return false;
   return std::ranges::all_of(n.body, [&](const loops::Instruction& i) {
-    if (i.kind == loops::Kind::scan) return false;
-    return i.kind != loops::Kind::load || static_cast<size_t>(i.slot) != slot || reads_its_point(n, i);
+    return i.kind != loops::Kind::scan && (!of_slot(i) || reads_its_point(n, i));
   });
 }
 
@@ -201,49 +207,48 @@ class Planner {
     }
   }
 
-  void reuse(const Step& step, int64_t s, std::vector<int64_t>& last, std::vector<int>& root) {
+  // f(slot, operand's buffer, output's buffer) for the slots whose memory an output of the step may take; where f says
+  // yes, neither is offered again.
+  template <class F> void each_exchange(const Step& step, F&& f) {
     const auto* prepared = std::get_if<loops::Prepared>(&step.kernel);
-    if (!prepared || step.outputs.size() != 1) return;
-    const auto out = static_cast<size_t>(step.outputs[0]);
-    if (plan_->buffers[out].kind != Buffer::Kind::arena) return;
-    for (size_t slot = 0; slot < step.operands.size(); ++slot) {
-      const auto b = static_cast<size_t>(step.operands[slot]);
-      size_t r = b;
+    if (!prepared) return;
+    std::vector<bool> taken(step.operands.size(), false);
+    for (size_t o = 0; o < step.outputs.size(); ++o)
+      for (size_t slot = 0; slot < step.operands.size(); ++slot) {
+        const auto from = static_cast<size_t>(step.operands[slot]), to = static_cast<size_t>(step.outputs[o]);
+        if (taken[slot] || !same_memory(plan_->buffers[from].type, plan_->buffers[to].type) ||
+            std::ranges::count(step.operands, step.operands[slot]) != 1 || !in_place(prepared->nest(), slot, o))
+          continue;
+        if ((taken[slot] = f(from, to))) break;
+      }
+  }
+
+  void reuse(const Step& step, int64_t s, std::vector<int64_t>& last, std::vector<int>& root) {
+    each_exchange(step, [&](size_t from, size_t to) {
+      size_t r = from;
       while (root[r] != static_cast<int>(r)) r = static_cast<size_t>(root[r]);
-      if (plan_->buffers[b].kind != Buffer::Kind::arena || last[b] != s || last[r] != s ||
-          !same_memory(plan_->buffers[b].type, plan_->buffers[out].type))
-        continue;
-      if (std::ranges::count(step.operands, step.operands[slot]) != 1 || !in_place(prepared->nest(), slot)) continue;
-      root[out] = static_cast<int>(r);
-      last[r] = std::max(last[r], last[out]);
-      return;
-    }
+      const bool arena = plan_->buffers[from].kind == Buffer::Kind::arena && plan_->buffers[to].kind == Buffer::Kind::arena;
+      if (!arena || last[from] != s || last[r] != s) return false;
+      root[to] = static_cast<int>(r);
+      last[r] = std::max(last[r], last[to]);
+      return true;
+    });
   }
 
   // A result may take the memory of a donated argument that its step reads last, at the very points it stores.
   void donate(const Mask& donated, const std::vector<int64_t>& last) {
     std::unordered_set<int64_t> taken;
-    for (size_t s = 0; s < plan_->steps.size(); ++s) {
-      const Step& step = plan_->steps[s];
-      const auto* prepared = std::get_if<loops::Prepared>(&step.kernel);
-      if (!prepared || step.outputs.size() != 1) continue;
-      const Buffer& out = plan_->buffers[static_cast<size_t>(step.outputs[0])];
-      if (out.kind != Buffer::Kind::result) continue;
-      for (size_t slot = 0; slot < step.operands.size(); ++slot) {
-        const auto b = static_cast<size_t>(step.operands[slot]);
-        const Buffer& from = plan_->buffers[b];
-        const bool may = from.kind == Buffer::Kind::argument && static_cast<size_t>(from.index) < donated.size() &&
-                         donated[static_cast<size_t>(from.index)];
-        if (!may || last[b] != static_cast<int64_t>(s) || !same_memory(from.type, out.type) ||
-            std::ranges::count(plan_->results, static_cast<int>(b)))
-          continue;
-        if (std::ranges::count(step.operands, step.operands[slot]) != 1 || !in_place(prepared->nest(), slot) ||
-            !taken.insert(from.index).second)
-          continue;
-        plan_->donated_from[static_cast<size_t>(out.index)] = from.index;
-        break;
-      }
-    }
+    for (size_t s = 0; s < plan_->steps.size(); ++s)
+      each_exchange(plan_->steps[s], [&](size_t from, size_t to) {
+        const Buffer &argument = plan_->buffers[from], &out = plan_->buffers[to];
+        const auto i = static_cast<size_t>(argument.index);
+        if (argument.kind != Buffer::Kind::argument || out.kind != Buffer::Kind::result || i >= donated.size() ||
+            !donated[i] || last[from] != static_cast<int64_t>(s) ||
+            std::ranges::count(plan_->results, static_cast<int>(from)) || !taken.insert(argument.index).second)
+          return false;
+        plan_->donated_from[static_cast<size_t>(out.index)] = argument.index;
+        return true;
+      });
   }
 
   std::shared_ptr<Executable::Plan> plan_;

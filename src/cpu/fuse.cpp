@@ -15,10 +15,12 @@ constexpr size_t largest_body = 64;  // instructions; beyond it a kernel spills 
 bool has_kind(const loops::Nest& n, loops::Kind kind) {
   return std::ranges::any_of(n.body, [kind](const loops::Instruction& i) { return i.kind == kind; });
 }
-bool elementwise(const loops::Nest& n) {
-  return !has_kind(n, loops::Kind::reduce) && !has_kind(n, loops::Kind::scan) && n.stores.size() == 1 &&
-         !n.stores[0].scatter && n.stores[0].strides.empty();
+// Each result at its own point; of several, all at once.
+bool pointwise(const loops::Nest& n) {
+  return !has_kind(n, loops::Kind::reduce) && !has_kind(n, loops::Kind::scan) &&
+         std::ranges::all_of(n.stores, [](const loops::Store& s) { return !s.scatter && s.strides.empty(); });
 }
+bool elementwise(const loops::Nest& n) { return pointwise(n) && n.stores.size() == 1; }
 // Only loads: no arithmetic is done twice where it is read twice.
 bool moves_only(const loops::Nest& n) { return elementwise(n) && !has_kind(n, loops::Kind::apply); }
 bool single_load(const loops::Nest& n) { return elementwise(n) && n.body.size() == 1; }
@@ -72,6 +74,7 @@ class Fusion {
       u.product = is_product(*u.nest());
       absorb_producers(u);
       if (continue_reduction(u)) return;
+      while (join_producer(u)) {}
     }
     for (const Value& v : u.results) producer_[v] = units_.size();
     units_.push_back(std::move(u));
@@ -141,6 +144,40 @@ class Fusion {
       return true;
     }
     return false;
+  }
+
+  // One pass for a unit and the one that makes an operand of it which others read too: moments and weights.
+  bool join_producer(Unit& u) {
+    if (!pointwise(*u.nest())) return false;
+    for (size_t slot = 0; slot < u.operands.size(); ++slot) {
+      const Value v = u.operands[slot];
+      Unit* p = producer(v);
+      if (!p || !p->alive || !p->nest() || !pointwise(*p->nest()) || uses_.at(v) < 2 || moves_only(*p->nest()) ||
+          p->nest()->body.size() + u.nest()->body.size() > largest_body || has_reader(*p))
+        continue;
+      const auto output = static_cast<int>(std::ranges::find(p->results, v) - p->results.begin());
+      auto joined = loops::append(*p->nest(), *u.nest(), static_cast<int>(slot), output, true);
+      if (!joined || joined->extents != u.nest()->extents) continue;
+      u.operands = operands_of_both(*p, u, static_cast<int>(slot));
+      u.results.insert(u.results.begin(), p->results.begin(), p->results.end());
+      u.form = std::move(*joined);
+      --uses_[v];
+      p->alive = false;
+      merge_operands(u);
+      return true;
+    }
+    return false;
+  }
+
+  // Whether a later unit reads a result of p, or may: then p cannot move to the end.
+  bool has_reader(const Unit& p) const {
+    constexpr ptrdiff_t most = 64;
+    if (&units_.back() - &p > most) return true;
+    return std::any_of(units_.begin() + (&p - units_.data()) + 1, units_.end(), [&](const Unit& u) {
+      return u.alive && std::ranges::any_of(u.operands, [&](Value v) {
+               return std::ranges::find(p.results, v) != p.results.end();
+             });
+    });
   }
 
   static Values operands_of_both(const Unit& p, const Unit& u, int slot) {

@@ -77,7 +77,17 @@ template <auto narrow, auto wide> struct By {
   template <class... X> __m256 operator()(__m256 x, X... more) const { return narrow(x, more...); }
   template <class... X> __m256d operator()(__m256d x, X... more) const { return wide(x, more...); }
 };
-using exp_of = By<_ZGVdN8v_expf, _ZGVdN4v_exp>;
+// Far below what e^x can show, where the library goes from lane to lane, the result is 0: masked scores are there.
+struct exp_of {
+  __m256 operator()(__m256 x) const {
+    const __m256 none = _mm256_cmp_ps(x, _mm256_set1_ps(-104), _CMP_LT_OQ);  // log of half the least float: -103.97
+    return _mm256_andnot_ps(none, _ZGVdN8v_expf(_mm256_andnot_ps(none, x)));
+  }
+  __m256d operator()(__m256d x) const {
+    const __m256d none = _mm256_cmp_pd(x, _mm256_set1_pd(-746), _CMP_LT_OQ);  // of half the least double: -745.13
+    return _mm256_andnot_pd(none, _ZGVdN4v_exp(_mm256_andnot_pd(none, x)));
+  }
+};
 using expm1_of = By<_ZGVdN8v_expm1f, _ZGVdN4v_expm1>;
 using log_of = By<_ZGVdN8v_logf, _ZGVdN4v_log>;
 using log1p_of = By<_ZGVdN8v_log1pf, _ZGVdN4v_log1p>;

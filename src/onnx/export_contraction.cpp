@@ -82,7 +82,7 @@ Out batch_groups_as_features(Exporter& e, Out x, int64_t groups) {
 // As sums over gathered windows, for dtypes that Conv does not take: x [batch, groups·in, …], w [groups·out, in, …].
 Out gathered_convolution(Exporter& e, Out x, Out w, const std::vector<WindowAxis>& axes, int64_t groups,
                          const Shape& result) {
-  std::vector<WindowAxis> all{{.extent = x.shape()[0]}, {.extent = x.shape()[1]}};
+  std::vector<WindowAxis> all{{{.extent = x.shape()[0]}}, {{.extent = x.shape()[1]}}};
   all.insert(all.end(), axes.begin(), axes.end());
   Seen seen = windows_of(e, x, all);
   Out v = seen.inside.id < 0 ? seen.elements : e.where(seen.inside, seen.elements, e.scalar(x.dtype(), 0));

@@ -183,45 +183,14 @@ std::optional<DraftAttrs> pool_attributes(const WindowDims& d) {
   return attrs;
 }
 
-// The chain of selects that picks the element at the offset of the maximum: slice 0, then each offset in turn.
+// The element at the offset of the maximum.
 std::optional<Fused> max_pool(const Node& n, const Uses&) {
-  const Node* equal = n.op->name == "select" ? made_by(n.in[0], "compare") : nullptr;
-  const Node* offset = nullptr;
-  for (size_t i = 0; equal && i < 2; ++i)
-    if (!offset) offset = made_by(equal->in[i], "window_argmax");
-  if (!offset || !is_float(n.types[0].dtype)) return {};
-  const Value x = offset->in[0], at = offset->out();
-  const WindowDims d = WindowDims::from(offset->attrs);
+  const Node* offset = n.op->name == "window_gather" ? made_by(n.in[1], "window_argmax") : nullptr;
+  if (!offset || offset->in[0] != n.in[0] || !is_float(n.types[0].dtype)) return {};
+  const WindowDims d = WindowDims::from(n.attrs);
   const auto attrs = pool_attributes(d);
-  if (!attrs || numel(d.size) < 2) return {};
-  Value padded;
-  const auto reads = [&](Value v, int64_t p) {
-    const Node* s = made_by(v, "slice");
-    if (!s || (padded && s->in[0] != padded)) return false;
-    padded = s->in[0];
-    for (size_t i = d.size.size(); i-- > 0; p /= d.size[i])
-      if (s->attrs.ints("start")[i] != p % d.size[i] ||
-          (s->attrs.ints("strides")[i] != d.strides[i] && at.shape()[i] > 1))
-        return false;
-    return v.shape() == at.shape();
-  };
-  Value v = n.out();
-  for (int64_t p = numel(d.size) - 1; p > 0; --p) {
-    const Node* choice = made_by(v, "select");
-    const Node* here = choice ? made_by(choice->in[0], "compare") : nullptr;
-    if (!here || here->attrs.text("direction") != "eq") return {};
-    const Value other = here->in[0] == at ? here->in[1] : here->in[1] == at ? here->in[0] : Value{};
-    if (!other || !is_number(other, static_cast<double>(p)) || !reads(choice->in[1], p)) return {};
-    v = choice->in[2];
-  }
-  if (!reads(v, 0)) return {};
-  if (padded != x) {
-    const Node* pad = made_by(padded, "pad");
-    const bool same = pad && pad->in[0] == x && is_number(pad->in[1], -INFINITY) &&
-                      pad->attrs.ints("low") == d.pad_low && pad->attrs.ints("high") == d.pad_high;
-    if (!same) return {};
-  }
-  return Fused{"MaxPool", {x}, [x, attrs = *attrs, type = n.types[0]](Exporter& e) {
+  if (!attrs || numel(d.size) < 2 || d != WindowDims::from(offset->attrs)) return {};
+  return Fused{"MaxPool", {n.in[0]}, [x = n.in[0], attrs = *attrs, type = n.types[0]](Exporter& e) {
                  const Dtype c = computed_in("MaxPool", type.dtype);
                  e.set(e.cast(e.emit("MaxPool", {e.cast(e.full(x), c)}, {c, type.shape}, attrs), type.dtype));
                }};

@@ -5,6 +5,7 @@
 #include "graph/dims.h"
 #include "onnx/exporter.h"
 #include "ops/indexing.h"
+#include "ops/window.h"
 
 namespace viva {
 namespace {
@@ -160,7 +161,59 @@ void write_dynamic_update_slice(Exporter& e, const Node& n) {
   e.set(scattered(e, x, p, update, "none"));
 }
 
+// Where in the flattened operand the element at the offset of each window lies.
+Places places_in_windows(Exporter& e, const std::vector<WindowAxis>& axes, const Shape& operand, Out offset) {
+  const auto rank = static_cast<int64_t>(axes.size());
+  const Ints strides = row_major(operand);
+  int64_t count = 1;
+  for (const WindowAxis& a : axes) count *= a.size;
+  offset = indices_of(e, offset);
+  const auto no_less = [&](Out x, int64_t v) { return e.pointwise("GreaterOrEqual", {x, e.integer(v)}, boolean); };
+  Places p{e.integer(0), e.both(no_less(offset, 0), e.less(offset, e.integer(count)))};
+  offset = clipped(e, offset, count - 1);
+  for (int64_t i = 0; i < rank; ++i) {
+    const WindowAxis& a = axes[static_cast<size_t>(i)];
+    count /= a.size;
+    Out at = e.along(a.positions(), a.stride, i, rank);
+    if (a.size > 1) {
+      const Out k = e.pointwise("Mod", {e.pointwise("Div", {offset, e.integer(count)}), e.integer(a.size)});
+      at = e.pointwise("Add", {at, e.pointwise("Mul", {k, e.integer(a.dilation)})});
+    }
+    at = e.pointwise("Sub", {at, e.integer(a.low)});
+    if (a.has_holes()) {
+      p.fits = e.both(p.fits, e.both(no_less(at, 0), e.less(at, e.integer(a.spread()))));
+      at = clipped(e, at, std::max<int64_t>(a.spread() - 1, 0));
+    }
+    if (a.base_dilation > 1) {
+      const Out by = e.integer(a.base_dilation);
+      p.fits = e.both(p.fits, e.equal(e.pointwise("Mod", {at, by}), e.integer(0)));
+      at = e.pointwise("Div", {at, by});
+    }
+    p.at = e.pointwise("Add", {p.at, e.pointwise("Mul", {at, e.integer(strides[static_cast<size_t>(i)])})});
+  }
+  return p;
+}
+
+void write_window_gather(Exporter& e, const Node& n) {
+  const Out x = e.full(n.in[0]), zero = e.scalar(x.dtype(), 0);
+  const Shape& result = n.types[0].shape;
+  if (contains(result, 0) || contains(x.shape(), 0)) return e.set(e.expand(zero, result));
+  const Places p = places_in_windows(e, axes_of(WindowDims::from(n.attrs), x.shape()), x.shape(), e.full(n.in[1]));
+  e.set(e.where(p.fits, e.gather(flat(e, x), e.expand(p.at, result), 0), zero));
+}
+
+void write_window_scatter(Exporter& e, const Node& n) {
+  const Type& type = n.types[0];
+  const Out zeros = e.expand(e.scalar(type.dtype, 0), type.shape);
+  if (contains(type.shape, 0) || contains(n.in[0].shape(), 0)) return e.set(zeros);
+  const Places p = places_in_windows(e, axes_of(WindowDims::from(n.attrs), type.shape), type.shape, e.full(n.in[1]));
+  e.set(scattered(e, zeros, p, e.full(n.in[0]), "add"));
+}
+
 constexpr std::array rows = {
+    ExportRow{"window_gather", write_window_gather,
+              "places by Range, Div, Mod, Mul, Add; Gather of the flattened operand; see MaxPool below"},
+    ExportRow{"window_scatter", write_window_scatter, "the same places; ScatterElements"},
     ExportRow{"dynamic_slice", write_dynamic_slice, "Max, Min on the starts, Range, Gather"},
     ExportRow{"dynamic_update_slice", write_dynamic_update_slice, "places by Range, Mul, Add; ScatterElements"},
     ExportRow{"gather", write_gather,

@@ -102,12 +102,7 @@ void write_cumsum(Exporter& e, const Node& n) {
 // Windows
 
 std::vector<WindowAxis> axes_of(const Node& n) {
-  const WindowDims d = WindowDims::from(n.attrs);
-  std::vector<WindowAxis> axes;
-  for (size_t i = 0; i < d.size.size(); ++i)
-    axes.push_back(
-        {n.in[0].shape()[i], d.size[i], d.strides[i], d.pad_low[i], d.pad_high[i], d.base_dilation[i], d.dilation[i]});
-  return axes;
+  return viva::axes_of(WindowDims::from(n.attrs), n.in[0].shape());
 }
 
 void write_window_sum(Exporter& e, const Node& n) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <limits>
 
 #include "cpu/executable.h"
 #include "interpret/interpret.h"
@@ -18,10 +19,13 @@ struct Config {
   std::string name;
   std::set<std::string, std::less<>> off;
   bool fuse = true;
+  double library_flops = CompileOptions().library_flops;
 };
 
 std::vector<Config> configs() {
-  std::vector<Config> list = {{"unfused", {}, false}};
+  std::vector<Config> list = {{"unfused", {}, false},
+                              {"library_for_all", {}, true, 0},
+                              {"no_library", {}, true, std::numeric_limits<double>::infinity()}};
   Config none{"no_pass", {}};
   for (const Pass& p : passes()) {
     none.off.emplace(p.name);
@@ -40,6 +44,7 @@ class Configs : public testing::TestWithParam<Config> {
     options.passes.disabled = GetParam().off;
     options.passes.verify = true;
     options.fuse = GetParam().fuse;
+    options.library_flops = GetParam().library_flops;
     return compile(c.f, options).call(c.args, pool).take();
   }
 

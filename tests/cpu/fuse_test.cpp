@@ -54,5 +54,49 @@ TEST(Fusion, AReductionReadThroughCopiesOfItIsKept) {
   }
 }
 
+// Two moments and a weight, as an optimiser moves them: one pass, in the memory of what it replaces.
+TEST(Fusion, AnOptimisersStepIsOneKernelInPlace) {
+  const Type type{Dtype::float32, {64}};
+  Build b("step");
+  const Value w = b.parameter(type), m = b.parameter(type), v = b.parameter(type), g = b.parameter(type);
+  const Value first = b.add(b.scale(m, .9), b.scale(g, .1)), second = b.add(b.scale(v, .99), b.scale(b.square(g), .01));
+  const Value moved = b.sub(w, b.div(first, b.add(b.sqrt(second), b.one(w))));
+  const Body f = b.finish({moved, first, second, m});
+  CompileOptions options;
+  options.donated = {true, true, true, false};
+  const Executable compiled = compile(f, options);
+  EXPECT_EQ(compiled.summary().kernels, 1);
+  std::vector<Array> args;
+  for (size_t i = 0; i < 4; ++i) {
+    args.push_back(Array::make(type));
+    for (size_t k = 0; k < 64; ++k) args[i].as_mutable<float>()[k] = static_cast<float>((k + 1) * (i + 2)) / 100;
+  }
+  const auto expected = interpret(*f, args);
+  const std::byte *weight = args[0].data(), *moment = args[2].data();
+  ThreadPool pool(1);
+  const auto got = compiled.call(std::move(args), pool).take();
+  for (size_t o = 0; o < got.size(); ++o)
+    for (int64_t i = 0; i < 64; ++i) EXPECT_NEAR(got[o].at(i), expected[o].at(i), 1e-6) << o << ", " << i;
+  EXPECT_EQ(got[0].data(), weight);
+  EXPECT_EQ(got[2].data(), moment);
+  EXPECT_NE(got[1].data(), got[3].data());  // the old first moment is a result too
+}
+
+// A value that is stored as it came in keeps its own place beside one that could go there.
+TEST(Fusion, AStoredOperandIsNotOverwritten) {
+  const Type type{Dtype::float32, {16}};
+  Build b("f");
+  const Value x = b.parameter(type), y = b.parameter(type);
+  const Value sum = b.add(x, y), twice = b.mul(sum, b.add(sum, x));
+  const Body f = b.finish({sum, twice, b.neg(twice)});
+  CompileOptions options;
+  options.donated = {true, true};
+  std::vector<Array> args{Array::full(type, 2), Array::full(type, 3)};
+  const auto expected = interpret(*f, args);
+  ThreadPool pool(1);
+  const auto got = compile(f, options).call(std::move(args), pool).take();
+  for (size_t o = 0; o < got.size(); ++o) EXPECT_TRUE(same_bits(got[o], expected[o])) << o;
+}
+
 }  // namespace
 }  // namespace viva
