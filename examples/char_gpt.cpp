@@ -127,7 +127,7 @@ void mark(const Writer& writer, const std::string& text, int64_t count) {
   std::cout << right << " of " << asked << " sums right\n";
 }
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   int64_t iterations = 2000;
   std::string file;
   for (int i = 1; i < argc; ++i)
@@ -179,4 +179,7 @@ int main(int argc, char** argv) {
   const Writer writer(m, vocabulary);
   std::cout << "---\n" << writer.write("\n", file.empty() ? 80 : 500, key(5), .8) << "\n";
   if (file.empty()) mark(writer, kept, 200);
+} catch (const Error& e) {
+  std::cerr << e.what() << "\n";
+  return 1;
 }

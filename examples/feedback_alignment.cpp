@@ -89,7 +89,7 @@ Network train(const std::string& name, const Rule& rule, const Images& data, int
   return m;
 }
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   int64_t images = 60000, epochs = 15;
   for (int i = 1; i + 1 < argc; i += 2)
     (std::string(argv[i]) == "--images" ? images : epochs) = std::atoll(argv[i + 1]);
@@ -120,4 +120,7 @@ int main(int argc, char** argv) {
   };
   std::cout << "degrees between the rule and the gradient of the hidden layers: " << degrees(Network::make(key(1)))
             << " before training, " << degrees(b) << " after\n";
+} catch (const Error& e) {
+  std::cerr << e.what() << "\n";
+  return 1;
 }

@@ -16,6 +16,8 @@ struct CompileSettings {
   int recompilations = 7;
   // Stop at the first NaN that appears from operands without any, naming the operation and the user's line; slower.
   bool check_nan = false;
+  // The same, and at the first infinity that appears from finite operands.
+  bool check_infinity = false;
 };
 
 namespace tracing {

@@ -59,8 +59,9 @@ using Slots = std::map<std::string, Tensor>;  // a tensor for each parameter, by
 
 namespace optim {
 
-Parameters parameters(std::vector<std::string> names, const std::vector<Tensor>& values,
-                      const std::vector<Tensor>* gradients, Loc l);
+// The float leaves but for buffers; with gradients, those that have one.
+Parameters parameters(std::vector<std::string> names, const tree::Leaves& model, const std::vector<Tensor>* gradients,
+                      Loc l);
 // value + update at the leaves that have one, in the dtype of the value.
 std::vector<Tensor> stepped(std::vector<Tensor> leaves, const Parameters& p);
 
@@ -98,15 +99,16 @@ Tensor wide(const Tensor& t);
 namespace optim {
 template <class R, class M> typename R::State init(const R& rule, const M& model, Loc l) {
   const At at(l);
-  return rule.start(parameters(tree::paths(model), tree::flatten(model), nullptr, l));
+  return rule.start(parameters(tree::paths(model), tree::Leaves(model), nullptr, l));
 }
 template <class R, class M>
 std::pair<M, typename R::State> update(const R& rule, M model, typename R::State state, const M& gradient, Loc l) {
   const At at(l);
-  const std::vector<Tensor> leaves = tree::flatten(model), gradients = tree::flatten(gradient);
+  const std::vector<Tensor> gradients = tree::flatten(gradient);
+  const tree::Leaves leaves(model);
   Parameters p = parameters(tree::paths(model), leaves, &gradients, l);
   state = rule.transform(p, std::move(state));
-  tree::Leaves(model).assign(stepped(leaves, p));
+  leaves.assign(stepped(leaves.copy(), p));
   return {std::move(model), std::move(state)};
 }
 }  // namespace optim
@@ -331,22 +333,22 @@ struct Average {
   };
   template <class M> State init(const M& model, Loc l = Loc::current()) const {
     const optim::At at(l);
-    return start(optim::parameters(tree::paths(model), tree::flatten(model), nullptr, l));
+    return start(optim::parameters(tree::paths(model), tree::Leaves(model), nullptr, l));
   }
   template <class M> State update(const M& model, State s, Loc l = Loc::current()) const {
     const optim::At at(l);
-    return add(optim::parameters(tree::paths(model), tree::flatten(model), nullptr, l), std::move(s));
+    return add(optim::parameters(tree::paths(model), tree::Leaves(model), nullptr, l), std::move(s));
   }
   // The model with averaged floats; all else as in `latest`, and all of it where no step was averaged.
   template <class M> M model(M latest, const State& s, Loc l = Loc::current()) const {
     const optim::At at(l);
-    const std::vector<Tensor> leaves = tree::flatten(latest);
-    tree::Leaves(latest).assign(mean_of(leaves, tree::paths(latest), s));
+    const tree::Leaves leaves(latest);
+    leaves.assign(mean_of(optim::parameters(tree::paths(latest), leaves, nullptr, l), leaves.copy(), s));
     return latest;
   }
   State start(const Parameters& p) const;
   State add(const Parameters& p, State s) const;
-  std::vector<Tensor> mean_of(std::vector<Tensor> leaves, const std::vector<std::string>& names, const State& s) const;
+  std::vector<Tensor> mean_of(const Parameters& p, std::vector<Tensor> leaves, const State& s) const;
 };
 
 }  // namespace viva

@@ -12,5 +12,6 @@
 #include "viva/optim.h"
 #include "viva/random.h"
 #include "viva/tensor.h"
+#include "viva/train.h"
 #include "viva/transform.h"
 #include "viva/tree.h"

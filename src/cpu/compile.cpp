@@ -135,7 +135,8 @@ class Planner {
       : plan_(std::make_shared<Executable::Plan>()), library_flops_(options.library_flops) {
     plan_->parameters = f->param_types();
     plan_->nodes = static_cast<int64_t>(f->nodes().size());
-    plan_->check_nan = options.check_nan;
+    plan_->check_nan = options.check_nan || options.check_infinity;
+    plan_->check_infinity = options.check_infinity;
     for (size_t i = 0; i < f->params().size(); ++i)
       buffer_of_[f->params()[i]] = add({.kind = Buffer::Kind::argument,
                                         .index = static_cast<int64_t>(i),
@@ -144,7 +145,7 @@ class Planner {
     for (const Node& n : f->nodes())
       if (const Array* value = constant_of(n))
         buffer_of_[n.out()] = add({.kind = Buffer::Kind::constant, .type = n.types[0], .constant = *value});
-    std::vector<Unit> units = cpu::make_units(*f, options.fuse && !options.check_nan, options.library_flops);
+    std::vector<Unit> units = cpu::make_units(*f, options.fuse && !plan_->check_nan, options.library_flops);
     cpu::lay_out(units, *f);
     for (Unit& u : units) add_unit(u);
     finish(f->outputs(), options.donated);
@@ -267,7 +268,8 @@ Executable compile(const Body& f, const CompileOptions& options) {
     throw usage_error("[compile] {} marks of donation for {} arguments", options.donated.size(),
                       bound->params().size());
   PassOptions passes = options.passes;
-  if (options.check_nan) passes.disabled.insert("constants");  // a folded NaN would have no operation to name
+  if (options.check_nan || options.check_infinity)
+    passes.disabled.insert("constants");  // a folded NaN would have no operation to name
   return Executable(Planner(simplify(bound, passes), options).plan());
 }
 

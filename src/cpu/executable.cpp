@@ -12,12 +12,12 @@ namespace {
 using cpu::Buffer;
 using cpu::Step;
 
-bool has_nan(const Type& t, const void* data) {
+template <class Test> bool has_any(const Type& t, const void* data, Test test) {
   return dispatch(t.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     if constexpr (is_float_type<T>) {
       const auto* x = static_cast<const T*>(data);
-      return std::any_of(x, x + numel(t.shape), [](T v) { return std::isnan(static_cast<Compute<T>>(v)); });
+      return std::any_of(x, x + numel(t.shape), [&](T v) { return test(static_cast<Compute<T>>(v)); });
     } else return false;
   });
 }
@@ -61,12 +61,17 @@ std::byte* address(const Buffer& b, std::vector<Array>& args, std::vector<Array>
 }
 
 void check_nan(const Executable::Plan& plan, const Step& s, const std::vector<std::byte*>& at) {
-  const auto any_nan = [&](const std::vector<int>& buffers) {
-    return std::ranges::any_of(
-        buffers, [&](int b) { return has_nan(plan.buffers[static_cast<size_t>(b)].type, at[static_cast<size_t>(b)]); });
+  const auto in = [&](const std::vector<int>& buffers, auto test) {
+    return std::ranges::any_of(buffers, [&](int b) {
+      return has_any(plan.buffers[static_cast<size_t>(b)].type, at[static_cast<size_t>(b)], test);
+    });
   };
-  if (any_nan(s.outputs) && !any_nan(s.operands))
+  const auto nan = [](auto v) { return std::isnan(v); };
+  const auto infinite = [](auto v) { return !std::isfinite(v); };
+  if (in(s.outputs, nan) && !in(s.operands, nan))
     throw Error(ErrorKind::input, fmt::format("[{}] gives NaN from operands without any", s.name), s.where);
+  if (plan.check_infinity && !s.operands.empty() && in(s.outputs, infinite) && !in(s.operands, infinite))
+    throw Error(ErrorKind::input, fmt::format("[{}] gives an infinity from finite operands", s.name), s.where);
 }
 
 // The most that one step takes, so that no step grows it.

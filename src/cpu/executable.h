@@ -24,6 +24,8 @@ struct CompileOptions {
   // Run node by node and fail at the first NaN that appears in a result from operands without any, naming the
   // operation and the user's line.
   bool check_nan = false;
+  // The same, and at the first infinity from finite operands too (of operations that have operands).
+  bool check_infinity = false;
   // Whether kernels are joined. Off, each node is a kernel of its own: to find which one is wrong.
   bool fuse = true;
   // Contractions of at least so many FLOPs run by the library where it has a fast kernel; infinity: none do.

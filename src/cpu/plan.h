@@ -72,7 +72,7 @@ struct Executable::Plan {
   std::vector<Type> result_types;
   std::vector<int64_t> donated_from;  // for each result, the argument whose memory it may take, or -1
   int64_t arena_bytes = 0, nodes = 0;
-  bool check_nan = false;
+  bool check_nan = false, check_infinity = false;
 };
 
 }  // namespace viva

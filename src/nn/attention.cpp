@@ -53,6 +53,24 @@ Tensor weights_of(const Tensor& scores) {
   return e / where(total == 0, 1, total);
 }
 
+Tensor attended(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& o, Where at) {
+  const Dtype d = q.dtype();
+  const Dtype wide = tracing::summed_in(d);
+  const double scale = o.scale ? *o.scale : 1 / std::sqrt(static_cast<double>(q.dim(-1)));
+  Shape shape = q.shape();
+  shape.back() = k.dim(-2);
+  const bool groups = q.dim(-3) != k.dim(-3);
+  const Tensor product = matmul(groups ? grouped(q, k.dim(-3)) : q, swap_axes(k, -1, -2), wide);
+  const Tensor scores = masked((groups ? reshape(product, shape) : product) * scale, o);
+  if (scores.shape() != shape)
+    throw usage_at(
+        at, fmt::format("[attention] the mask {} does not fit scores {}", to_string(o.mask.type()), to_string(shape)));
+  const Tensor p = convert(k.dim(-2) == 0 ? scores : weights_of(scores), d);
+  const Tensor r = matmul(groups ? grouped(p, k.dim(-3)) : p, v);
+  shape.back() = v.dim(-1);
+  return groups ? reshape(r, shape) : r;
+}
+
 }  // namespace
 
 Tensor attention(const Arg& query, const Arg& key, const Arg& value, const AttentionOptions& o) {
@@ -63,20 +81,10 @@ Tensor attention(const Arg& query, const Arg& key, const Arg& value, const Atten
   if (!o.mask.empty() && !is_bool(o.mask.dtype()) && !is_float(o.mask.dtype()))
     throw usage_at(query.where,
                    fmt::format("[attention] the mask is {}: takes bool, or a float to add", to_string(o.mask.type())));
-  const Dtype wide = tracing::summed_in(d);
-  const double scale = o.scale ? *o.scale : 1 / std::sqrt(static_cast<double>(q.dim(-1)));
-  Shape shape = q.shape();
-  shape.back() = k.dim(-2);
-  const bool groups = q.dim(-3) != k.dim(-3);
-  const Tensor product = matmul(groups ? grouped(q, k.dim(-3)) : q, swap_axes(k, -1, -2), wide);
-  const Tensor scores = masked((groups ? reshape(product, shape) : product) * scale, o);
-  if (scores.shape() != shape)
-    throw usage_at(query.where, fmt::format("[attention] the mask {} does not fit scores {}", to_string(o.mask.type()),
-                                            to_string(shape)));
-  const Tensor p = convert(k.dim(-2) == 0 ? scores : weights_of(scores), d);
-  const Tensor r = matmul(groups ? grouped(p, k.dim(-3)) : p, v);
-  shape.back() = v.dim(-1);
-  return groups ? reshape(r, shape) : r;
+  const auto body = [&](const tracing::Tensors& in) -> tracing::Tensors {
+    return {attended(in[0], in[1], in[2], {.causal = o.causal, .mask = in[3], .scale = o.scale}, query.where)};
+  };
+  return tracing::named("attention", body, {q, k, v, o.mask}, query.where).front();
 }
 
 Tensor rotary(const Arg& x, double base, const Arg& first) {

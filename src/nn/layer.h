@@ -1,6 +1,7 @@
 // What layers share: parameters from initialisers, and checks.
 #pragma once
 
+#include "trace/graph.h"
 #include "trace/operand.h"
 #include "viva/nn.h"
 

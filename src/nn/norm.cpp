@@ -60,8 +60,11 @@ Tensor LayerNorm::operator()(const Arg& x) const {
   if (t.rank() < n || !std::equal(weight.shape().begin(), weight.shape().end(), t.shape().end() - n))
     throw usage_at(x.where,
                    fmt::format("[layer_norm] {} into a layer of {}", to_string(t.type()), to_string(weight.type())));
-  const Tensor scaled = standardize(t, Axes(iota_ints(n, t.rank() - n)), eps) * weight;
-  return convert(bias.empty() ? scaled : scaled + bias, given.dtype());
+  const auto body = [&](const tracing::Tensors& in) -> tracing::Tensors {
+    const Tensor scaled = standardize(in[0], Axes(iota_ints(n, t.rank() - n)), eps) * in[1];
+    return {convert(in[2].empty() ? scaled : scaled + in[2], given.dtype())};
+  };
+  return tracing::named("layer_norm", body, {t, weight, bias}, x.where).front();
 }
 
 RmsNorm RmsNorm::make(int64_t features, double eps, Dtype d, Loc l) {
@@ -77,7 +80,10 @@ Tensor RmsNorm::operator()(const Arg& x) const {
   if (t.rank() == 0 || weight.rank() != 1 || t.dim(-1) != weight.dim(0))
     throw usage_at(x.where,
                    fmt::format("[rms_norm] {} into a layer of {}", to_string(t.type()), to_string(weight.type())));
-  return convert(t * rsqrt(mean(square(t), -1, true) + eps) * weight, given.dtype());
+  const auto body = [&](const tracing::Tensors& in) -> tracing::Tensors {
+    return {convert(in[0] * rsqrt(mean(square(in[0]), -1, true) + eps) * in[1], given.dtype())};
+  };
+  return tracing::named("rms_norm", body, {t, weight}, x.where).front();
 }
 
 namespace {
@@ -87,9 +93,12 @@ Tensor group_norm(const Tensor& given, const Tensor& weight, const Tensor& bias,
   const Tensor x = widened(given, where);
   if (groups < 1 || x.dim(1) % groups != 0)
     throw usage_at(where, fmt::format("[group_norm] {} groups do not divide {} channels", groups, x.dim(1)));
-  const Shape parts{x.dim(0), groups, x.size() == 0 ? 0 : x.size() / (x.dim(0) * groups)};
-  const Tensor y = x.size() == 0 ? x : reshape(standardize(reshape(x, parts), 2, eps), x.shape());
-  return transformed(y, weight, bias, given.dtype(), where);
+  const auto body = [&](const tracing::Tensors& in) -> tracing::Tensors {
+    const Shape parts{x.dim(0), groups, x.size() == 0 ? 0 : x.size() / (x.dim(0) * groups)};
+    const Tensor y = x.size() == 0 ? in[0] : reshape(standardize(reshape(in[0], parts), 2, eps), x.shape());
+    return {transformed(y, in[1], in[2], given.dtype(), where)};
+  };
+  return tracing::named("group_norm", body, {x, weight, bias}, where).front();
 }
 
 }  // namespace

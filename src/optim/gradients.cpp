@@ -75,11 +75,10 @@ Average::State Average::add(const Parameters& p, State s) const {
   return s;
 }
 
-std::vector<Tensor> Average::mean_of(std::vector<Tensor> leaves, const std::vector<std::string>& names,
-                                     const State& s) const {
+std::vector<Tensor> Average::mean_of(const Parameters& p, std::vector<Tensor> leaves, const State& s) const {
   const Tensor weight = 1 - pow(scalar(decay, Dtype::float64), convert(s.count, Dtype::float64));
   State copy = s;
-  for (const Parameter& q : optim::parameters(names, leaves, nullptr, Loc::current())) {
+  for (const Parameter& q : p) {
     const Tensor& mean = slot(copy.mean, q);
     const Tensor corrected = convert(mean / convert(weight, mean.dtype()), q.value.dtype());
     leaves[q.leaf] = where(s.count == 0, q.value, corrected);

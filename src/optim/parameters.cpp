@@ -19,8 +19,10 @@ std::string_view shown(const std::string& name) { return name.empty() ? "the mod
 At::At(Loc l) : line_(std::make_shared<tracing::Line>(l)) {}
 At::~At() = default;
 
-Parameters parameters(std::vector<std::string> names, const std::vector<Tensor>& values,
-                      const std::vector<Tensor>* gradients, Loc l) {
+Parameters parameters(std::vector<std::string> names, const tree::Leaves& model, const std::vector<Tensor>* gradients,
+                      Loc l) {
+  std::vector<Tensor> values = model.copy();
+  for (size_t b : model.buffers) values[b] = {};
   if (gradients && gradients->size() != values.size())
     throw usage_at(l,
                    fmt::format("[optim] a gradient of {} leaves for a model of {}", gradients->size(), values.size()));

@@ -205,6 +205,7 @@ Tensors Cache::run(const Compiled& c, const Arguments& a) const {
     CompileOptions options;
     options.donated.assign(g.leaves.size(), true);  // takes effect where the caller moved the only reference in
     options.check_nan = settings_.check_nan;
+    options.check_infinity = settings_.check_infinity;
     c.plan = viva::compile(g.body, options);
   });
   std::vector<Array> in;

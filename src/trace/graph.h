@@ -27,4 +27,8 @@ struct Inputs {
 Inputs inputs_of(const Tensors& args);
 Graph trace(Site site, Mode mode, const Fn& f, const Inputs& in);
 
+// f as a call of a function of this name, so that an engine may find it whole; its derivatives are those of its body.
+// Runs f as it is where no scope is open.
+Tensors named(const char* name, const Fn& f, const Tensors& args, Where where);
+
 }  // namespace viva::tracing

@@ -258,6 +258,13 @@ Tensors checkpoint(Site site, const Fn& f, const Tensors& args) {
   return g.outputs(call(renamed(g.body, "checkpoint"), g.arguments(args), true, site.where));
 }
 
+Tensors named(const char* name, const Fn& f, const Tensors& args, Where where) {
+  if (!current()) return f(args);
+  const Site site{name, line_or(where)};
+  const Graph g = traced(site, f, args);
+  return g.outputs(call(renamed(g.body, name), g.arguments(args), false, site.where));
+}
+
 }  // namespace viva::tracing
 
 namespace viva {

@@ -61,6 +61,24 @@ TEST(Compile, BoundConstantsTapsAndNanTrace) {
   EXPECT_FALSE(compile(f, options).call({}, pool).ok());
 }
 
+TEST(CheckInfinity, NamesTheOperationThatMadeIt) {
+  CompileOptions options;
+  options.check_infinity = true;
+  ThreadPool pool(1);
+  const auto said = [&](const Array& x) {
+    Build b("f");
+    const Value v = b.parameter(x.type());
+    const auto r = compile(b.finish({b.exp(b.log(v))}), options).call({x}, pool);
+    return r.ok() ? "" : r.error().message();
+  };
+  const float inf = std::numeric_limits<float>::infinity();
+  EXPECT_EQ(said(Array::of<float>({1, 0}, {2})), "[log] gives an infinity from finite operands");
+  EXPECT_EQ(said(Array::of<float>({1, -1}, {2})), "[log] gives NaN from operands without any");
+  EXPECT_EQ(said(Array::of<float>({1, inf}, {2})), "");  // it was given
+  options.check_infinity = false, options.check_nan = true;
+  EXPECT_EQ(said(Array::of<float>({1, 0}, {2})), "");
+}
+
 TEST(Compile, DonatedMemoryIsReused) {
   Build b("f");
   const Value x = b.parameter({Dtype::float32, {1000}}, "x");

@@ -1,4 +1,5 @@
 // Attention against its formula, row by row; masks, groups of heads, rotary positions.
+#include "graph/text.h"
 #include "nn/check.h"
 #include "viva/nn.h"
 
@@ -36,6 +37,21 @@ TEST(Attention, CausalSeesNothingLater) {
     return attention(q, kk, v, {.causal = true})(ellipsis, range(0, 2), range());
   };
   expect_near(first_two(drawn(4, {2, 3, 3})), y(ellipsis, range(0, 2), range()), 0);
+}
+
+// Engines find these whole, by name.
+TEST(Attention, IsANamedFunctionOfTheGraph) {
+  const auto f = [](const LayerNorm& n, const Tensor& a, const Tensor& b, const Tensor& c) {
+    return attention(n(a), b, c);
+  };
+  const std::string text = print(trace(f, LayerNorm::make(6, {.dtype = f64}), q, k, v));
+  EXPECT_TRUE(check::holds(text, "layer_norm")) << text;
+  EXPECT_TRUE(check::holds(text, "attention")) << text;
+  const auto loss = [&](const Tensor& t) { return sum(square(attention(t, k, v, {.causal = true}))); };
+  expect_near(compile(grad(loss))(q), grad(loss)(q));
+  const Tensor each =
+      vmap(grad([](const Tensor& a, const Tensor& b) { return sum(square(attention(a, b, b))); }))(q, k);
+  expect_near(each, grad([](const Tensor& a, const Tensor& b) { return sum(square(attention(a, b, b))); })(q, k));
 }
 
 TEST(Attention, Masks) {
