@@ -228,7 +228,8 @@ class Planner {
     each_exchange(step, [&](size_t from, size_t to) {
       size_t r = from;
       while (root[r] != static_cast<int>(r)) r = static_cast<size_t>(root[r]);
-      const bool arena = plan_->buffers[from].kind == Buffer::Kind::arena && plan_->buffers[to].kind == Buffer::Kind::arena;
+      const bool arena =
+          plan_->buffers[from].kind == Buffer::Kind::arena && plan_->buffers[to].kind == Buffer::Kind::arena;
       if (!arena || last[from] != s || last[r] != s) return false;
       root[to] = static_cast<int>(r);
       last[r] = std::max(last[r], last[to]);

@@ -44,6 +44,8 @@ class Fusion {
 
   std::vector<Unit> take() {
     sweep();
+    for (size_t i = 0; fuse_ && i < units_.size(); ++i)
+      while (join_producer(i)) {}
     std::vector<Unit> live;
     for (Unit& u : units_)
       if (u.alive) live.push_back(std::move(u));
@@ -74,7 +76,6 @@ class Fusion {
       u.product = is_product(*u.nest());
       absorb_producers(u);
       if (continue_reduction(u)) return;
-      while (join_producer(u)) {}
     }
     for (const Value& v : u.results) producer_[v] = units_.size();
     units_.push_back(std::move(u));
@@ -147,21 +148,22 @@ class Fusion {
   }
 
   // One pass for a unit and the one that makes an operand of it which others read too: moments and weights.
-  bool join_producer(Unit& u) {
-    if (!pointwise(*u.nest())) return false;
+  bool join_producer(size_t unit) {
+    Unit& u = units_[unit];
+    if (!u.alive || u.library || !u.nest() || !pointwise(*u.nest())) return false;
     for (size_t slot = 0; slot < u.operands.size(); ++slot) {
       const Value v = u.operands[slot];
       Unit* p = producer(v);
-      if (!p || !p->alive || !p->nest() || !pointwise(*p->nest()) || uses_.at(v) < 2 || moves_only(*p->nest()) ||
-          p->nest()->body.size() + u.nest()->body.size() > largest_body || has_reader(*p))
+      if (!p || !p->alive || p->library || !p->nest() || !pointwise(*p->nest()) || moves_only(*p->nest()) ||
+          p->nest()->body.size() + u.nest()->body.size() > largest_body || is_read_between(*p, unit))
         continue;
       const auto output = static_cast<int>(std::ranges::find(p->results, v) - p->results.begin());
       auto joined = loops::append(*p->nest(), *u.nest(), static_cast<int>(slot), output, true);
       if (!joined || joined->extents != u.nest()->extents) continue;
       u.operands = operands_of_both(*p, u, static_cast<int>(slot));
       u.results.insert(u.results.begin(), p->results.begin(), p->results.end());
+      for (const Value& r : p->results) producer_[r] = unit;
       u.form = std::move(*joined);
-      --uses_[v];
       p->alive = false;
       merge_operands(u);
       return true;
@@ -169,15 +171,17 @@ class Fusion {
     return false;
   }
 
-  // Whether a later unit reads a result of p, or may: then p cannot move to the end.
-  bool has_reader(const Unit& p) const {
-    constexpr ptrdiff_t most = 64;
-    if (&units_.back() - &p > most) return true;
-    return std::any_of(units_.begin() + (&p - units_.data()) + 1, units_.end(), [&](const Unit& u) {
-      return u.alive && std::ranges::any_of(u.operands, [&](Value v) {
-               return std::ranges::find(p.results, v) != p.results.end();
-             });
-    });
+  // Whether a unit between p and this one reads a result of p, or may: then p cannot move.
+  bool is_read_between(const Unit& p, size_t unit) const {
+    constexpr size_t most = 64;
+    const auto first = static_cast<size_t>(&p - units_.data());
+    if (unit - first > most) return true;
+    for (size_t i = first + 1; i < unit; ++i)
+      if (units_[i].alive && std::ranges::any_of(units_[i].operands, [&](Value v) {
+            return std::ranges::find(p.results, v) != p.results.end();
+          }))
+        return true;
+    return false;
   }
 
   static Values operands_of_both(const Unit& p, const Unit& u, int slot) {

@@ -101,9 +101,7 @@ void write_cumsum(Exporter& e, const Node& n) {
 
 // Windows
 
-std::vector<WindowAxis> axes_of(const Node& n) {
-  return viva::axes_of(WindowDims::from(n.attrs), n.in[0].shape());
-}
+std::vector<WindowAxis> axes_of(const Node& n) { return viva::axes_of(WindowDims::from(n.attrs), n.in[0].shape()); }
 
 void write_window_sum(Exporter& e, const Node& n) {
   Out x = e.full(n.in[0]);

@@ -50,9 +50,11 @@ std::vector<Ending> endings() {
              return Values{b.select(b.compare(Direction::gt, n.y, one), n.y, b.zero(n.y))};
            },
            2},
-          {"not_below", [](Build& b, const Net& n) {
+          {"not_below",
+           [](Build& b, const Net& n) {
              return Values{b.select(b.compare(Direction::ge, n.y, b.zero(n.y)), n.y, b.zero(n.y))};
-           }, 2}};
+           },
+           2}};
 }
 
 Case case_of(const Ending& e, int64_t groups) {

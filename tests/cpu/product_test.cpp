@@ -1,5 +1,5 @@
-// Matrix products by the library against the interpreter: every order of dimensions, batches, vectors, sums over several
-// dimensions, transposes read in place; values that are not finite; the same bits on any number of threads.
+// Matrix products by the library against the interpreter: every order of dimensions, batches, vectors, sums over
+// several dimensions, transposes read in place; values that are not finite; the same bits on any number of threads.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -51,9 +51,8 @@ Executable with_library(const Body& f) {
 }
 
 bool uses_library(const Body& f) {
-  return std::ranges::any_of(with_library(f).summary().lines, [](const std::string& l) {
-    return l.find("onednn matrix product") != std::string::npos;
-  });
+  return std::ranges::any_of(with_library(f).summary().lines,
+                             [](const std::string& l) { return l.find("onednn matrix product") != std::string::npos; });
 }
 
 void expect_interpreted(const Case& c) {

@@ -14,7 +14,11 @@ bool generated(const std::string& implementation) {
   return implementation.find("jit") != std::string::npos && implementation.find("gemm") == std::string::npos;
 }
 
-template <class PrimitiveDesc> PrimitiveDesc checked(PrimitiveDesc d) {
+// The library looks at desc and hint again for each implementation that it offers, so both must still be there.
+template <class Primitive, class... Hint>
+typename Primitive::primitive_desc checked(const typename Primitive::desc& desc, const dnnl::primitive_attr& attributes,
+                                           const Hint&... hint) {
+  typename Primitive::primitive_desc d(desc, attributes, engine(), hint...);
   while (!generated(d.impl_info_str()))
     if (!d.next_impl()) throw dnnl::error(dnnl_unimplemented, "no generated kernel");
   return d;
@@ -47,47 +51,46 @@ struct Description {
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   }
 
-  Forward::primitive_desc forward(const std::vector<Ending>& endings) {
+  dnnl::primitive_attr with(const std::vector<Ending>& endings) const {
     dnnl::post_ops after;
-    Desc bias;
-    for (const Ending& e : endings) switch (e.kind) {
-        case Ending::Kind::bias:
-          bias = Desc({y.dims()[1]}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::x);
-          break;
-        case Ending::Kind::add:
-          after.append_binary(dnnl::algorithm::binary_add, y);
-          break;
-        case Ending::Kind::relu:
-          after.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0);
-      }
-    dnnl::primitive_attr with = attributes;
-    with.set_post_ops(after);
-    return {Forward::desc(dnnl::prop_kind::forward_training, direct, x, w, bias, y, strides, dilation, low, high), with,
-            engine()};
+    for (const Ending& e : endings)
+      if (e.kind == Ending::Kind::add) after.append_binary(dnnl::algorithm::binary_add, y);
+      else if (e.kind == Ending::Kind::relu) after.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0);
+    dnnl::primitive_attr a = attributes;
+    a.set_post_ops(after);
+    return a;
   }
+
+  Forward::desc forward(bool biased) const {
+    constexpr auto kind = dnnl::prop_kind::forward_training;
+    if (!biased) return {kind, direct, x, w, y, strides, dilation, low, high};
+    const Desc bias({y.dims()[1]}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::x);
+    return {kind, direct, x, w, bias, y, strides, dilation, low, high};
+  }
+  // Of what an adjoint is the adjoint.
+  Forward::primitive_desc hint() const { return {forward(false), attributes, engine()}; }
 };
 
 // Throws dnnl::error where the library has no fast kernel.
 Variant variant_of(const Problem& p, const std::vector<Ending>& endings) {
-  Description d(p);
+  const Description d(p);
   switch (p.role) {
     case Role::forward: {
-      const auto made = checked(d.forward(endings));
+      const bool biased = std::ranges::any_of(endings, [](const Ending& e) { return e.kind == Ending::Kind::bias; });
+      const auto made = checked<Forward>(d.forward(biased), d.with(endings));
       return {Forward(made), {made.src_desc(), made.weights_desc(), made.dst_desc()}, made.scratchpad_desc()};
     }
     case Role::toward_image: {
-      const auto made = checked(
-          TowardImage::primitive_desc(TowardImage::desc(direct, d.x, d.w, d.y, d.strides, d.dilation, d.low, d.high),
-                                      d.attributes, engine(), d.forward({})));
+      const auto made =
+          checked<TowardImage>({direct, d.x, d.w, d.y, d.strides, d.dilation, d.low, d.high}, d.attributes, d.hint());
       return {
           TowardImage(made), {made.diff_src_desc(), made.weights_desc(), made.diff_dst_desc()}, made.scratchpad_desc()};
     }
     case Role::toward_kernel:
       break;
   }
-  const auto made = checked(
-      TowardKernel::primitive_desc(TowardKernel::desc(direct, d.x, d.w, d.y, d.strides, d.dilation, d.low, d.high),
-                                   d.attributes, engine(), d.forward({})));
+  const auto made =
+      checked<TowardKernel>({direct, d.x, d.w, d.y, d.strides, d.dilation, d.low, d.high}, d.attributes, d.hint());
   return {
       TowardKernel(made), {made.src_desc(), made.diff_weights_desc(), made.diff_dst_desc()}, made.scratchpad_desc()};
 }
