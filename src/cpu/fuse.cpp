@@ -155,7 +155,8 @@ class Fusion {
       const Value v = u.operands[slot];
       Unit* p = producer(v);
       if (!p || !p->alive || p->library || !p->nest() || !pointwise(*p->nest()) || moves_only(*p->nest()) ||
-          p->nest()->body.size() + u.nest()->body.size() > largest_body || is_read_between(*p, unit))
+          p->nest()->body.size() + u.nest()->body.size() > largest_body || readers(*p, u) != 1 ||
+          is_read_between(*p, unit))
         continue;
       const auto output = static_cast<int>(std::ranges::find(p->results, v) - p->results.begin());
       auto joined = loops::append(*p->nest(), *u.nest(), static_cast<int>(slot), output, true);
@@ -171,16 +172,18 @@ class Fusion {
     return false;
   }
 
+  // How many operands of u are results of p.
+  static int64_t readers(const Unit& p, const Unit& u) {
+    return std::ranges::count_if(u.operands, [&](Value v) { return std::ranges::find(p.results, v) != p.results.end(); });
+  }
+
   // Whether a unit between p and this one reads a result of p, or may: then p cannot move.
   bool is_read_between(const Unit& p, size_t unit) const {
     constexpr size_t most = 64;
     const auto first = static_cast<size_t>(&p - units_.data());
     if (unit - first > most) return true;
     for (size_t i = first + 1; i < unit; ++i)
-      if (units_[i].alive && std::ranges::any_of(units_[i].operands, [&](Value v) {
-            return std::ranges::find(p.results, v) != p.results.end();
-          }))
-        return true;
+      if (units_[i].alive && readers(p, units_[i]) > 0) return true;
     return false;
   }
 
