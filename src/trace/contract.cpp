@@ -292,10 +292,20 @@ Tensor by_gather(const Tensor& padded, const Tensor& offset, const WindowDims& d
 
 }  // namespace
 
+namespace {
+
+// One example, without a batch.
+bool is_single(const Tensor& x, const WindowOptions& o) {
+  return x.rank() >= 2 && x.rank() == static_cast<int64_t>(o.size.size()) + 1;
+}
+
+}  // namespace
+
 // The offset of the maximum in its window says which element it is.
 Tensor max_pool(const Arg& a, const WindowOptions& o) {
   const tracing::Line line(a.where);
   const Tensor x = as_tensor(a);
+  if (is_single(x, o)) return squeeze(max_pool(expand_dims(x, 0), o), 0);
   const WindowDims dims = windows(o, x, a.where);
   const bool few = numel(dims.size) <= most_slices;
   Attrs attrs{{"dtype", few ? Dtype::int32 : Dtype::int64}};
@@ -310,6 +320,7 @@ Tensor max_pool(const Arg& a, const WindowOptions& o) {
 Tensor mean_pool(const Arg& a, const WindowOptions& o) {
   const tracing::Line line(a.where);
   const Tensor given = tracing::as_float(a);
+  if (is_single(given, o)) return squeeze(mean_pool(expand_dims(given, 0), o), 0);
   const Tensor x = tracing::converted(given, tracing::summed_in(given.dtype()), a.where);
   const WindowDims dims = windows(o, x, a.where);
   const bool padded = std::ranges::any_of(dims.pad_low, [](int64_t p) { return p != 0; }) ||
