@@ -49,6 +49,28 @@ struct FashionNet {
   }
 };
 
+// What is exported: each normalisation by running statistics is a scale and an offset a channel, which go into the
+// convolution before it.
+struct Folded {
+  std::vector<Conv> convs;
+  Dense out;
+  static Folded of(const FashionNet& net) {
+    Folded f{{}, net.out};
+    for (const auto& [conv, norm] : net.blocks) {
+      const Tensor scale = norm.weight * rsqrt(norm.running_variance.value + norm.eps);
+      f.convs.push_back(conv);
+      f.convs.back().weight = conv.weight * reshape(scale, {-1, 1, 1, 1});
+      f.convs.back().bias = norm.bias - norm.running_mean.value * scale;
+    }
+    return f;
+  }
+  Tensor operator()(const Tensor& images) const {
+    Tensor x = images;
+    for (const Conv& conv : convs) x = relu(conv(x));
+    return out(reshape(x, {images.dim(0), -1}));
+  }
+};
+
 struct Batch {
   Tensor images, labels;  // bytes [n, 28, 28], integers [n]
 };
@@ -66,8 +88,8 @@ std::pair<Tensor, FashionNet> loss(const FashionNet& net, const Batch& b, const 
 }
 
 // How many of the named rows the network classifies rightly.
-int64_t count_right(const FashionNet& net, const Dataset& data, const Ints& rows) {
-  static const auto right = compile([](const FashionNet& m, const Tensor& images, const Tensor& labels) {
+int64_t count_right(const Folded& net, const Dataset& data, const Ints& rows) {
+  static const auto right = compile([](const Folded& m, const Tensor& images, const Tensor& labels) {
     return sum(correct(m(pixels(images)), labels));
   });
   int64_t total = 0;
@@ -92,7 +114,7 @@ Trained<FashionNet, AdamW::State> train_network(const Dataset& data, const Plan&
   const FashionNet start = FashionNet::make(key(1));
   const auto load = [&](const Ints& rows) { return Batch{take_rows(data.inputs, rows), take_rows(data.labels, rows)}; };
   const auto evaluate = [&](const FashionNet& net) {
-    return Scores{{"held_out", static_cast<double>(count_right(net, data, plan.held_out))}};
+    return Scores{{"held_out", static_cast<double>(count_right(Folded::of(net), data, plan.held_out))}};
   };
   return train(gradient_step(loss, rule), start, rule.init(start), batches, load,
                {.steps = steps,
@@ -113,7 +135,7 @@ void print_count(const char* what, int64_t right, size_t of) {
 
 Ints first(int64_t n) { return Batches(n, {.size = n, .shuffle = false}).at(0); }
 
-void export_network(const FashionNet& net, const std::string& directory) {
+void export_network(const Folded& net, const std::string& directory) {
   save_onnx({directory + "/fashion.onnx", {.outputs = {"logits"}}}, net, shape(any("N"), 1, 28, 28).named("images"));
 }
 
@@ -123,9 +145,10 @@ int quick(const Dataset& data) {
   Plan plan{.rows = {}, .held_out = {}, .epochs = 2, .directory = out + "/run"};
   std::tie(plan.rows, plan.held_out) = split_rows(5000, 1000, 1);
   const auto result = train_network(data, plan);
-  export_network(result.model, out);
+  const Folded net = Folded::of(result.model);
+  export_network(net, out);
   std::cout << result.steps << " steps; at least 700 of 1000 held-out images right: "
-            << (count_right(result.model, data, plan.held_out) >= 700 ? "yes" : "no") << "\n";
+            << (count_right(net, data, plan.held_out) >= 700 ? "yes" : "no") << "\n";
   for (const char* name : {"fashion.onnx", "run/metrics.jsonl", "run/checkpoint-000000126.safetensors"})
     std::cout << name << (std::filesystem::exists(out + "/" + name) ? " is there" : " is missing") << "\n";
   std::filesystem::remove_all(out);
@@ -150,13 +173,14 @@ int main(int argc, char** argv) {
     const auto result = train_network(data, plan);
     if (!result.unsaved.empty()) std::cerr << result.unsaved << "\n";
     if (result.cancelled) return 130;
+    const Folded net = Folded::of(result.model);
     if (tune) {
-      print_count("held out", count_right(result.model, data, plan.held_out), plan.held_out.size());
+      print_count("held out", count_right(net, data, plan.held_out), plan.held_out.size());
       return 0;
     }
     const Dataset test = load_dataset("fashion-mnist:test");
-    print_count("test", count_right(result.model, test, first(test.rows())), static_cast<size_t>(test.rows()));
-    export_network(result.model, out);
+    print_count("test", count_right(net, test, first(test.rows())), static_cast<size_t>(test.rows()));
+    export_network(net, out);
     return 0;
   } catch (const Error& e) {
     std::cerr << "train_fashion: " << e.what() << "\n";

@@ -141,7 +141,9 @@ auto compile(F f, CompileSettings settings = {}, Loc l = Loc::current()) {
 }
 
 // The graph of f for arguments like these: a parameter for each leaf, named by its path ("0.hidden.weight").
-template <class F, class... A> Body trace(const F& f, const A&... args) {
+template <class F, class... A>
+  requires(!std::is_same_v<F, Tensor>)
+Body trace(const F& f, const A&... args) {
   tracing::Call<F, A...> call(f, args...);
   tracing::Description d;
   (d.add(args), ...);

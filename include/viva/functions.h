@@ -130,7 +130,7 @@ Tensor take(const Arg& x, const Arg& indices, int64_t axis);        // indices' 
 Tensor take_along(const Arg& x, const Arg& indices, int64_t axis);  // one index for each place of the result
 Tensor one_hot(const Arg& indices, int64_t classes, Dtype d = Dtype::float32);  // all zero for an index outside
 
-// Convolutions and windows, dimensions [batch, channels, space…].
+// Convolutions and windows, dimensions [batch, channels, space…]; pools take [channels, space…] as well.
 struct ConvOptions {
   Ints strides = {}, low = {}, high = {}, dilation = {};  // one for each space dimension; empty: 1, 0, 0, 1
   int64_t groups = 1;

@@ -1,6 +1,6 @@
 // Layers: plain aggregates of tensors and settings with make(…) and operator(). Data are [batch…, features] for dense
-// layers, and [batch, channels, space…] for convolutions and pools, where the batch may be left out. Every layer throws
-// a usage error, with the line of the call, where shapes do not fit. docs/reference/layers.md has the table.
+// layers, and [batch, channels, space…] for pools and convolutions, where the latter take one example as well. Each
+// throws a usage error, with the line of the call, where shapes do not fit. docs/reference/layers.md has the table.
 #pragma once
 
 #include <functional>

@@ -27,6 +27,21 @@ Tensor bernoulli(const Key& k, const Arg& p, const Shape& shape);
 // Integers in [low, high), all of which the dtype must hold, uniform but for a bias below (high - low)·2⁻⁶⁴.
 Tensor randint(const Key& k, const Shape& shape, int64_t low, int64_t high, Dtype d = Dtype::int32,
                Loc = Loc::current());
+// Of mean 1; of the standard Gumbel and Laplace distributions; -1 or 1, each with probability 1/2.
+Tensor exponential(const Key& k, const Shape& shape, Dtype d = Dtype::float32, Loc = Loc::current());
+Tensor gumbel(const Key& k, const Shape& shape, Dtype d = Dtype::float32, Loc = Loc::current());
+Tensor laplace(const Key& k, const Shape& shape, Dtype d = Dtype::float32, Loc = Loc::current());
+Tensor rademacher(const Key& k, const Shape& shape, Dtype d = Dtype::float32, Loc = Loc::current());
+// normal given low <= x <= high, by the inverse of its distribution: far in the tails (beyond 5, of float64 8) only a
+// few numbers are left.
+Tensor truncated_normal(const Key& k, const Shape& shape, double low = -2, double high = 2, Dtype d = Dtype::float32,
+                        Loc = Loc::current());
+// Points on the unit sphere, and inside the unit ball, of as many dimensions as the last extent says.
+Tensor sphere(const Key& k, const Shape& shape, Dtype d = Dtype::float32, Loc = Loc::current());
+Tensor ball(const Key& k, const Shape& shape, Dtype d = Dtype::float32, Loc = Loc::current());
+// Entries of x along its first axis, drawn with replacement: all alike, or with probabilities in proportion to weights.
+Tensor choice(const Key& k, const Arg& x, const Shape& shape);
+Tensor choice(const Key& k, const Arg& x, const Shape& shape, const Arg& weights);
 // One index for each row of logits over the last axis, with probability softmax(logits).
 Tensor categorical(const Key& k, const Arg& logits);
 

@@ -8,6 +8,7 @@
 #include "viva/indexing.h"
 #include "viva/losses.h"
 #include "viva/nn.h"
+#include "viva/numpy.h"
 #include "viva/onnx.h"
 #include "viva/optim.h"
 #include "viva/random.h"

@@ -65,7 +65,9 @@ Tensor attended(const Tensor& q, const Tensor& k, const Tensor& v, const Attenti
   if (scores.shape() != shape)
     throw usage_at(
         at, fmt::format("[attention] the mask {} does not fit scores {}", to_string(o.mask.type()), to_string(shape)));
-  const Tensor p = convert(k.dim(-2) == 0 ? scores : weights_of(scores), d);
+  // Without a mask each row sees a key.
+  const Tensor weights = k.dim(-2) == 0 ? scores : o.mask.empty() ? softmax(scores) : weights_of(scores);
+  const Tensor p = convert(weights, d);
   const Tensor r = matmul(groups ? grouped(p, k.dim(-3)) : p, v);
   shape.back() = v.dim(-1);
   return groups ? reshape(r, shape) : r;

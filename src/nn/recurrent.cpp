@@ -48,9 +48,14 @@ Tensor GruCell::operator()(const Arg& state, const Arg& x) const {
   const Tensor h = tracing::as_float(state), t = tracing::as_float(x);
   tracing::check_not_empty(hidden.weight, x.where);
   check_state(h, t, hidden.weight.dim(0), x.where);
-  const std::vector<Tensor> a = split(input(t), 3, -1), b = split(hidden(h), 3, -1);
-  const Tensor reset = sigmoid(a[0] + b[0]), update = sigmoid(a[1] + b[1]), fresh = tanh(a[2] + reset * b[2]);
-  return fresh + update * (h - fresh);
+  const auto body = [](const tracing::Tensors& in) -> tracing::Tensors {
+    const Dense into{in[2], in[3]}, within{in[4], in[5]};
+    const std::vector<Tensor> a = split(into(in[1]), 3, -1), b = split(within(in[0]), 3, -1);
+    const Tensor reset = sigmoid(a[0] + b[0]), update = sigmoid(a[1] + b[1]), fresh = tanh(a[2] + reset * b[2]);
+    return {fresh + update * (in[0] - fresh)};
+  };
+  return tracing::named("gru_cell", body, {h, t, input.weight, input.bias, hidden.weight, hidden.bias}, x.where)
+      .front();
 }
 
 LstmCell LstmCell::make(const Key& k, int64_t in, int64_t width, Dtype d, Loc l) {
@@ -66,9 +71,15 @@ LstmCell::State LstmCell::operator()(const State& state, const Arg& x) const {
   tracing::check_not_empty(hidden.weight, x.where);
   check_state(state.output, t, hidden.weight.dim(0), x.where);
   check_state(state.cell, t, hidden.weight.dim(0), x.where);
-  const std::vector<Tensor> g = split(input(t) + hidden(state.output), 4, -1);
-  const Tensor cell = sigmoid(g[1]) * state.cell + sigmoid(g[0]) * tanh(g[2]);
-  return {sigmoid(g[3]) * tanh(cell), cell};
+  const auto body = [](const tracing::Tensors& in) -> tracing::Tensors {
+    const Dense into{in[3], in[4]}, within{in[5], in[6]};
+    const std::vector<Tensor> g = split(into(in[2]) + within(in[0]), 4, -1);
+    const Tensor cell = sigmoid(g[1]) * in[1] + sigmoid(g[0]) * tanh(g[2]);
+    return {sigmoid(g[3]) * tanh(cell), cell};
+  };
+  const tracing::Tensors r = tracing::named(
+      "lstm_cell", body, {state.output, state.cell, t, input.weight, input.bias, hidden.weight, hidden.bias}, x.where);
+  return {r[0], r[1]};
 }
 
 }  // namespace viva

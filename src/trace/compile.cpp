@@ -210,11 +210,10 @@ Tensors Cache::run(const Compiled& c, const Arguments& a) const {
   });
   std::vector<Array> in;
   in.reserve(g.leaves.size());
-  for (size_t i : g.leaves) {
-    auto [t, moved] = a.leaves[i];
-    if (moved) in.push_back(Access::take(*t));
-    else in.push_back(Access::array(*t));
-  }
+  for (size_t i : g.leaves) in.push_back(Access::array(*a.leaves[i].first));
+  // Given away afterwards: a tensor that was moved into two arguments is shared by them, and stays.
+  for (size_t i : g.leaves)
+    if (auto [t, moved] = a.leaves[i]; moved) Access::take(*t);
   const auto threads = pool();
   std::vector<Array> out = c.plan->call(std::move(in), *threads).take();
   Tensors all(g.present.size());

@@ -249,12 +249,18 @@ Tensor window_sum(const Tensor& x, const WindowDims& dims, Where where) {
   return emit("window_sum", {&x}, std::move(attrs), where);
 }
 
+// One example, without a batch.
+bool is_single(const Tensor& x, const WindowOptions& o) {
+  return x.rank() >= 2 && x.rank() == static_cast<int64_t>(o.size.size()) + 1;
+}
+
 }  // namespace
 
 // The offset of the maximum in its window says which element it is.
 Tensor max_pool(const Arg& a, const WindowOptions& o) {
   const tracing::Line line(a.where);
   const Tensor x = as_tensor(a);
+  if (is_single(x, o)) return squeeze(max_pool(expand_dims(x, 0), o), 0);
   const WindowDims dims = windows(o, x, a.where);
   Attrs attrs, chosen;
   dims.put(attrs), dims.put(chosen);
@@ -269,6 +275,7 @@ Tensor max_pool(const Arg& a, const WindowOptions& o) {
 Tensor mean_pool(const Arg& a, const WindowOptions& o) {
   const tracing::Line line(a.where);
   const Tensor given = tracing::as_float(a);
+  if (is_single(given, o)) return squeeze(mean_pool(expand_dims(given, 0), o), 0);
   const Tensor x = tracing::converted(given, tracing::summed_in(given.dtype()), a.where);
   const WindowDims dims = windows(o, x, a.where);
   const bool padded = std::ranges::any_of(dims.pad_low, [](int64_t p) { return p != 0; }) ||

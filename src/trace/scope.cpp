@@ -8,6 +8,9 @@ namespace {
 
 thread_local std::shared_ptr<Scope> innermost;
 thread_local Where in_force;
+thread_local int depth = 0;
+// Each costs some kilobytes of stack, and the user's frames between them.
+constexpr int most_scopes = 300;
 
 bool encloses(const std::shared_ptr<Scope>& s) {
   for (const Scope* c = innermost.get(); c; c = c->parent().get())
@@ -129,14 +132,21 @@ Body Scope::close(const Values& outputs) {
 
 void Scope::abandon() { open_ = false; }
 
-Open::Open(std::string what, Where opened, Mode mode)
-    : scope_(std::make_shared<Scope>(std::move(what), opened, mode, innermost)) {
+Open::Open(std::string what, Where opened, Mode mode) {
+  if (depth == most_scopes)
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("[{}] {} functions are traced inside each other: one calls itself without end", what, most_scopes),
+        opened);
+  scope_ = std::make_shared<Scope>(std::move(what), opened, mode, innermost);
   innermost = scope_;
+  ++depth;
 }
 
 Open::~Open() {
   scope_->abandon();
   innermost = scope_->parent();
+  --depth;
 }
 
 void check_not_empty(const Tensor& t, Where where) {

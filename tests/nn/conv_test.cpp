@@ -167,6 +167,16 @@ TEST(Pools, Adaptive) {
   EXPECT_TRUE(check::holds(check::error_of([&] { adaptive_max_pool(expand_dims(x, 0), {0}); }), "0 places"));
 }
 
+TEST(Pools, WithoutABatch) {
+  const Tensor x = drawn(1, {4, 3, 6, 6});
+  const WindowOptions w{.size = {3, 2}, .strides = {2, 2}, .low = {1, 0}, .high = {1, 0}};
+  for (const auto& pool : {max_pool, mean_pool}) {
+    expect_near(pool(x(1), w), pool(x, w)(1), 0);
+    expect_near(vmap([&](const Tensor& one) { return pool(one, w); })(x), pool(x, w), 1e-15);
+  }
+  EXPECT_TRUE(check::holds(check::error_at(__LINE__, __FILE__, [&] { max_pool(x(0, 0), w); }), "[pool]"));
+}
+
 TEST(Pools, NanGoesThrough) {
   const Tensor x = tensor({1, NAN, 2, 3}, {1, 1, 4});
   expect_near(adaptive_max_pool(x, {2}), {1, 1, 2}, {check::nan, 3});
