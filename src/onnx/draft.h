@@ -13,7 +13,7 @@
 
 namespace viva {
 
-using DraftAttr = std::pair<std::string_view, std::variant<int64_t, std::string, Ints>>;
+using DraftAttr = std::pair<std::string_view, std::variant<int64_t, float, std::string, Ints>>;
 using DraftAttrs = std::vector<DraftAttr>;
 
 // An extent in N: offset + factor·N.

@@ -150,6 +150,8 @@ class Writer {
       a.set_name(std::string(key));
       if (const auto* i = std::get_if<int64_t>(&v)) {
         a.set_type(::onnx::AttributeProto::INT), a.set_i(*i);
+      } else if (const auto* f = std::get_if<float>(&v)) {
+        a.set_type(::onnx::AttributeProto::FLOAT), a.set_f(*f);
       } else if (const auto* s = std::get_if<std::string>(&v)) {
         a.set_type(::onnx::AttributeProto::STRING), a.set_s(*s);
       } else {

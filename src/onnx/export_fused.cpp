@@ -121,6 +121,83 @@ std::optional<Fused> gelu(const Node& n, const Uses&) {
   return {};
 }
 
+// The mean over the last dimensions, kept with extents of 1 and spread over all of v again: of which value.
+Value spread_mean_of(Value kept, const Ints& dims, const Shape& shape) {
+  Shape ones = shape;
+  double count = 1;
+  for (const int64_t d : dims)
+    count *= static_cast<double>(shape[static_cast<size_t>(d)]), ones[static_cast<size_t>(d)] = 1;
+  const Node* scaled = made_by(kept, "mul");
+  const Value total = scaled && kept.shape() == ones ? beside_number(*scaled, 1 / count) : Value{};
+  const Node* reshaped = total ? made_by(total, "reshape") : nullptr;
+  const Node* sum = reshaped ? made_by(reshaped->in[0], "reduce_sum") : nullptr;
+  return sum && sum->attrs.ints("dims") == dims && sum->in[0].shape() == shape ? sum->in[0] : Value{};
+}
+Value spread_from(Value v) {
+  const Node* b = made_by(v, "broadcast");
+  return b && b->attrs.ints("dims") == iota_ints(v.rank()) ? b->in[0] : Value{};
+}
+
+struct Standardised {
+  Value x;
+  float eps = 0;
+};
+// (x - mean) · 1 / √(mean of its square + eps) over the last dimensions.
+std::optional<Standardised> standardised(Value v, const Ints& dims) {
+  const Node* n = made_by(v, "mul");
+  for (size_t i = 0; n && i < 2; ++i) {
+    const Node* centred = made_by(n->in[i], "sub");
+    const Value inverse = centred ? spread_from(n->in[1 - i]) : Value{};
+    const Node* root = inverse ? made_by(inverse, "rsqrt") : nullptr;
+    const Node* sum = root ? made_by(root->in[0], "add") : nullptr;
+    for (size_t k = 0; sum && k < 2; ++k) {
+      const auto eps = splat_value(sum->in[k]);
+      const Value squares = eps ? spread_mean_of(sum->in[1 - k], dims, v.shape()) : Value{};
+      const Node* square = squares ? made_by(squares, "square") : nullptr;
+      const Value mean = square && square->in[0] == n->in[i] ? spread_from(centred->in[1]) : Value{};
+      if (mean && spread_mean_of(mean, dims, v.shape()) == centred->in[0])
+        return Standardised{centred->in[0], static_cast<float>(*eps)};
+    }
+  }
+  return {};
+}
+
+// What is spread over all but the last dimensions.
+Value trailing(Value v) {
+  const Node* b = made_by(v, "broadcast");
+  if (!b || b->in[0].rank() == 0 || b->in[0].rank() >= v.rank()) return {};
+  const int64_t skip = v.rank() - b->in[0].rank();
+  const bool last = b->attrs.ints("dims") == iota_ints(b->in[0].rank(), skip) &&
+                    b->in[0].shape() == Shape(v.shape().begin() + skip, v.shape().end());
+  return last ? b->in[0] : Value{};
+}
+
+// A standardised value times a weight, plus an offset where there is one. Of float32: eps is an attribute of that type.
+std::optional<Fused> layer_norm(const Node& n, const Uses&) {
+  if (n.types[0].dtype != float32 || (n.op->name != "add" && n.op->name != "mul")) return {};
+  const bool offset = n.op->name == "add";
+  for (size_t i : {0, 1}) {
+    const Node* product = offset ? made_by(n.in[i], "mul") : &n;
+    const Value bias = offset ? trailing(n.in[1 - i]) : Value{};
+    if (!product || (offset && !bias)) continue;
+    for (size_t k : {0, 1}) {
+      const Value weight = trailing(product->in[k]);
+      if (!weight || (bias && bias.shape() != weight.shape())) continue;
+      const int64_t axis = n.types[0].rank() - weight.rank();
+      const auto s = standardised(product->in[1 - k], iota_ints(weight.rank(), axis));
+      if (!s) continue;
+      Values in{s->x, weight};
+      if (bias) in.push_back(bias);
+      return Fused{"LayerNormalization", in, [in, axis, eps = s->eps, type = n.types[0]](Exporter& e) {
+                     Outs operands;
+                     for (const Value& v : in) operands.push_back(e.full(v));
+                     e.set(e.emit("LayerNormalization", operands, type, {{"axis", axis}, {"epsilon", eps}}));
+                   }};
+    }
+  }
+  return {};
+}
+
 // What is added along one dimension alone, and spread over all others: its vector, or that with extents of 1 around it.
 Value bias_along(Value v, int64_t dim) {
   const Node* b = made_by(v, "broadcast");
@@ -229,7 +306,7 @@ std::optional<Fused> stopped(const Node& n, const Uses&) {
 }  // namespace
 
 std::optional<Fused> fuse_for_export(const Node& n, const Uses& uses) {
-  for (const auto find : {relu, softmax, log_softmax, gelu, biased, max_pool, mean_pool, stopped})
+  for (const auto find : {relu, softmax, log_softmax, gelu, layer_norm, biased, max_pool, mean_pool, stopped})
     if (auto found = find(n, uses)) return found;
   return {};
 }

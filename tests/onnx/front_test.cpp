@@ -151,6 +151,24 @@ TEST_F(OnnxFront, ConvolutionalLayersAreRecognised) {
   expect_near(load_onnx(path())(x), f(x), 1e-5);
 }
 
+TEST_F(OnnxFront, LayersOfNnAreRecognised) {
+  struct Block {
+    LayerNorm norm;
+    Dense dense;
+    Tensor operator()(const Tensor& x) const { return gelu(dense(norm(x))); }
+  };
+  Block b{LayerNorm::make(6), Dense::make(key(1), 6, 4)};
+  b.norm.weight = normal(key(2), {6}), b.norm.bias = normal(key(3), {6});
+  save_onnx(path(), b, shape(any("N"), 6));
+  EXPECT_EQ(operators(), (Strings{"LayerNormalization", "Gemm", "Gelu"}));
+  const Tensor x = normal(key(4), {5, 6});
+  expect_near(load_onnx(path())(x), b(x), 1e-5);
+  // Not over the last dimensions: written as it is.
+  save_onnx(path(), [&](const Tensor& t) { return standardize(t, 0) * b.norm.weight; }, shape(5, 6));
+  const Strings all = operators();
+  EXPECT_EQ(std::ranges::count(all, "LayerNormalization"), 0);
+}
+
 // Bodies that only look alike are written as they are.
 TEST_F(OnnxFront, NothingIsRecognisedThatIsNotTheLayer) {
   const auto near_relu = [](const Tensor& x) { return where(x >= 0, x, 0); };
