@@ -174,7 +174,8 @@ class Fusion {
 
   // How many operands of u are results of p.
   static int64_t readers(const Unit& p, const Unit& u) {
-    return std::ranges::count_if(u.operands, [&](Value v) { return std::ranges::find(p.results, v) != p.results.end(); });
+    return std::ranges::count_if(u.operands,
+                                 [&](Value v) { return std::ranges::find(p.results, v) != p.results.end(); });
   }
 
   // Whether a unit between p and this one reads a result of p, or may: then p cannot move.

@@ -15,8 +15,8 @@ Body inline_all(const Body& f);
 Body algebra(const Body& f);
 Body constants(const Body& f);
 Body common_subexpressions(const Body& f);
-Body dead_code(const Body& f);
 Body relu_masks(const Body& f);
+Body dead_code(const Body& f);
 
 namespace {
 
@@ -25,8 +25,8 @@ constexpr std::array list = {
     Pass{"algebra", "the simplify rules of the operations", algebra},
     Pass{"constants", "nodes over constants are evaluated, unless they would grow", constants},
     Pass{"common_subexpressions", "equal nodes become one", common_subexpressions},
-    Pass{"dead_code", "what no output needs goes", dead_code},
     Pass{"relu_masks", "masks of relu are read from its result, so that its operand need not be kept", relu_masks},
+    Pass{"dead_code", "what no output needs goes", dead_code},
 };
 
 void check_names(const PassOptions& options) {
