@@ -104,6 +104,7 @@ struct Instruction {
   std::vector<Index> at = {};              // load, iota
   Scalar value = {};                       // constant; load: the fill, of the load's dtype
   TileFn fn = nullptr;                     // apply
+  std::array<TileFn, 2> uniform = {};      // apply of two: the same where args[0], or args[1], is one element for all
   std::string_view name = {};              // apply: for printing; static storage
   const void* op = nullptr;                // apply: opaque, for a code generator
   std::vector<Condition> conditions = {};  // inside

@@ -50,7 +50,7 @@ void Stage::execute(const Step& s, const Call& call, int64_t n) const {
     case Act::apply: {
       const void* in[16];
       for (size_t i = 0; i < s.args.size(); ++i) in[i] = values[s.args[i]];
-      return s.op->in.fn(out, in, n);
+      return s.fn(out, in, n);
     }
     case Act::select:
       return s.select(out, values[s.args[0]], values[s.args[1]], values[s.args[2]], n);

@@ -87,6 +87,7 @@ class Stage {
     std::vector<TermArg> terms = {};
     std::vector<GuardArg> guards = {};
     bool single = false;  // guards with terms along the run
+    TileFn fn = nullptr;
     ConvertFn convert = nullptr;
     ClipFn clip = nullptr;
     IotaFn iota = nullptr;

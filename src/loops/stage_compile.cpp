@@ -82,10 +82,21 @@ class Stage::Compiler {
     for (const Access* a : spec_.addresses) each_term(a->terms, a->guards, [&](Register t) { need_term(t); });
     for (size_t r = flat_.body.size(); r-- > 0;) {
       if (input_[r] || !(need_scalar_[r] || need_vector_[r])) continue;
-      each_arg(flat_.body[r], [&](Register a) { need(a, !uniform(r)); });
+      const int single = uniform_arg(r);
+      int k = 0;
+      each_arg(flat_.body[r], [&](Register a) { need(a, !uniform(r) && k++ != single); });
       each_term(flat_.body[r], [&](Register t) { need_term(t); });
     }
   }
+  // Which operand of a tile function is read as one element; -1: none.
+  int uniform_arg(size_t r) const {
+    const Instruction& i = flat_.body[r].in;
+    if (i.kind != Kind::apply || i.args.size() != 2 || uniform(r)) return -1;
+    for (size_t k = 0; k < 2; ++k)
+      if (i.uniform[k] && uniform(index(i.args[k])) && !uniform(index(i.args[1 - k]))) return static_cast<int>(k);
+    return -1;
+  }
+
   void need_term(Register t) { need(t, !uniform(index(t))); }
 
   TermArg term(const Term& t) const {
@@ -143,6 +154,12 @@ class Stage::Compiler {
     s.element = size_of(f.in.dtype);
     const auto arg = [&](Register a) { return s.scalar ? scalar_value_[index(a)] : vector_value_[index(a)]; };
     for (Register a : f.in.args) s.args.push_back(arg(a));
+    s.fn = f.in.fn;
+    if (const int single = uniform_arg(index(r)); single >= 0) {
+      const auto k = static_cast<size_t>(single);
+      s.args[k] = scalar_value_[index(f.in.args[k])];
+      s.fn = f.in.uniform[k];
+    }
     for (const Range& range : f.in.ranges)
       s.ranges.emplace_back(range_fn(flat_.body[index(range.reg)].in.dtype), arg(range.reg));
     if (s.act == Act::load) set_access(s, f.access);

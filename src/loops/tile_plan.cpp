@@ -5,7 +5,7 @@ namespace viva::loops {
 namespace {
 
 constexpr int64_t cache_bytes = 24 << 10;  // of all buffers of a tile, to stay in the first cache
-constexpr int64_t part_work = 1 << 16;     // element steps worth a part
+constexpr int64_t part_work = 1 << 18;     // element steps worth a part
 constexpr int64_t most_parts = 64;
 
 // The largest even cut of extent into pieces of at most `most`.

@@ -10,11 +10,11 @@ namespace {
 
 // compare
 
-template <class T, Direction d> void compare_tile(void* out, const void* const* in, int64_t n) {
+template <class T, Direction d, bool one_right = false> void compare_tile(void* out, const void* const* in, int64_t n) {
   auto* __restrict o = static_cast<bool*>(out);
   const auto* __restrict x = static_cast<const T*>(in[0]), * __restrict y = static_cast<const T*>(in[1]);
   for (int64_t i = 0; i < n; ++i) {
-    const auto a = static_cast<Compute<T>>(x[i]), b = static_cast<Compute<T>>(y[i]);
+    const auto a = static_cast<Compute<T>>(x[i]), b = static_cast<Compute<T>>(y[one_right ? 0 : i]);
     if constexpr (d == Direction::eq) o[i] = a == b;
     else if constexpr (d == Direction::ne) o[i] = a != b;
     else if constexpr (d == Direction::lt) o[i] = a < b;
@@ -24,25 +24,30 @@ template <class T, Direction d> void compare_tile(void* out, const void* const* 
   }
 }
 
-TileFn compare_tile_of(const Node& n) {
+// one_right: where operand 1 is one element for all.
+template <class T, bool one_right> TileFn compare_tile_for(Direction d) {
+  switch (d) {
+    case Direction::eq:
+      return compare_tile<T, Direction::eq, one_right>;
+    case Direction::ne:
+      return compare_tile<T, Direction::ne, one_right>;
+    case Direction::lt:
+      return compare_tile<T, Direction::lt, one_right>;
+    case Direction::le:
+      return compare_tile<T, Direction::le, one_right>;
+    case Direction::gt:
+      return compare_tile<T, Direction::gt, one_right>;
+    default:
+      return compare_tile<T, Direction::ge, one_right>;
+  }
+}
+
+template <bool one_right = false> TileFn compare_tile_of(const Node& n) {
   const Direction d = direction_from(n.attrs.text("direction"));
   return dispatch(n.in[0].dtype(), [&](auto tag) -> TileFn {
     using T = typename decltype(tag)::type;
-    if constexpr (!Ordered::has<T>) return nullptr;
-    else switch (d) {
-        case Direction::eq:
-          return compare_tile<T, Direction::eq>;
-        case Direction::ne:
-          return compare_tile<T, Direction::ne>;
-        case Direction::lt:
-          return compare_tile<T, Direction::lt>;
-        case Direction::le:
-          return compare_tile<T, Direction::le>;
-        case Direction::gt:
-          return compare_tile<T, Direction::gt>;
-        default:
-          return compare_tile<T, Direction::ge>;
-      }
+    if constexpr (!Ordered::has<T> || (one_right && !std::is_floating_point_v<T>)) return nullptr;
+    else return compare_tile_for<T, one_right>(d);
   });
 }
 
@@ -55,11 +60,12 @@ std::vector<Type> compare_infer(const Infer::Site& s) {
 }
 
 std::vector<Array> compare_eval(const Node& n, std::span<const Array> in, Evaluator&) {
-  return pointwise::evaluate(compare_tile_of(n), n, in);
+  return pointwise::evaluate(compare_tile_of<>(n), n, in);
 }
 
 Lowered compare_lower(const Node& n) {
-  return pointwise::lower_tile(n, compare_tile_of(n), to_string(direction_from(n.attrs.text("direction"))));
+  return pointwise::lower_tile(n, compare_tile_of<>(n), to_string(direction_from(n.attrs.text("direction"))),
+                               {nullptr, compare_tile_of<true>(n)});
 }
 
 std::vector<Sample> compare_samples() {

@@ -2,6 +2,8 @@
 // family supplies types, evaluation, batching, derivatives and the loop description.
 #pragma once
 
+#include <array>
+
 #include "loops/lowered.h"
 #include "loops/vector_math.h"
 #include "ops/record.h"
@@ -48,14 +50,23 @@ template <class Op, class T> void tile1(void* out, const void* const* in, int64_
   for (int64_t i = 0; i < n; ++i) o[i] = static_cast<Out>(Op::template value<C>(static_cast<C>(x[i])));
 }
 
-template <class Op, class T> void tile2(void* out, const void* const* in, int64_t n) {
+// uniform: the operand that is one element for all; -1: none.
+template <class Op, class T, int uniform = -1> void tile2(void* out, const void* const* in, int64_t n) {
   using C = Compute<T>;
   using R = decltype(Op::template value<C>(C{}, C{}));
   using Out = std::conditional_t<std::is_same_v<R, C>, T, R>;
   auto* __restrict o = static_cast<Out*>(out);
   const auto* __restrict x = static_cast<const T*>(in[0]), * __restrict y = static_cast<const T*>(in[1]);
-  for (int64_t i = 0; i < n; ++i)
-    o[i] = static_cast<Out>(Op::template value<C>(static_cast<C>(x[i]), static_cast<C>(y[i])));
+  if constexpr (uniform == 0) {
+    const auto a = static_cast<C>(*x);
+    for (int64_t i = 0; i < n; ++i) o[i] = static_cast<Out>(Op::template value<C>(a, static_cast<C>(y[i])));
+  } else if constexpr (uniform == 1) {
+    const auto b = static_cast<C>(*y);
+    for (int64_t i = 0; i < n; ++i) o[i] = static_cast<Out>(Op::template value<C>(static_cast<C>(x[i]), b));
+  } else {
+    for (int64_t i = 0; i < n; ++i)
+      o[i] = static_cast<Out>(Op::template value<C>(static_cast<C>(x[i]), static_cast<C>(y[i])));
+  }
 }
 
 template <class Op> TileFn tile_of(Dtype d) {
@@ -74,6 +85,17 @@ template <class Op> TileFn vector_tile_of(Dtype d) {
     if (d == Dtype::float64) return Op::template vector<double>;
   }
   return tile_of<Op>(d);
+}
+
+// Of float32 and float64 alone: others are not worth the code.
+template <class Op> std::array<TileFn, 2> uniform_tiles_of(Dtype d) {
+  if constexpr (Op::arity == 2 && !requires { Op::template vector<float>; }) {
+    if constexpr (Op::Domain::template has<float>) {
+      if (d == Dtype::float32) return {tile2<Op, float, 0>, tile2<Op, float, 1>};
+      if (d == Dtype::float64) return {tile2<Op, double, 0>, tile2<Op, double, 1>};
+    }
+  }
+  return {};
 }
 
 template <class Op> constexpr bool gives_bool() {
@@ -109,8 +131,12 @@ template <class Op> Values jvp_of_slopes(Build& b, const Node&, Ins in, Ins out,
 
 Values batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t size, std::span<int> out_axis,
              Transforms&);
-Lowered lower_tile(const Node& n, TileFn f, std::string_view name = {});  // name: the operation's unless given
-template <class Op> Lowered lower(const Node& n) { return lower_tile(n, vector_tile_of<Op>(n.in[0].dtype())); }
+// name: the operation's unless given.
+Lowered lower_tile(const Node& n, TileFn f, std::string_view name = {}, std::array<TileFn, 2> uniform = {});
+template <class Op> Lowered lower(const Node& n) {
+  const Dtype d = n.in[0].dtype();
+  return lower_tile(n, vector_tile_of<Op>(d), {}, uniform_tiles_of<Op>(d));
+}
 
 template <class Op> constexpr Rule<Jvp> jvp_rule() {
   if constexpr (requires { Op::jvp; }) return Op::jvp;
