@@ -137,7 +137,8 @@ void save_onnx(const OnnxFile& to, const F& f, const A&... args) {
 // A graph, such as what a transformation of graphs gives; its parameters become inputs.
 void save_onnx(const OnnxFile& to, const Body& f);
 
-// A network of a file, as a function and as a tree of its floating-point weights, by their names in the file.
+// A network of a file, as a function and as a tree of its floating-point weights, by their names in the file. Numbers
+// without dimensions (epsilons, divisors) and running statistics are no weights: they stay as the file has them.
 class OnnxModel {
  public:
   std::map<std::string, Tensor> weights;

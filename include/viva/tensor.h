@@ -45,7 +45,7 @@ class Tensor {
   double item(Loc = Loc::current()) const;
   explicit operator bool() const;  // item() != 0
 
-  // NumPy's indexing: integers, range(…), all, ellipsis, newaxis and integer tensors (viva/indexing.h).
+  // NumPy's indexing: integers, range(…), ellipsis, newaxis and integer tensors (viva/indexing.h).
   Tensor operator()(const Index& a) const;
   Tensor operator()(const Index& a, const Index& b) const;
   Tensor operator()(const Index& a, const Index& b, const Index& c) const;

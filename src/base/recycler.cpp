@@ -5,6 +5,7 @@
 #include <list>
 #include <map>
 #include <mutex>
+#include <new>
 
 namespace viva {
 namespace {
@@ -30,12 +31,22 @@ class Recycler {
     return block;
   }
 
-  void give(std::byte* block, size_t bytes) {
+  // False where the block is not kept.
+  bool give(std::byte* block, size_t bytes) {
+    if (bytes > most_kept) return false;
     const std::lock_guard lock(mutex_);
-    oldest_first_.push_back({block, bytes});
-    by_size_.emplace(bytes, std::prev(oldest_first_.end()));
+    try {
+      oldest_first_.push_back({block, bytes});
+    } catch (const std::bad_alloc&) { return false; }
+    try {
+      by_size_.emplace(bytes, std::prev(oldest_first_.end()));
+    } catch (const std::bad_alloc&) {
+      oldest_first_.pop_back();
+      return false;
+    }
     kept_ += bytes;
     while (kept_ > most_kept) release_oldest();
+    return true;
   }
 
   // Whether there was anything to release.
@@ -107,8 +118,7 @@ std::byte* take_block(size_t bytes) {
 
 void give_block(std::byte* block, size_t bytes) {
   const size_t size = rounded(bytes);
-  if (!recycles || size < smallest) std::free(block);
-  else recycler().give(block, size);
+  if (!recycles || size < smallest || !recycler().give(block, size)) std::free(block);
 }
 
 }  // namespace viva

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <new>
 
 #include "cpu/plan.h"
 
@@ -119,7 +120,9 @@ Result<std::vector<Array>> Executable::call(std::vector<Array> args, ThreadPool&
                                             KernelTimes* times) const {
   try {
     return run(*plan_, std::move(args), pool, cancel, times);
-  } catch (const Error& e) { return e; }
+  } catch (const Error& e) { return e; } catch (const std::bad_alloc&) {
+    return input_error("no memory for a call");
+  }
 }
 
 const std::vector<Type>& Executable::parameter_types() const { return plan_->parameters; }

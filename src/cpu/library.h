@@ -13,7 +13,7 @@ namespace viva::cpu {
 // An order of the dimensions of a value in memory, outermost first.
 using Order = Ints;
 
-// A kernel that is not made yet: of a node, and of elementwise nests that follow it.
+// A kernel that is not made yet: of a node, and of elementwise nests that follow it. It does not outlive the function.
 class LibraryKernel {
  public:
   virtual ~LibraryKernel() = default;

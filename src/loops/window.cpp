@@ -4,6 +4,7 @@
 #include <array>
 #include <functional>
 
+#include "base/array.h"
 #include "base/thread_pool.h"
 
 namespace viva::loops {
@@ -20,7 +21,8 @@ bool runs(const WindowKernel::Axis& a) {
 bool shares_elements(const WindowAxis& w) { return w.positions() > 1 && w.stride < w.reach(); }
 bool covers(const WindowAxis& w) {
   const int64_t end = (w.positions() - 1) * w.stride + w.size - w.low;
-  return w.dilation == 1 && w.base_dilation == 1 && w.stride <= w.size && w.low >= 0 && end >= w.extent;
+  return w.positions() > 0 && w.dilation == 1 && w.base_dilation == 1 && w.stride <= w.size && w.low >= 0 &&
+         end >= w.extent;
 }
 
 // Offsets of any integer dtype to places in the window; -1 for one outside.
@@ -67,7 +69,10 @@ template <class T> bool is_nan(T v) {
 }
 
 // Whether v is taken where `best` is the greatest before it.
-template <class T> bool wins(T v, T best) { return (v > best) | (is_nan(v) & !is_nan(best)); }
+template <class T> bool wins(T v, T best) {
+  const int above = v > best, first_nan = static_cast<int>(is_nan(v)) > static_cast<int>(is_nan(best));
+  return (above | first_nan) != 0;
+}
 
 }  // namespace
 
@@ -102,6 +107,8 @@ WindowKernel::WindowKernel(const std::vector<Axis>& axes) {
 }
 
 void WindowKernel::set_places() {
+  constexpr int64_t most = 4096;  // beyond it a table costs more than it saves
+  if (places_in_window_ > most) return;
   for (const Windowed& w : windowed_) {
     const WindowAxis& a = axes_[w.axis].window;
     if (a.base_dilation > 1 || a.reach() > a.extent) return;  // no window is without holes
@@ -125,7 +132,8 @@ template <class F> void WindowKernel::each_run(bool exclusive, ThreadPool& pool,
     if (may && (divided == axes_.size() || w.positions() > axes_[divided].window.positions())) divided = i;
   }
   if (results == 0) return;
-  const int64_t worth = std::clamp<int64_t>(results / part_work * places_in_window_, 1, most_parts);
+  const double work = static_cast<double>(results) * static_cast<double>(places_in_window_);
+  const auto worth = static_cast<int64_t>(std::clamp(work / part_work, 1., double{most_parts}));
   const int64_t parts = divided < axes_.size() ? std::min(worth, axes_[divided].window.positions()) : 1;
   pool.run(parts, [&](int64_t part) {
     Ints first(axes_.size(), 0), end;
@@ -291,8 +299,9 @@ void WindowKernel::scatter(Dtype d, const void* result, Dtype offset_dtype, cons
     using T = typename decltype(tag)::type;
     if constexpr ((std::is_integral_v<T> && !std::is_same_v<T, bool>) || is_float_type<T>) {
       using C = Compute<T>;
-      std::vector<C> wide(is_half<T> ? static_cast<size_t>(operand_elements_) : 0);
-      C* sums = is_half<T> ? wide.data() : static_cast<C*>(operand);
+      Array wide;
+      if (is_half<T>) wide = Array::make({dtype_of<C>(), {operand_elements_}});
+      C* sums = is_half<T> ? reinterpret_cast<C*>(wide.mutable_data()) : static_cast<C*>(operand);
       if (!once) std::fill_n(sums, operand_elements_, C{});
       each_run(true, pool, [&](const Run& r) {
         std::array<int32_t, longest_run> place;
@@ -303,13 +312,14 @@ void WindowKernel::scatter(Dtype d, const void* result, Dtype offset_dtype, cons
           strided(step(), [&](auto step) {
             for (int64_t i = 0; i < r.n; ++i) {
               const bool here = place[static_cast<size_t>(i)] == t;
-              if (once) x[i * step] = here ? static_cast<C>(y[i]) : C{};
+              if (once) x[i * step] = here ? added(C{}, static_cast<C>(y[i])) : C{};
               else x[i * step] = here ? added(x[i * step], static_cast<C>(y[i])) : x[i * step];
             }
           });
         });
       });
-      for (size_t i = 0; i < wide.size(); ++i) static_cast<T*>(operand)[i] = static_cast<T>(wide[i]);
+      if (is_half<T>)
+        std::transform(sums, sums + operand_elements_, static_cast<T*>(operand), [](C v) { return static_cast<T>(v); });
     }
   });
 }

@@ -1,6 +1,7 @@
 // save_onnx and load_onnx of traced functions.
 #include <algorithm>
 #include <mutex>
+#include <set>
 
 #include "onnx/export.h"
 #include "onnx/import.h"
@@ -99,8 +100,25 @@ struct OnnxModel::State {
   ModelFile file;
   std::vector<std::string> inputs, outputs;
   std::mutex mutex;
-  std::map<std::string, Imported> at;  // by the types of the inputs
+  std::map<std::string, Imported> at;   // by the types of the inputs
+  std::map<std::string, Tensor> fixed;  // floats that are no weights
 };
+
+namespace {
+
+// Running statistics are moved by data, not by gradients.
+std::set<std::string> running_statistics(const GraphDef& g) {
+  std::set<std::string> names;
+  for (const NodeDef& n : g.nodes)
+    if (n.op_type == "BatchNormalization")
+      for (size_t i = 3; i < n.inputs.size() && i < 5; ++i) names.insert(n.inputs[i]);
+  for (const TensorDef& t : g.initializers)
+    for (const std::string_view last : {"running_mean", "running_var", "running_variance"})
+      if (t.name.ends_with(last)) names.insert(t.name);
+  return names;
+}
+
+}  // namespace
 
 OnnxModel load_onnx(const std::string& path) {
   OnnxModel m;
@@ -110,8 +128,11 @@ OnnxModel load_onnx(const std::string& path) {
   for (const FileRead& r : f.files) m.digest_ += r.sha256;
   for (const ValueDef& v : f.graph.inputs) m.state_->inputs.push_back(v.name);
   for (const ValueDef& v : f.graph.outputs) m.state_->outputs.push_back(v.name);
+  const std::set<std::string> moved = running_statistics(f.graph);
   for (const TensorDef& t : f.graph.initializers)
-    if (!t.value.empty() && is_float(t.value.dtype())) m.weights.emplace(t.name, Tensor(t.value));
+    if (!t.value.empty() && is_float(t.value.dtype()))
+      (t.value.shape().empty() || moved.contains(t.name) ? m.state_->fixed : m.weights)
+          .emplace(t.name, Tensor(t.value));
   return m;
 }
 
@@ -146,8 +167,9 @@ std::vector<Tensor> OnnxModel::run(const std::vector<Tensor>& inputs, Loc l) con
                               to_string(network->input_types[i]), to_string(inputs[i].type())),
                   where);
   for (const std::string& name : network->weight_names) {
-    const auto it = weights.find(name);
-    if (it == weights.end())
+    const auto fixed = state_->fixed.find(name);
+    const auto it = fixed != state_->fixed.end() ? fixed : weights.find(name);
+    if (fixed == state_->fixed.end() && it == weights.end())
       throw Error(ErrorKind::usage, fmt::format("[OnnxModel] the weight '{}' is missing", name), where);
     args.push_back(it->second);
   }

@@ -72,6 +72,9 @@ std::string identity(const TrainedProgram& program, const Batches& batches, cons
             {"rows", batches.rows()},
             {"batch", {{"size", b.size}, {"seed", b.seed}, {"shuffle", b.shuffle}, {"drop_last", b.drop_last}}},
             {"order", batches.hash()}};
+  std::vector<Tensor> start;
+  for (const Tensor* t : program.leaves()) start.push_back(*t);
+  j["start"] = hash(start);
   j["record"] = Json::object();
   for (const auto& [name, value] : settings.record) j["record"][name] = value;
   j["first_batch"] = program.first_batch;

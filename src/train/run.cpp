@@ -234,7 +234,11 @@ void TrainRun::State::explain(int64_t at, const std::vector<Tensor>& before, con
       if (e.kind() != ErrorKind::input) throw;
       throw at_step(at, e.message(), e.where());
     }
-  throw at_step(at, what + ", and no operation made it from finite numbers", {});
+  throw at_step(at,
+                what +
+                    ", and no operation made it from finite numbers: look for NaN in the batch, and for labels outside "
+                    "the classes",
+                {});
 }
 
 // From the last state that was kept to the first step with a result that is not finite.

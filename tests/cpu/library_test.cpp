@@ -129,6 +129,33 @@ TEST_P(Library, ValuesThatAreNotFinite) {
   EXPECT_EQ(close(interpret(*c.f, c.args), compiled(c, 1, 0), 2e-5), "");
 }
 
+// The library copies the image of such kernels in whole vectors of channels, and beyond its copy where these do not
+// come out even: it must not be asked then.
+TEST(LibraryLimits, StridedKernelsOfOneElement) {
+  for (const int64_t in : {1, 3, 4, 7, 8, 12, 16, 17})
+    for (const int64_t out : {4, 8, 16}) {
+      const Conv c{
+          fmt::format("{} to {}", in, out), {4, in, 12, 12}, {out, in, 1, 1}, plain(2, {2, 2}, {0, 0}, {0, 0})};
+      const Case forward = case_of(c);
+      CompileOptions options;
+      options.library_flops = 0;
+      for (const std::string& l : compile(pulled(forward).f, options).summary().lines)
+        EXPECT_TRUE((in % 8 == 0 && out % 8 == 0) || l.find("onednn convolution") == std::string::npos) << c.name;
+      expect_interpreted(forward), expect_interpreted(pulled(forward));
+    }
+}
+
+// It counts in 32 bits.
+TEST(LibraryLimits, HugeStepsAndPadding) {
+  ConvDims d = plain(1, {1}, {int64_t{1} << 32}, {0});
+  d.rhs_dilation = {int64_t{1} << 31};
+  Build b("f");
+  const Value x = b.parameter({Dtype::float32, {2, 8, 3}}), w = b.parameter({Dtype::float32, {8, 8, 3}});
+  const Body f = b.finish({b.conv_general(x, w, d)});
+  EXPECT_EQ(library_kernels(f), 0);
+  expect_interpreted({f, {values({2, 8, 3}, 1), values({8, 8, 3}, 2)}});
+}
+
 INSTANTIATE_TEST_SUITE_P(Forms, Library, testing::ValuesIn(convolutions()), [](const auto& info) {
   std::string name = info.param.name;
   std::ranges::replace(name, ' ', '_');

@@ -97,6 +97,13 @@ TEST(Product, ReadsTransposedAndReshapedOperandsInPlace) {
   expect_interpreted(c);
 }
 
+TEST(Product, SingleNumbersAndOddStridesStayOutOfTheLibrary) {
+  const std::vector<Dot> forms = {{"all", {5}, {5}, {{}, {}, {0}, {0}}},
+                                  {"matrices", {3, 4}, {3, 4}, {{}, {}, {0, 1}, {0, 1}}},
+                                  {"diagonals", {4, 4}, {4, 4}, {{0}, {0}, {1}, {1}}}};
+  for (const Dot& d : forms) expect_interpreted(case_of(d));
+}
+
 TEST(Product, OfNothingIsZero) {
   for (const auto& [lhs, rhs] : {std::pair<Shape, Shape>{{3, 0}, {0, 4}}, {{0, 3}, {3, 4}}, {{3, 4}, {4, 0}}}) {
     Build b("f");

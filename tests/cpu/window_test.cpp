@@ -70,6 +70,18 @@ TEST(Windows, OfImagesInEitherOrder) {
       }
 }
 
+// Memory that is used again is dirty; where there are no windows every element is 0 all the same.
+TEST(Windows, LargerThanTheirOperand) {
+  Build b("f");
+  const Value y = b.parameter({Dtype::float32, {0, 40000}}), offset = b.parameter({Dtype::int32, {0, 40000}});
+  WindowDims d = WindowDims::plain({3, 1});
+  const Body f = b.finish({b.window_scatter(y, offset, {2, 40000}, d)});
+  for (int i = 0; i < 3; ++i) {
+    { const Array used = Array::full({Dtype::float32, {2, 40000}}, 7); }
+    expect_interpreted({f, {Array::zeros(y.type()), Array::zeros(offset.type())}}, 0);
+  }
+}
+
 TEST(Windows, TheMaximumAloneIsOneKernel) {
   const Case c = pool_of(forms()[0], false, false);
   EXPECT_EQ(compile(c.f).summary().kernels, 1);

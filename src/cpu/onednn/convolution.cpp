@@ -242,6 +242,13 @@ class Convolution {
   mutable std::vector<std::shared_ptr<Call>> free_;  // of calls that have ended
 };
 
+// What the library throws, as the error that callers know.
+template <class F> decltype(auto) translated(F&& f) {
+  try {
+    return f();
+  } catch (const dnnl::error& e) { throw internal_error("[onednn] {}", e.what()); }
+}
+
 class ConvolutionKernel final : public LibraryKernel {
  public:
   // operands: how many, those of the endings included. Throws dnnl::error where the library has no fast kernel.
@@ -288,9 +295,12 @@ class ConvolutionKernel final : public LibraryKernel {
     for (const Ending& e : division_->endings)
       if (e.kind == Ending::Kind::add)
         added = layout_of(problem, *node_, operands.first(2), operands[e.operand]).views[result];
-    const auto c = std::make_shared<Convolution>(division_, layout_of(problem, *node_, operands.first(2), out),
-                                                 std::move(added), fixed);
-    return {"onednn convolution", [c](auto in, auto result, ThreadPool& pool) { c->run(in, result, pool); }};
+    const auto c = translated([&] {
+      return std::make_shared<Convolution>(division_, layout_of(problem, *node_, operands.first(2), out),
+                                           std::move(added), fixed);
+    });
+    return {"onednn convolution",
+            [c](auto in, auto result, ThreadPool& pool) { translated([&] { c->run(in, result, pool); }); }};
   }
 
  private:

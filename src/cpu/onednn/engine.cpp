@@ -20,8 +20,8 @@ OneThread::OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1)
 OneThread::~OneThread() { omp_set_num_threads(before_); }
 
 void execute(const dnnl::primitive& p, const Arguments& arguments) {
-  thread_local dnnl::stream stream(engine());
   try {
+    thread_local dnnl::stream stream(engine());
     p.execute(stream, arguments);
     stream.wait();
   } catch (const dnnl::error& e) { throw internal_error("[onednn] {}", e.what()); }

@@ -15,13 +15,25 @@ bool all_equal(const Ints& v, int64_t to) {
   return std::ranges::all_of(v, [to](int64_t x) { return x == to; });
 }
 
+// The library counts in 32 bits.
+bool is_small(const Problem& p) {
+  constexpr int64_t most = int64_t{1} << 28;
+  for (const Ints* v : {&p.image, &p.kernel, &p.result, &p.strides, &p.dilation, &p.low})
+    if (std::ranges::any_of(*v, [](int64_t x) { return x > most; })) return false;
+  for (size_t i = 0; i < p.kernel.size(); ++i)
+    if (p.kernel[i] * p.dilation[i] > most) return false;
+  return p.batch <= most && p.in <= most && p.out <= most;
+}
+
 // Sets the padding above so that the windows fit the extents; false where no padding does.
 bool fit(Problem& p) {
+  if (!is_small(p)) return false;
   p.high.clear();
   for (size_t i = 0; i < p.image.size(); ++i) {
     const int64_t window = (p.kernel[i] - 1) * p.dilation[i] + 1;
     const int64_t high = std::max<int64_t>(0, (p.result[i] - 1) * p.strides[i] + window - p.image[i] - p.low[i]);
     if (p.low[i] < 0 || (p.image[i] + p.low[i] + high - window) / p.strides[i] + 1 != p.result[i]) return false;
+    if (high > int64_t{1} << 28) return false;
     p.high.push_back(high);
   }
   return true;

@@ -69,7 +69,7 @@ class MatrixProduct {
       best.consider(p);
       std::swap(p.left, p.right);
     }
-    if (2.0 * static_cast<double>(best.call_.steps) < smallest_call) return std::nullopt;
+    if (best.call_.steps == 0 || 2.0 * static_cast<double>(best.call_.steps) < smallest_call) return std::nullopt;
     best.divide();
     return best;
   }
@@ -120,7 +120,7 @@ class MatrixProduct {
       if (l != roles_.m && l != roles_.n && l != roles_.k) (l < p_.parallel ? outer_ : sums_).push_back(l);
     for (const int l : outer_) outer_size_ *= extent(p_, l);
     for (const int l : sums_) sums_size_ *= extent(p_, l);
-    const double work = 2.0 * static_cast<double>(call_.steps * outer_size_ * sums_size_);
+    const double work = 2.0 * static_cast<double>(call_.steps) * static_cast<double>(outer_size_ * sums_size_);
     const int64_t worth = std::clamp<int64_t>(static_cast<int64_t>(work / smallest_shard), 1, most_shards);
     by_rows_ = call_.m >= call_.n;
     if (outer_size_ < worth)
