@@ -150,7 +150,10 @@ Open::~Open() {
 }
 
 void check_not_empty(const Tensor& t, Where where) {
-  if (t.empty()) throw Error(ErrorKind::usage, "an empty tensor is used: give it a value first", line_or(where));
+  if (t.empty())
+    throw Error(ErrorKind::usage,
+                "an empty tensor is used: give it a value first, or keep a copy where std::move gives it away",
+                line_or(where));
 }
 
 Tensors emit_all(std::string_view name, const std::vector<const Tensor*>& in, Attrs attrs, Where where) {

@@ -13,7 +13,9 @@ Tensor::Tensor(Array value) : array_(std::move(value)) {}
 
 const Type& Tensor::type() const {
   if (traced_) return traced_->type;
-  if (array_.empty()) throw usage_error("an empty tensor has no type: give it a value first");
+  if (array_.empty())
+    throw usage_error(
+        "an empty tensor has no type: give it a value first, or keep a copy where std::move gives it away");
   return array_.type();
 }
 
