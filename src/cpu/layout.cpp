@@ -1,5 +1,6 @@
 // Layout: in which order the dimensions of each value lie in memory.
 #include <algorithm>
+#include <atomic>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -65,6 +66,16 @@ class Otherwise {
   size_t taken_ = 0;
 };
 
+bool all_finite(const float* x, int64_t n, ThreadPool& pool) {
+  constexpr int64_t piece = 1 << 15;
+  std::atomic<bool> finite{true};
+  pool.run((n + piece - 1) / piece, [&](int64_t p) {
+    const auto count = static_cast<size_t>(std::min(piece, n - p * piece));
+    if (!loops::all_finite({x + p * piece, count})) finite.store(false, std::memory_order_relaxed);
+  });
+  return finite.load(std::memory_order_relaxed);
+}
+
 class Layout {
  public:
   Layout(std::vector<Unit>& units, const Function& f) : units_(units) {
@@ -120,8 +131,7 @@ class Layout {
   static loops::Host guarded(loops::Host kernel, Otherwise otherwise) {
     loops::Host both{kernel.name, nullptr};
     both.fn = [kernel = std::move(kernel.fn), otherwise = std::move(otherwise)](auto in, auto out, ThreadPool& pool) {
-      const auto count = static_cast<size_t>(otherwise.size_of_operand_1());
-      if (loops::all_finite({static_cast<const float*>(in[1]), count})) kernel(in, out, pool);
+      if (all_finite(static_cast<const float*>(in[1]), otherwise.size_of_operand_1(), pool)) kernel(in, out, pool);
       else otherwise.run(in, out[0], pool);
     };
     return both;
