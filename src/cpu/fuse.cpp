@@ -64,13 +64,14 @@ class Fusion {
       missing.lines.push_back(fmt::format("{} ({})", n.op->name, n.op->lower.absent().why));
       return;
     }
-    Unit u{(*n.op->lower)(n).form, n.in, n.outs(), &n};
+    Unit u{loops::Host{}, n.in, n.outs(), &n};
     if (fuse_) u.library = library_kernel(n, library_flops_);
     if (fuse_ && n.in.size() == 2 && uses_.at(n.in[1]) == 1)
       if (auto max = window_max_kernel(n)) {
         u.library = std::move(max), u.operands = {n.in[0]};
         --uses_[n.in[1]];
       }
+    if (!u.library || u.library->zeros_meet_operand_1) u.form = (*n.op->lower)(n).form;
     if (fuse_ && !u.library && u.nest()) {
       merge_operands(u);
       u.product = is_product(*u.nest());
@@ -136,7 +137,8 @@ class Fusion {
     for (size_t slot = 0; slot < u.operands.size(); ++slot) {
       const Value v = u.operands[slot];
       Unit* p = producer(v);
-      if (!p || !p->nest() || elementwise(*p->nest()) || uses_.at(v) != 1 || p->results.size() != 1) continue;
+      if (!p || uses_.at(v) != 1 || p->results.size() != 1) continue;
+      if (!p->library && (!p->nest() || elementwise(*p->nest()))) continue;
       auto joined = p->library ? followed(*p, u, static_cast<int>(slot)) : appended(*p, u, static_cast<int>(slot));
       if (!joined) continue;
       p->alive = false;

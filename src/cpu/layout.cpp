@@ -21,10 +21,7 @@ class Otherwise {
   Otherwise(const Unit& u, const std::vector<Order>& orders, const Order& result) {
     add(*u.nest(), -1, orders);
     for (const Unit::Ending& e : u.endings) add(e.nest, e.slot, orders);
-    const Type& type = u.results[0].type();
-    loops::Nest copy = loops::elementwise(type.shape, {type});
-    copy.store(copy.load(0));
-    add(*loops::with_result_order(std::move(copy), result), 0, orders);
+    add(loops::reordering(u.results[0].type(), iota_ints(u.results[0].rank()), result), 0, orders);
   }
 
   int64_t size_of_operand_1() const { return numel(stages_[0].nest.nest().operands[1].shape); }

@@ -60,11 +60,7 @@ class WindowUnit final : public LibraryKernel {
   // Brings operand 0 into the order of the offsets, where it lies in another.
   std::optional<loops::Prepared> turned(std::span<const Order> operands) const {
     if (operands[0] == operands.back()) return std::nullopt;
-    const Type& type = node_->in[0].type();
-    loops::Nest copy = loops::elementwise(type.shape, {type});
-    copy.store(copy.load(0));
-    copy = loops::with_operand_order(std::move(copy), 0, operands[0]);
-    return loops::Prepared(*loops::with_result_order(std::move(copy), operands.back()));
+    return loops::Prepared(loops::reordering(node_->in[0].type(), operands[0], operands.back()));
   }
 
   const Node* node_;  // of the function that is compiled

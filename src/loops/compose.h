@@ -33,6 +33,9 @@ Nest with_operand_order(Nest nest, int slot, const Ints& order);
 // is not dense over the loops in some order, or is a scatter, whose updates come in the order of the loops.
 std::optional<Nest> with_result_order(Nest nest, const Ints& order);
 
+// The copy of an array whose dimensions lie in the order `from` into one in the order `to`.
+Nest reordering(const Type& type, const Ints& from, const Ints& to);
+
 // Shares equal instructions and drops unused ones; the operand list stays.
 Nest simplified(const Nest& nest);
 

@@ -62,4 +62,10 @@ std::optional<Nest> with_result_order(Nest nest, const Ints& order) {
   return nest;
 }
 
+Nest reordering(const Type& type, const Ints& from, const Ints& to) {
+  Nest copy = elementwise(type.shape, {type});
+  copy.store(copy.load(0));
+  return *with_result_order(with_operand_order(std::move(copy), 0, from), to);
+}
+
 }  // namespace viva::loops

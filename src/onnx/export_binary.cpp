@@ -14,11 +14,7 @@ namespace {
 
 using enum Dtype;
 
-template <size_t n> struct Name {
-  char text[n]{};
-  constexpr Name(const char (&s)[n]) { std::copy_n(s, n, text); }
-};
-template <Name name> void same(Exporter& e, const Node& n) {
+template <OperatorName name> void same(Exporter& e, const Node& n) {
   e.set(e.pointwise(name.text, {e.thin(n.in[0]), e.thin(n.in[1])}));
 }
 
@@ -84,7 +80,7 @@ void write_pow(Exporter& e, const Node& n) {
   e.set(e.where(e.less(y, zero), below, r));
 }
 
-template <Name name, Name of_bool> void write_extreme(Exporter& e, const Node& n) {
+template <OperatorName name, OperatorName of_bool> void write_extreme(Exporter& e, const Node& n) {
   const Out x = e.thin(n.in[0]), y = e.thin(n.in[1]);
   e.set(e.pointwise(is_bool(x.dtype()) ? of_bool.text : name.text, {x, y}));
 }
@@ -112,7 +108,7 @@ void write_atan2(Exporter& e, const Node& n) {
   e.set(e.cast(angle, n.types[0].dtype));
 }
 
-template <Name name, Name of_integers> void write_logic(Exporter& e, const Node& n) {
+template <OperatorName name, OperatorName of_integers> void write_logic(Exporter& e, const Node& n) {
   const Out x = e.thin(n.in[0]), y = e.thin(n.in[1]);
   e.set(e.pointwise(is_bool(x.dtype()) ? name.text : of_integers.text, {x, y}));
 }

@@ -162,7 +162,7 @@ Seen windows_of(Exporter& e, Out x, const std::vector<WindowAxis>& axes) {
   int64_t next = rank;
   for (int64_t i = 0; i < rank; ++i) {
     const WindowAxis& a = axes[static_cast<size_t>(i)];
-    if (a.size == 1 && a.stride == 1 && a.low == 0 && a.high == 0 && a.base_dilation == 1) continue;
+    if (a.plain()) continue;
     const int64_t positions = a.positions();
     Array from = Array::make({int64, {positions, a.size}}), inside = Array::make({boolean, {positions, a.size}});
     bool holes = false;

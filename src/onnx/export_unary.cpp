@@ -10,12 +10,7 @@ namespace {
 
 using enum Dtype;
 
-// The operator of this name.
-template <size_t n> struct Name {
-  char text[n]{};
-  constexpr Name(const char (&s)[n]) { std::copy_n(s, n, text); }
-};
-template <Name name> void same(Exporter& e, const Node& n) { e.set(e.pointwise(name.text, {e.thin(n.in[0])})); }
+template <OperatorName name> void same(Exporter& e, const Node& n) { e.set(e.pointwise(name.text, {e.thin(n.in[0])})); }
 
 // A 16-bit float in float32, what these functions are computed in; back by set_rounded.
 Out widened(Exporter& e, const Node& n) {

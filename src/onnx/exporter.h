@@ -1,6 +1,7 @@
 // The walk over a function that writes it with ONNX operators. Internal to src/onnx.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <initializer_list>
 #include <map>
@@ -93,6 +94,12 @@ class Exporter {
   std::unordered_map<Value, Out, ValueHash> thin_, full_;
   std::vector<std::string> refused_;
   Where first_refused_;
+};
+
+// An operator's name as an argument of a template.
+template <size_t n> struct OperatorName {
+  char text[n]{};
+  constexpr OperatorName(const char (&s)[n]) { std::copy_n(s, n, text); }
 };
 
 // One row for each operation of the graph.

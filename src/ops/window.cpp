@@ -242,7 +242,7 @@ Lowered lower_argmax(const Node& n) {
 
 Values simplify_sum(Build&, const Node& n, Ins in) {
   for (const WindowAxis& a : axes_of(n))
-    if (a.size != 1 || a.stride != 1 || a.low != 0 || a.high != 0 || a.base_dilation != 1) return {};
+    if (!a.plain()) return {};
   return {in[0]};
 }
 

@@ -3,22 +3,14 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "base/error.h"
 #include "base/gzip.h"
 #include "base/npy.h"
 #include "data/idx.h"
+#include "fuzz/refuse.h"
 
 namespace {
 
 constexpr uint64_t limit = 1 << 24;
-
-template <class Read> void read_or_refuse(Read read) {
-  try {
-    read();
-  } catch (const viva::Error& e) {
-    if (e.kind() != viva::ErrorKind::input || e.message().find('\n') != std::string::npos) std::abort();
-  }
-}
 
 }  // namespace
 

@@ -3,20 +3,8 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "base/error.h"
+#include "fuzz/refuse.h"
 #include "train/checkpoint.h"
-
-namespace {
-
-template <class Read> void read_or_refuse(Read read) {
-  try {
-    read();
-  } catch (const viva::Error& e) {
-    if (e.kind() != viva::ErrorKind::input || e.message().find('\n') != std::string::npos) std::abort();
-  }
-}
-
-}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const viva::Bytes content = viva::Bytes::of({reinterpret_cast<const char*>(data), size});

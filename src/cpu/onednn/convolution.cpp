@@ -72,12 +72,20 @@ class Convolution {
     const void* bias = nullptr;
     const float* added = nullptr;
   };
+  // Where copies of what lies otherwise than the library wants it stand in the part's block.
+  struct Layouts {
+    std::array<bool, tensors> copied{};
+    std::array<size_t, tensors> offset{};
+    bool copies_added = false;
+    size_t added = 0, scratch = 0, bytes = 0;
+  };
   struct Part {
     size_t variant = 0;
     std::array<int64_t, tensors> from{};  // elements before the part, in image and result
     std::array<Desc, tensors> given;      // as the part lies in the arrays of a call
     int64_t added_from = 0;
     Desc added;
+    Layouts copies = {};
   };
 
   // The library's handles of what one call touches; making them costs as much as a small convolution.
@@ -106,6 +114,7 @@ class Convolution {
     if (added_)
       part.added = normalized(part_of(*added_, s.first, s.batch, s.result_row, s.result_rows, part.added_from),
                               variant.wanted[result]);
+    part.copies = layouts(part);
     parts_.push_back(part);
   }
 
@@ -120,7 +129,7 @@ class Convolution {
     }
     auto c = std::make_shared<Call>();
     for (const Part& part : parts_) {
-      Layouts l = layouts(part);
+      const Layouts& l = part.copies;
       c->blocks.push_back(block_of(l.bytes));
       std::byte* block = c->blocks.back().mutable_data();
       const Variant& v = d_->variants[part.variant];
@@ -144,13 +153,6 @@ class Convolution {
   }
   int added_name() const { return DNNL_ARG_ATTR_MULTIPLE_POST_OP(added_step_) | DNNL_ARG_SRC_1; }
 
-  // Where copies of what lies otherwise than the library wants it stand in the part's block.
-  struct Layouts {
-    std::array<bool, tensors> copied{};
-    std::array<size_t, tensors> offset{};
-    bool copies_added = false;
-    size_t added = 0, scratch = 0, bytes = 0;
-  };
   Layouts layouts(const Part& part) const {
     const Variant& v = d_->variants[part.variant];
     Layouts l;
@@ -172,7 +174,7 @@ class Convolution {
     const Role role = d_->problem.role;
     const Tensor made = made_by(role);
     const auto of = [&](int name) -> dnnl::memory& { return arguments.find(name)->second; };
-    const Layouts l = layouts(part);
+    const Layouts& l = part.copies;
     for (const Tensor t : {image, kernel, result}) {
       dnnl::memory& m = of(argument_names(role)[t]);
       if (!l.copied[t]) m.set_data_handle(at.tensor[t]);
