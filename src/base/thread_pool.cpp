@@ -18,6 +18,9 @@ namespace {
 // True while the thread is inside a body: further calls then stay on it, so that no wait can be circular.
 thread_local bool inside = false;
 
+// Pauses before a thread sleeps: some tens of microseconds, what waking one costs.
+constexpr int spins = 2000;
+
 class Inside {
  public:
   Inside() : before_(std::exchange(inside, true)) {}
@@ -38,37 +41,62 @@ void pause() {
 }
 
 // One call of run. It lives on the caller's stack: nobody may touch it once `helpers` was seen to be 0 off the list.
-struct Job {
-  Job(int64_t n, const std::function<void(int64_t)>& f) : parts(n), body(f) {}
-
-  const int64_t parts;
-  const std::function<void(int64_t)>& body;
-  std::atomic<int64_t> next = 0;
-  std::atomic<int> helpers = 0;  // changed under State::mutex only; read without it by the spinning caller
-  std::mutex failure_mutex;
-  int64_t failed_part = std::numeric_limits<int64_t>::max();
-  std::exception_ptr failure;
-
-  bool open() const { return next.load(std::memory_order_relaxed) < parts; }
-
-  // Parts begin in ascending order, so every part below a failing one has begun and will report: keeping the lowest
-  // failure makes the error the same for any number of threads.
-  void fail(int64_t part) {
-    next.store(parts, std::memory_order_relaxed);
-    const std::lock_guard lock(failure_mutex);
-    if (part > failed_part) return;
-    failed_part = part;
-    failure = std::current_exception();
-  }
-
-  void work() {
-    const Inside mark;
-    for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < parts;) {
-      try {
-        body(i);
-      } catch (...) { fail(i); }
+class Job {
+ public:
+  Job(int64_t n, int threads, const std::function<void(int64_t)>& f)
+      : parts(n), body_(f), ranges_(static_cast<size_t>(std::min<int64_t>(n, threads))) {
+    const auto count = static_cast<int64_t>(ranges_.size());
+    for (int64_t r = 0; r < count; ++r) {
+      ranges_[static_cast<size_t>(r)].next = n * r / count;
+      ranges_[static_cast<size_t>(r)].end = n * (r + 1) / count;
     }
   }
+
+  const int64_t parts;
+  std::atomic<int> helpers = 0;  // changed under State::mutex only; read without it by the spinning caller
+
+  bool open() const {
+    return std::ranges::any_of(ranges_, [](const Range& r) { return r.next.load(std::memory_order_relaxed) < r.end; });
+  }
+
+  // The parts of the thread's own range, then what others have left. A thread has the same range in every job of as
+  // many parts: what it wrote in one step of a plan it reads in the next, from its own cache.
+  void work(size_t thread) {
+    const Inside mark;
+    for (size_t i = 0; i < ranges_.size(); ++i) {
+      Range& r = ranges_[(thread + i) % ranges_.size()];
+      for (int64_t part; (part = r.next.fetch_add(1, std::memory_order_relaxed)) < r.end;) attempt(part);
+    }
+  }
+
+  void rethrow() const {
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  struct alignas(64) Range {
+    std::atomic<int64_t> next = 0;
+    int64_t end = 0;
+  };
+
+  // Only parts above a failed one are left out, so the lowest failure is the same for any number of threads.
+  void attempt(int64_t part) {
+    if (part > failed_part_.load(std::memory_order_relaxed)) return;
+    try {
+      body_(part);
+    } catch (...) {
+      const std::lock_guard lock(failure_mutex_);
+      if (part > failed_part_.load(std::memory_order_relaxed)) return;
+      failed_part_.store(part, std::memory_order_relaxed);
+      failure_ = std::current_exception();
+    }
+  }
+
+  const std::function<void(int64_t)>& body_;
+  std::vector<Range> ranges_;
+  std::mutex failure_mutex_;
+  std::atomic<int64_t> failed_part_ = std::numeric_limits<int64_t>::max();
+  std::exception_ptr failure_;
 };
 
 }  // namespace
@@ -78,6 +106,7 @@ struct ThreadPool::State {
   std::condition_variable wake;      // workers: a job was added, or stop
   std::condition_variable finished;  // callers: the last helper left some job
   std::vector<Job*> jobs;
+  std::atomic<uint64_t> added = 0;  // jobs so far; changed under mutex
   int64_t sleepers = 0;
   bool stop = false;
   std::vector<std::thread> workers;
@@ -90,11 +119,21 @@ struct ThreadPool::State {
     return best;
   }
 
-  void serve() {
+  // Looks for the next job without sleeping: between the steps of a plan a sleeper comes too late for short ones.
+  void wait_for_job(std::unique_lock<std::mutex>& lock) {
+    const uint64_t before = added.load(std::memory_order_relaxed);
+    lock.unlock();
+    for (int i = 0; i < spins && added.load(std::memory_order_acquire) == before; ++i) pause();
+    lock.lock();
+  }
+
+  void serve(size_t thread) {
     std::unique_lock lock(mutex);
     while (!stop) {
       Job* job = pick();
+      if (!job) wait_for_job(lock), job = pick();
       if (!job) {
+        if (stop) return;
         ++sleepers;
         wake.wait(lock);
         --sleepers;
@@ -102,7 +141,7 @@ struct ThreadPool::State {
       }
       ++job->helpers;
       lock.unlock();
-      job->work();
+      job->work(thread);
       lock.lock();
       if (job->helpers.fetch_sub(1, std::memory_order_release) == 1) finished.notify_all();
     }
@@ -114,6 +153,7 @@ struct ThreadPool::State {
     {
       const std::lock_guard lock(mutex);
       jobs.push_back(&job);
+      added.fetch_add(1, std::memory_order_release);
       wanted = std::min(job.parts - 1, sleepers);
       all = wanted == sleepers;
     }
@@ -128,7 +168,7 @@ struct ThreadPool::State {
       std::erase(jobs, &job);
     }
     // The helpers are in their last part: mostly a moment, so look a few microseconds before sleeping.
-    for (int i = 0; i < 64; ++i, pause())
+    for (int i = 0; i < spins; ++i, pause())
       if (job.helpers.load(std::memory_order_acquire) == 0) return;
     std::unique_lock lock(mutex);
     finished.wait(lock, [&] { return job.helpers == 0; });
@@ -147,7 +187,8 @@ struct ThreadPool::State {
 ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
   if (threads < 1) throw usage_error("{} threads asked for: at least 1 is needed", threads);
   try {
-    for (int i = 1; i < threads; ++i) state_->workers.emplace_back([s = state_.get()] { s->serve(); });
+    for (int i = 1; i < threads; ++i)
+      state_->workers.emplace_back([s = state_.get(), thread = static_cast<size_t>(i)] { s->serve(thread); });
   } catch (const std::system_error& e) {
     const size_t started = state_->workers.size() + 1;
     state_->shut_down();
@@ -165,11 +206,11 @@ void ThreadPool::run(int64_t parts, const std::function<void(int64_t)>& body) {
     for (int64_t i = 0; i < parts; ++i) body(i);
     return;
   }
-  Job job(parts, body);
+  Job job(parts, threads(), body);
   state_->add(job);
-  job.work();
+  job.work(0);
   state_->finish(job);
-  if (job.failure) std::rethrow_exception(job.failure);
+  job.rethrow();
 }
 
 }  // namespace viva

@@ -96,6 +96,8 @@ enum class Reduction : uint8_t { sum, product, max, min, all, any, argmax, argmi
 
 enum class Combine : uint8_t { set, add, mul, min, max };
 
+struct Links;
+
 struct Instruction {
   Kind kind = Kind::constant;
   Dtype dtype = Dtype::float32;            // of the register
@@ -105,6 +107,7 @@ struct Instruction {
   Scalar value = {};                       // constant; load: the fill, of the load's dtype
   TileFn fn = nullptr;                     // apply
   std::array<TileFn, 2> uniform = {};      // apply of two: the same where args[0], or args[1], is one element for all
+  const Links* links = nullptr;            // apply: those of a chain, or null; static storage
   std::string_view name = {};              // apply: for printing; static storage
   const void* op = nullptr;                // apply: opaque, for a code generator
   std::vector<Condition> conditions = {};  // inside

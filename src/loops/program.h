@@ -54,6 +54,7 @@ struct TilePlan {
   int64_t results = 1;              // capacity of a tile in results
   std::vector<size_t> store_roots;  // stores to roots of the last stage
   std::vector<int> store_masks, store_addresses;
+  std::vector<uint64_t> may_replace;  // operands, a bit each, over which a store may be written tile by tile
   size_t slot_bytes = 0, epilogue_at = 0, states_at = 0, state_bytes = 0;
   Stage const& last() const { return foldings.empty() ? main : epilogue; }
 };
@@ -65,7 +66,7 @@ struct Run {
   ThreadPool* pool;
   const Cancel* cancel;
   std::byte* scratch;
-  bool staged;  // some output overlaps an operand: tiles are written only when complete
+  uint64_t staged;  // stores, a bit each, whose tiles are written only when complete: they overlap an operand
 };
 
 struct Program {

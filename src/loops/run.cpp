@@ -131,6 +131,12 @@ bool overlap(const void* a, int64_t a_bytes, const void* b, int64_t b_bytes) {
          y < x + static_cast<uintptr_t>(a_bytes);
 }
 
+constexpr size_t bits = 64;
+
+bool may_replace(const Program& p, size_t output, size_t operand) {
+  return !p.contraction && operand < bits && (p.tiles.may_replace[output] >> operand & 1) != 0;
+}
+
 // The array a scatter starts from, copied in pieces fixed by its size.
 void start_scatter(const Run& run, const void* from, void* to, int64_t bytes) {
   if (from == to || bytes == 0) return;
@@ -150,12 +156,13 @@ void run(const Prepared& prepared, std::span<const void* const> operands, std::s
   if (operands.size() != nest.operands.size() || outputs.size() != nest.stores.size())
     throw internal_error("a nest of {} operands and {} stores was given {} and {}", nest.operands.size(),
                          nest.stores.size(), operands.size(), outputs.size());
-  Run run{
-      .operands = operands, .outputs = outputs, .pool = &pool, .cancel = cancel, .scratch = nullptr, .staged = false};
+  Run run{.operands = operands, .outputs = outputs, .pool = &pool, .cancel = cancel, .scratch = nullptr, .staged = 0};
   check_cancel(run);
   for (size_t o = 0; o < outputs.size(); ++o) {
-    for (size_t i = 0; i < operands.size() && !run.staged; ++i)
-      run.staged = overlap(outputs[o], program.output_bytes[o], operands[i], program.operand_bytes[i]);
+    for (size_t i = 0; i < operands.size(); ++i)
+      if (overlap(outputs[o], program.output_bytes[o], operands[i], program.operand_bytes[i]) &&
+          !(outputs[o] == operands[i] && may_replace(program, o, i)))
+        run.staged |= o < bits ? uint64_t{1} << o : 0;
     if (const auto& s = nest.stores[o].scatter)
       start_scatter(run, operands[static_cast<size_t>(s->initial)], outputs[o], program.output_bytes[o]);
   }

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <type_traits>
 
-#if defined(__FMA__)
+#if defined(__AVX__)
 #include <immintrin.h>
 #endif
 
@@ -43,6 +43,21 @@ V fused(V a, V b, V c)
 {
   for (unsigned i = 0; i < sizeof(V) / sizeof(a[0]); ++i) c[i] = fused(a[i], b[i], c[i]);
   return c;
+}
+#endif
+
+inline float square_root(float x) { return std::sqrt(x); }
+inline double square_root(double x) { return std::sqrt(x); }
+#if defined(__AVX__)
+inline Vector<float> square_root(Vector<float> x) { return _mm256_sqrt_ps(x); }
+inline Vector<double> square_root(Vector<double> x) { return _mm256_sqrt_pd(x); }
+#else
+template <class V>
+V square_root(V x)
+  requires(sizeof(V) == 32)
+{
+  for (unsigned i = 0; i < sizeof(V) / sizeof(x[0]); ++i) x[i] = std::sqrt(x[i]);
+  return x;
 }
 #endif
 

@@ -2,6 +2,7 @@
 // computed once as a scalar; one that does not vary along some outer loop is kept between tiles. Internal to loops/.
 #pragma once
 
+#include "loops/chain.h"
 #include "loops/copy.h"
 #include "loops/walk.h"
 
@@ -43,6 +44,8 @@ class Stage {
   void evaluate(const Call& call) const;
   // Whether a register is the same all over a tile of this box.
   static bool uniform(const Flat& flat, const Ints& box, Register r);
+  // The operands, a bit for each, that are not read any more when root i is written to its direct place.
+  uint64_t read_before(size_t root) const { return read_before_[root]; }
   // After evaluate: the dense tile of root i, scalar i, or the tile of address i.
   const std::byte* scalar(const std::byte* frame, size_t i) const { return value(frame, scalar_values_[i]); }
   const std::byte* root(const std::byte* frame, size_t i) const { return value(frame, root_values_[i]); }
@@ -72,7 +75,28 @@ class Stage {
     std::vector<Factor> factors;
     std::vector<TermArg> terms;
   };
-  enum class Act : uint8_t { load, iota, constant, apply, select, inside, clip, convert, splat, address };
+  enum class Act : uint8_t {
+    load,
+    iota,
+    constant,
+    apply,
+    chain,
+    joined,
+    select,
+    inside,
+    clip,
+    convert,
+    splat,
+    address
+  };
+  // One operation of a chain.
+  struct ChainStep {
+    const Links* links = nullptr;
+    Partner partner = Partner::none;
+    bool left = false, scale_left = false;  // on the left
+    int operand = -1, scale = -1;           // values
+    TileFn fn = nullptr, scale_fn = nullptr;
+  };
   struct Step {
     Act act = Act::constant;
     bool scalar = false, cached = false;
@@ -88,6 +112,8 @@ class Stage {
     std::vector<GuardArg> guards = {};
     bool single = false;  // guards with terms along the run
     TileFn fn = nullptr;
+    int one_element = -1;               // apply: the operand that is one element for all
+    std::vector<ChainStep> chain = {};  // from args[0]
     ConvertFn convert = nullptr;
     ClipFn clip = nullptr;
     IotaFn iota = nullptr;
@@ -95,10 +121,22 @@ class Stage {
     std::vector<std::pair<RangeFn, int>> ranges = {};
   };
   class Compiler;
+  class Chains;
 
   static const std::byte* value(const std::byte* frame, int v) {
     return reinterpret_cast<const std::byte* const*>(frame)[v];
   }
+  template <class F> static void each_value(const Step& s, F&& f) {
+    for (int a : s.args) f(a);
+    for (const auto& r : s.ranges) f(r.second);
+    for (const TermArg& t : s.terms) f(t.value);
+    for (const GuardArg& g : s.guards)
+      for (const TermArg& t : g.terms) f(t.value);
+  }
+  // Chains of the steps so far; kept: values that are wanted after them.
+  void join_chains(size_t values, std::span<const int> kept);
+  static void run_chain(const Step& s, const std::byte* const* values, std::byte* out, int64_t n);
+  static void end_chain(const Step& s, const std::byte* const* values, std::byte* out, int64_t first, int64_t n);
   void execute(const Step& s, const Call& call, int64_t n) const;
   void load(const Step& s, const Call& call, std::byte* out, bool direct) const;
   void load_indirect(const Step& s, const Call& call, std::byte* out) const;
@@ -110,6 +148,7 @@ class Stage {
   int loops_ = 0;
   std::vector<Step> steps_;
   std::vector<int> root_values_, scalar_values_, address_values_, input_values_;
+  std::vector<uint64_t> read_before_;
   int64_t capacity_ = 1;
   size_t frame_bytes_ = 0, buffer_bytes_ = 0;
 };

@@ -35,7 +35,11 @@ class Stage::Compiler {
     for (const Access* a : spec_.addresses) emit_address(*a);
     for (Register r : spec_.scalars) stage_.scalar_values_.push_back(scalar_value_[index(r)]);
     for (Register r : spec_.roots) stage_.root_values_.push_back(vector_value_[index(r)]);
+    std::vector<int> kept = stage_.root_values_;
+    kept.insert(kept.end(), stage_.address_values_.begin(), stage_.address_values_.end());
+    stage_.join_chains(static_cast<size_t>(values_), kept);
     mark_direct();
+    find_reads();
     lay_out();
   }
 
@@ -159,6 +163,7 @@ class Stage::Compiler {
       const auto k = static_cast<size_t>(single);
       s.args[k] = scalar_value_[index(f.in.args[k])];
       s.fn = f.in.uniform[k];
+      s.one_element = single;
     }
     for (const Range& range : f.in.ranges)
       s.ranges.emplace_back(range_fn(flat_.body[index(range.reg)].in.dtype), arg(range.reg));
@@ -202,6 +207,33 @@ class Stage::Compiler {
         if (s.out == stage_.root_values_[i] && !s.cached && s.direct < 0) s.direct = static_cast<int>(i);
   }
 
+  // Of a chain, which reads each block before it writes it, reads of its own count as before.
+  // A tile that was loaded may be a view of its operand, which the steps that take it read.
+  void find_reads() {
+    constexpr size_t slots = 64;
+    std::vector<uint64_t> views(static_cast<size_t>(values_), 0);
+    std::array<size_t, slots> last{};  // one more than the last step that reads the operand
+    const auto read = [&](int value, size_t step) {
+      for (size_t k = 0; k < slots; ++k)
+        if ((views[static_cast<size_t>(value)] >> k & 1) != 0) last[k] = step + 1;
+    };
+    const size_t n = stage_.steps_.size();
+    for (size_t i = 0; i < n; ++i) {
+      const Step& s = stage_.steps_[i];
+      each_value(s, [&](int v) { read(v, i); });
+      const auto slot = static_cast<size_t>(s.act == Act::load ? s.op->in.slot : 0);
+      if (s.act == Act::load && slot < slots) views[static_cast<size_t>(s.out)] = uint64_t{1} << slot;
+    }
+    for (int v : stage_.root_values_) read(v, n);
+    stage_.read_before_.assign(spec_.roots.size(), ~uint64_t{0});
+    for (size_t i = 0; i < n; ++i) {
+      const Step& s = stage_.steps_[i];
+      for (size_t k = 0; k < slots && s.direct >= 0; ++k)
+        if (last[k] > i + (s.act == Act::chain))
+          stage_.read_before_[static_cast<size_t>(s.direct)] &= ~(uint64_t{1} << k);
+    }
+  }
+
   // A load that is contiguous over a whole tile needs no buffer.
   bool read_in_place(const Step& s) const {
     if (s.act != Act::load || !s.access->plain()) return false;
@@ -217,13 +249,8 @@ class Stage::Compiler {
     const size_t n = stage_.steps_.size();
     for (size_t i = 0; i < n; ++i) {
       const Step& s = stage_.steps_[i];
-      auto use = [&](int v) { last[static_cast<size_t>(v)] = i; };
-      use(s.out);
-      for (int a : s.args) use(a);
-      for (const auto& r : s.ranges) use(r.second);
-      for (const TermArg& t : s.terms) use(t.value);
-      for (const GuardArg& g : s.guards)
-        for (const TermArg& t : g.terms) use(t.value);
+      last[static_cast<size_t>(s.out)] = i;
+      each_value(s, [&](int v) { last[static_cast<size_t>(v)] = i; });
     }
     for (int v : stage_.root_values_) last[static_cast<size_t>(v)] = n;
     for (int v : stage_.address_values_) last[static_cast<size_t>(v)] = n;

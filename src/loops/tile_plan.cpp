@@ -33,6 +33,7 @@ class Planner {
     }
     cut();
     lay_out();
+    find_replaceable();
     return std::move(plan_);
   }
 
@@ -235,8 +236,8 @@ class Planner {
     const auto steps = static_cast<int64_t>(flat_.body.size());
     const int64_t tile_work = plan_.main.capacity() * steps;
     const int64_t all_tiles = plan_.parallel_tiles * plan_.reduction_tiles;
-    const int64_t wanted = std::clamp<int64_t>(
-        all_tiles / std::max<int64_t>(part_work / std::max<int64_t>(tile_work, 1), 1), 1, most_parts);
+    const double tiles_worth = static_cast<double>(part_work) / static_cast<double>(std::max<int64_t>(tile_work, 1));
+    const int64_t wanted = even_parts(static_cast<double>(all_tiles) / std::max(tiles_worth, 1.), most_parts);
     if (scatters_) {
       plan_.parts =
           plan_.shard_loop < 0 ? 1 : std::clamp<int64_t>(extent(plan_.shard_loop), 1, std::min<int64_t>(wanted, 16));
@@ -251,6 +252,22 @@ class Planner {
     plan_.block_tiles = plan_.rows ? 1 : std::max<int64_t>(64 / std::max<int64_t>(rows, 1), 1);
     plan_.levels = 2;
     for (int64_t blocks = plan_.reduction_tiles / plan_.block_tiles; blocks > 0; blocks /= 2) ++plan_.levels;
+  }
+
+  // Where each tile of a store lies exactly where its only reads of an operand do, and these come first.
+  void find_replaceable() {
+    for (size_t i = 0; i < flat_.stores.size(); ++i) {
+      const FlatStore& s = flat_.stores[i];
+      uint64_t may = plan_.foldings.empty() && !s.scatter ? plan_.main.read_before(plan_.store_roots[i]) : 0;
+      for (const FlatInstruction& f : flat_.body) {
+        if (f.in.kind != Kind::load) continue;
+        const Dtype d = flat_.body[static_cast<size_t>(s.reg)].in.dtype;
+        const bool same = f.access.plain() && f.access.base == s.offset && f.access.strides == s.strides &&
+                          size_of(f.in.dtype) == size_of(d);
+        if (!same && f.in.slot < 64) may &= ~(uint64_t{1} << f.in.slot);
+      }
+      plan_.may_replace.push_back(may);
+    }
   }
 
   void lay_out() {

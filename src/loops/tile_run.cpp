@@ -185,9 +185,9 @@ class Runner {
     constexpr size_t most = 32;
     std::array<std::byte*, most> direct{};
     const size_t roots = stage.spec().roots.size();
-    for (size_t i = 0; i < flat_.stores.size() && !run_.staged && roots <= most; ++i) {
+    for (size_t i = 0; i < flat_.stores.size() && roots <= most; ++i) {
       const FlatStore& s = flat_.stores[i];
-      if (s.scatter) continue;
+      if (s.scatter || (run_.staged >> i & 1) != 0) continue;
       std::array<Side, max_loops> sides;
       const int count = stage.sides(s.strides, tile, sides.data());
       if (count > 1 || (count == 1 && sides[0].stride != 1)) continue;

@@ -133,7 +133,7 @@ template <class F> void WindowKernel::each_run(bool exclusive, ThreadPool& pool,
   }
   if (results == 0) return;
   const double work = static_cast<double>(results) * static_cast<double>(places_in_window_);
-  const auto worth = static_cast<int64_t>(std::clamp(work / part_work, 1., double{most_parts}));
+  const int64_t worth = even_parts(work / part_work, most_parts);
   const int64_t parts = divided < axes_.size() ? std::min(worth, axes_[divided].window.positions()) : 1;
   pool.run(parts, [&](int64_t part) {
     Ints first(axes_.size(), 0), end;

@@ -25,6 +25,7 @@ bool is_splat(Value v, double c) {
 
 struct Add : Binary {
   using Domain = Numbers;
+  static constexpr bool vectors = true;
   static constexpr std::string_view name = "add", doc = "x + y; integers wrap";
   static constexpr bool commutative = true;
   template <class T> static T value(T x, T y) {
@@ -47,6 +48,7 @@ struct Add : Binary {
 
 struct Sub : Binary {
   using Domain = Numbers;
+  static constexpr bool vectors = true;
   static constexpr std::string_view name = "sub", doc = "x - y; integers wrap";
   template <class T> static T value(T x, T y) {
     if constexpr (std::is_integral_v<T>) return static_cast<T>(wide(x) - wide(y));
@@ -65,6 +67,7 @@ struct Sub : Binary {
 
 struct Mul : Binary {
   using Domain = Numbers;
+  static constexpr bool vectors = true, scales = true;
   static constexpr std::string_view name = "mul", doc = "x · y; integers wrap";
   static constexpr bool commutative = true;
   template <class T> static T value(T x, T y) {
@@ -86,6 +89,7 @@ struct Mul : Binary {
 
 struct Div : Binary {
   using Domain = Numbers;
+  static constexpr bool vectors = true;
   static constexpr std::string_view name = "div", doc = "x / y; integers truncate, x/0 = 0, lowest/-1 = lowest";
   static constexpr double lo = 0.3;
   template <class T> static T value(T x, T y) {

@@ -32,12 +32,14 @@ Values batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t
   return b.repeat(n, std::move(args));
 }
 
-Lowered lower_tile(const Node& n, TileFn f, std::string_view name, std::array<TileFn, 2> uniform) {
+Lowered lower_tile(const Node& n, TileFn f, std::string_view name, std::array<TileFn, 2> uniform,
+                   const loops::Links* links) {
   loops::Nest nest = loops::elementwise(n.types[0].shape, types_of(n.in));
   std::vector<loops::Register> args;
   for (size_t i = 0; i < n.in.size(); ++i) args.push_back(nest.load(static_cast<int>(i)));
   nest.store(nest.apply(f, n.types[0].dtype, std::move(args), name.empty() ? n.op->name : name, n.op));
   nest.body.back().uniform = uniform;
+  nest.body.back().links = links;
   return {std::move(nest)};
 }
 

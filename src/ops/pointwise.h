@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "loops/chain.h"
 #include "loops/lowered.h"
 #include "loops/vector_math.h"
 #include "ops/record.h"
@@ -98,6 +99,17 @@ template <class Op> std::array<TileFn, 2> uniform_tiles_of(Dtype d) {
   return {};
 }
 
+// Of operations whose value() takes vectors too.
+template <class Op> const loops::Links* links_of(Dtype d) {
+  if constexpr (requires { Op::vectors; }) {
+    static const loops::Links floats = loops::Blocks<float>::links<Op, Op::arity>(),
+                              doubles = loops::Blocks<double>::links<Op, Op::arity>();
+    if (d == Dtype::float32) return &floats;
+    if (d == Dtype::float64) return &doubles;
+  }
+  return nullptr;
+}
+
 template <class Op> constexpr bool gives_bool() {
   if constexpr (requires { Op::bool_result; }) return Op::bool_result;
   return false;
@@ -132,10 +144,11 @@ template <class Op> Values jvp_of_slopes(Build& b, const Node&, Ins in, Ins out,
 Values batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t size, std::span<int> out_axis,
              Transforms&);
 // name: the operation's unless given.
-Lowered lower_tile(const Node& n, TileFn f, std::string_view name = {}, std::array<TileFn, 2> uniform = {});
+Lowered lower_tile(const Node& n, TileFn f, std::string_view name = {}, std::array<TileFn, 2> uniform = {},
+                   const loops::Links* links = nullptr);
 template <class Op> Lowered lower(const Node& n) {
   const Dtype d = n.in[0].dtype();
-  return lower_tile(n, vector_tile_of<Op>(d), {}, uniform_tiles_of<Op>(d));
+  return lower_tile(n, vector_tile_of<Op>(d), {}, uniform_tiles_of<Op>(d), links_of<Op>(d));
 }
 
 template <class Op> constexpr Rule<Jvp> jvp_rule() {

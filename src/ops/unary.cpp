@@ -18,6 +18,7 @@ struct Unary {
 
 struct Neg : Unary {
   using Domain = Numbers;
+  static constexpr bool vectors = true;
   static constexpr std::string_view name = "neg", doc = "-x; integers wrap";
   template <class T> static T value(T x) {
     if constexpr (std::is_integral_v<T>) return static_cast<T>(-static_cast<std::make_unsigned_t<T>>(x));
@@ -116,9 +117,10 @@ struct Softplus : Unary {
 
 struct Sqrt : Unary {
   using Domain = Floats;
+  static constexpr bool vectors = true;
   static constexpr std::string_view name = "sqrt", doc = "the square root; NaN below 0";
   static constexpr double lo = 0.2;
-  template <class T> static T value(T x) { return std::sqrt(x); }
+  template <class T> static T value(T x) { return loops::square_root(x); }
   static Value slope(Build& b, Value, Value y) { return b.div(b.full_like(y, 0.5), y); }
 };
 
@@ -132,6 +134,7 @@ struct Rsqrt : Unary {
 
 struct Square : Unary {
   using Domain = Numbers;
+  static constexpr bool vectors = true;
   static constexpr std::string_view name = "square", doc = "x·x; integers wrap";
   template <class T> static T value(T x) {
     if constexpr (std::is_integral_v<T>) return static_cast<T>(static_cast<uint64_t>(x) * static_cast<uint64_t>(x));

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/thread_pool.h"
+
 namespace viva::cpu::onednn {
 namespace {
 
@@ -109,7 +111,7 @@ Variant variant_of(const Problem& p, const std::vector<Ending>& endings) {
 Division::Division(const Problem& p, std::vector<Ending> e) : problem(p), endings(std::move(e)) {
   const double work = p.flops() / static_cast<double>(p.repeats);
   const int64_t most = p.role == Role::toward_kernel ? most_partial_sums : most_shards;
-  const int64_t worth = std::clamp<int64_t>(static_cast<int64_t>(work / smallest_shard), 1, most);
+  const int64_t worth = even_parts(work / smallest_shard, most);
   if (p.batch == 1 && p.role == Role::forward) divide_rows(std::min(worth, p.result[0]));
   else divide_batch(std::min(worth, p.batch));
   for (const Variant& v : variants)

@@ -14,8 +14,8 @@ namespace {
 
 using loops::Product;
 
-constexpr double smallest_shard = 8e6;   // FLOPs
-constexpr int64_t smallest_piece = 128;  // rows or columns: every piece packs the other operand anew
+constexpr double smallest_shard = 8e6;  // FLOPs
+constexpr int64_t smallest_piece = 64;  // rows or columns: every piece packs the other operand anew
 constexpr int64_t most_shards = 16;
 constexpr double smallest_call = .1;  // of the least FLOPs of the whole
 
@@ -121,7 +121,7 @@ class MatrixProduct {
     for (const int l : outer_) outer_size_ *= extent(p_, l);
     for (const int l : sums_) sums_size_ *= extent(p_, l);
     const double work = 2.0 * static_cast<double>(call_.steps) * static_cast<double>(outer_size_ * sums_size_);
-    const int64_t worth = std::clamp<int64_t>(static_cast<int64_t>(work / smallest_shard), 1, most_shards);
+    const int64_t worth = even_parts(work / smallest_shard, most_shards);
     by_rows_ = call_.m >= call_.n;
     if (outer_size_ < worth)
       pieces_ = std::clamp<int64_t>(worth / outer_size_, 1, std::max<int64_t>(cut_extent() / smallest_piece, 1));
