@@ -124,8 +124,11 @@ bool is_alias(const Unit& u) {
 std::variant<loops::Prepared, loops::Host> kernel_of(const Unit& u, double library_flops) {
   const loops::Nest* nest = u.nest();
   if (!nest) return std::get<loops::Host>(u.form);
-  if (u.product)
-    if (auto kernel = cpu::library_product(*nest, library_flops)) return std::move(*kernel);
+  if (u.product) {
+    std::vector<const Array*> constants;
+    for (const Value& v : u.operands) constants.push_back(constant_of(*v.node()));
+    if (auto kernel = cpu::library_product(*nest, library_flops, constants)) return std::move(*kernel);
+  }
   return loops::Prepared(*nest);
 }
 

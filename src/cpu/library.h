@@ -45,7 +45,8 @@ std::shared_ptr<const LibraryKernel> window_kernel(const Node& n);
 std::shared_ptr<const LibraryKernel> window_max_kernel(const Node& n);
 
 // The kernel of a nest that is nothing but a product of matrices of float32; nothing where it has no fast kernel or
-// there are fewer FLOPs.
-std::optional<loops::Host> library_product(const loops::Nest& nest, double smallest);
+// there are fewer FLOPs. constants: of each operand its elements where they are known, else null.
+std::optional<loops::Host> library_product(const loops::Nest& nest, double smallest,
+                                           std::span<const Array* const> constants = {});
 
 }  // namespace viva::cpu

@@ -34,7 +34,10 @@ std::vector<Dot> products() {
           {"heads", {2, 9, 4, 8}, {2, 7, 4, 8}, {{0, 2}, {0, 2}, {3}, {3}}},
           {"two_sums", {6, 5, 7}, {5, 7, 8}, {{}, {}, {1, 2}, {0, 1}}},
           {"two_sums_apart", {5, 6, 7}, {7, 8, 5}, {{}, {}, {0, 2}, {2, 0}}},
-          {"many_rows", {700, 20}, {20, 300}, {{}, {}, {1}, {0}}}};
+          {"many_rows", {700, 20}, {20, 300}, {{}, {}, {1}, {0}}},
+          {"whole_vectors", {45, 32}, {32, 24}, {{}, {}, {1}, {0}}},
+          {"whole_vectors_turned", {4, 3, 64}, {40, 64}, {{}, {}, {2}, {1}}},
+          {"whole_vectors_many", {700, 128}, {128, 72}, {{}, {}, {1}, {0}}}};
 }
 
 Case case_of(const Dot& d) {
@@ -73,6 +76,24 @@ TEST_P(Products, AreInterpreted) {
   c.args[0].as_mutable<float>()[1] = std::numeric_limits<float>::infinity();
   c.args[1].as_mutable<float>()[0] = std::numeric_limits<float>::quiet_NaN();
   expect_interpreted(c);
+}
+
+// A constant right operand is packed where the library's vectors come out even.
+TEST_P(Products, WithAConstantOperand) {
+  Case c = case_of(GetParam());
+  c.args[0].as_mutable<float>()[1] = std::numeric_limits<float>::infinity();
+  c.args[1].as_mutable<float>()[2] = std::numeric_limits<float>::quiet_NaN();
+  const Arrays expected = interpret(*c.f, c.args);
+  CompileOptions options;
+  options.library_flops = 0;
+  options.constants = {{1, c.args[1]}};
+  const Executable compiled = compile(c.f, options);
+  EXPECT_EQ(compiled.summary().lines[0].find("packed") != std::string::npos, GetParam().name.starts_with("whole"))
+      << compiled.summary().lines[0];
+  ThreadPool one(1), three(3);
+  const Arrays got = compiled.call({c.args[0]}, one).take(), again = compiled.call({c.args[0]}, three).take();
+  EXPECT_EQ(close(expected, got, 2e-5), "");
+  EXPECT_TRUE(same_bits(got[0], again[0]));
 }
 
 TEST_P(Products, TheirAdjointsToo) {

@@ -26,11 +26,6 @@ std::array<Tensor, 2> operands_of(Role r) {
   return r == Role::toward_image ? std::array{result, kernel} : std::array{image, result};
 }
 
-void reorder(const Desc& from, const void* in, const Desc& to, void* out) {
-  const dnnl::reorder::primitive_desc d(engine(), from, engine(), to);
-  execute(dnnl::reorder(d), {{DNNL_ARG_FROM, memory_at(from, in)}, {DNNL_ARG_TO, memory_at(to, out)}});
-}
-
 size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 // Everything a call needs, made once.

@@ -29,4 +29,9 @@ void execute(const dnnl::primitive& p, const Arguments& arguments) {
 
 dnnl::memory memory_at(const dnnl::memory::desc& d, const void* data) { return {d, engine(), const_cast<void*>(data)}; }
 
+void reorder(const dnnl::memory::desc& from, const void* in, const dnnl::memory::desc& to, void* out) {
+  const dnnl::reorder::primitive_desc d(engine(), from, engine(), to);
+  execute(dnnl::reorder(d), {{DNNL_ARG_FROM, memory_at(from, in)}, {DNNL_ARG_TO, memory_at(to, out)}});
+}
+
 }  // namespace viva::cpu::onednn

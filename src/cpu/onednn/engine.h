@@ -27,6 +27,8 @@ using Arguments = std::unordered_map<int, dnnl::memory>;
 // Runs the primitive on the calling thread and waits for it.
 void execute(const dnnl::primitive& p, const Arguments& arguments);
 dnnl::memory memory_at(const dnnl::memory::desc& d, const void* data);
+// The array copied from one layout to another.
+void reorder(const dnnl::memory::desc& from, const void* in, const dnnl::memory::desc& to, void* out);
 
 // Uninitialised memory, aligned to 64. Throws an input error where it cannot be had.
 inline Array block_of(size_t bytes) { return Array::make({Dtype::uint8, {static_cast<int64_t>(bytes)}}); }

@@ -1,11 +1,12 @@
-// Matrix products of float32 by oneDNN. One call takes a loop each for rows, columns and the sum; the other loops call
-// it again. Shards are fixed by the shape: over the outer loops, else over rows or columns.
+// Matrix products of float32 by oneDNN; a constant right operand is packed once. One call takes a loop each for rows,
+// columns and the sum; the other loops call it again. Shards are fixed by the shape: over the outer loops, else over
+// rows or columns.
 #include <algorithm>
 
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "cpu/library.h"
-#include "cpu/onednn/engine.h"
+#include "cpu/onednn/packed.h"
 #include "loops/product.h"
 
 namespace viva::cpu {
@@ -61,8 +62,8 @@ std::optional<Call> call_of(const Product& p, const Roles& r) {
 
 class MatrixProduct {
  public:
-  // Nothing where no choice of loops gives calls of at least so many FLOPs.
-  static std::optional<MatrixProduct> of(Product p, double smallest_call) {
+  // Nothing where no choice of loops gives calls of at least so many FLOPs. constants: by slots, null where not known.
+  static std::optional<MatrixProduct> of(Product p, double smallest_call, std::span<const Array* const> constants) {
     // A result whose rows have stride 1 is the transposed one: the operands change places.
     MatrixProduct best;
     for (int turn = 0; turn < 2; ++turn) {
@@ -71,13 +72,22 @@ class MatrixProduct {
     }
     if (best.call_.steps == 0 || 2.0 * static_cast<double>(best.call_.steps) < smallest_call) return std::nullopt;
     best.divide();
+    const auto slot = static_cast<size_t>(best.p_.right.slot);
+    if (slot < constants.size() && constants[slot]) best.pack(*constants[slot]);
     return best;
   }
+
+  bool packed() const { return packed_.has_value(); }
 
   void run(std::span<const void* const> in, std::span<void* const> out, ThreadPool& pool) const {
     const auto* a = static_cast<const float*>(in[static_cast<size_t>(p_.left.slot)]) + p_.left.base;
     const auto* b = static_cast<const float*>(in[static_cast<size_t>(p_.right.slot)]) + p_.right.base;
     float* c = static_cast<float*>(out[0]) + p_.result.base;
+    if (packed_)
+      return pool.run(shards_, [&](int64_t s) {
+        const int64_t low = cut(s), rows = cut(s + 1) - low;
+        packed_->multiply(a + low * call_.k, c + low * call_.n, rows);
+      });
     pool.run(shards_, [&](int64_t s) {
       const OneThread guard;
       const int64_t first = outer_size_ * (s / pieces_) / (shards_ / pieces_),
@@ -128,6 +138,24 @@ class MatrixProduct {
     shards_ = std::min(worth, outer_size_) * pieces_;
   }
 
+  // One product alone, of dense rows; of fewer the library's vector products are as fast.
+  void pack(const Array& right) {
+    constexpr int64_t fewest_rows = 4, smallest_packed_piece = 16;
+    if (outer_size_ * sums_size_ != 1 || call_.m < fewest_rows || call_.a.form != 'N' || call_.a.leading != call_.k ||
+        call_.c_leading != call_.n)
+      return;
+    const double work = 2.0 * static_cast<double>(call_.steps);
+    const int64_t most = std::max<int64_t>(call_.m / smallest_packed_piece, 1);
+    MatrixProduct divided = *this;
+    divided.by_rows_ = true;
+    divided.shards_ = divided.pieces_ = std::min(even_parts(work / smallest_shard, most_shards), most);
+    std::vector<int64_t> rows;
+    for (int64_t s = 0; s < divided.pieces_; ++s) rows.push_back(divided.cut(s + 1) - divided.cut(s));
+    divided.packed_ = PackedMatrix::of(right.as<float>().data() + p_.right.base, call_.k, call_.n,
+                                       stride(p_.right, roles_.k), stride(p_.right, roles_.n), rows);
+    if (divided.packed_) *this = std::move(divided);
+  }
+
   int64_t cut_extent() const { return by_rows_ ? call_.m : call_.n; }
   // Where piece i begins: at multiples of the width of the library's kernels.
   int64_t cut(int64_t i) const {
@@ -160,6 +188,7 @@ class MatrixProduct {
   int64_t outer_size_ = 1, sums_size_ = 1;
   bool by_rows_ = true;
   int64_t pieces_ = 1, shards_ = 1;  // pieces of one matrix
+  std::optional<PackedMatrix> packed_;
 };
 
 double flops(const Product& p) {
@@ -171,12 +200,13 @@ double flops(const Product& p) {
 }  // namespace
 }  // namespace onednn
 
-std::optional<loops::Host> library_product(const loops::Nest& nest, double smallest) {
+std::optional<loops::Host> library_product(const loops::Nest& nest, double smallest,
+                                           std::span<const Array* const> constants) {
   const auto product = loops::product_of(nest);
   if (!product || onednn::flops(*product) < smallest) return std::nullopt;
-  auto made = onednn::MatrixProduct::of(*product, smallest * onednn::smallest_call);
+  auto made = onednn::MatrixProduct::of(*product, smallest * onednn::smallest_call, constants);
   if (!made) return std::nullopt;
-  return loops::Host{"onednn matrix product",
+  return loops::Host{made->packed() ? "onednn matrix product, packed" : "onednn matrix product",
                      [m = std::move(*made)](auto in, auto out, ThreadPool& pool) { m.run(in, out, pool); }};
 }
 
