@@ -12,7 +12,7 @@ Array Array::make(Type type) {
   Array a;
   a.size_ = numel(type.shape);
   a.type_ = std::move(type);
-  const size_t bytes = static_cast<size_t>(a.bytes() + 63) / 64 * 64 + 64;
+  const size_t bytes = whole_lines(static_cast<size_t>(a.bytes())) + 64;
   std::byte* p = take_block(bytes);
   if (!p) throw input_error("no memory for {} ({} bytes)", to_string(a.type_), bytes);
   a.storage_ = std::shared_ptr<const std::byte>(

@@ -1,4 +1,5 @@
 #include "base/bytes.h"
+#include "base/recycler.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -10,7 +11,7 @@ namespace viva {
 Bytes Bytes::make(size_t size) {
   constexpr size_t limit = size_t{1} << 47;
   Bytes b;
-  auto* p = size < limit ? static_cast<std::byte*>(std::aligned_alloc(64, (size + 63) / 64 * 64 + 64)) : nullptr;
+  auto* p = size < limit ? static_cast<std::byte*>(std::aligned_alloc(64, whole_lines(size) + 64)) : nullptr;
   if (!p) throw input_error("no memory for {} bytes", size);
   b.storage_ = std::shared_ptr<const std::byte>(p, [](const std::byte* q) { std::free(const_cast<std::byte*>(q)); });
   b.size_ = size;

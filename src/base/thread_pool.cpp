@@ -56,7 +56,10 @@ class Job {
   std::atomic<int> helpers = 0;  // changed under State::mutex only; read without it by the spinning caller
 
   bool open() const {
-    return std::ranges::any_of(ranges_, [](const Range& r) { return r.next.load(std::memory_order_relaxed) < r.end; });
+    return std::ranges::any_of(ranges_, [&](const Range& r) {
+      const int64_t part = r.next.load(std::memory_order_relaxed);
+      return part < r.end && wanted(part);
+    });
   }
 
   // The parts of the thread's own range, then what others have left. A thread has the same range in every job of as
@@ -65,7 +68,8 @@ class Job {
     const Inside mark;
     for (size_t i = 0; i < ranges_.size(); ++i) {
       Range& r = ranges_[(thread + i) % ranges_.size()];
-      for (int64_t part; (part = r.next.fetch_add(1, std::memory_order_relaxed)) < r.end;) attempt(part);
+      for (int64_t part; (part = r.next.fetch_add(1, std::memory_order_relaxed)) < r.end && wanted(part);)
+        attempt(part);
     }
   }
 
@@ -80,13 +84,14 @@ class Job {
   };
 
   // Only parts above a failed one are left out, so the lowest failure is the same for any number of threads.
+  bool wanted(int64_t part) const { return part < failed_part_.load(std::memory_order_relaxed); }
+
   void attempt(int64_t part) {
-    if (part > failed_part_.load(std::memory_order_relaxed)) return;
     try {
       body_(part);
     } catch (...) {
       const std::lock_guard lock(failure_mutex_);
-      if (part > failed_part_.load(std::memory_order_relaxed)) return;
+      if (!wanted(part)) return;
       failed_part_.store(part, std::memory_order_relaxed);
       failure_ = std::current_exception();
     }

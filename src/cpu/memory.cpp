@@ -1,6 +1,7 @@
 // Memory planning: greedy by size, each buffer at the lowest offset that is free through its life.
 #include <algorithm>
 
+#include "base/recycler.h"
 #include "cpu/plan.h"
 
 namespace viva::cpu {
@@ -13,7 +14,7 @@ int64_t place(std::vector<Lifetime> lifetimes, std::vector<Buffer>& buffers) {
   std::vector<Placed> placed;  // by `from`
   int64_t size = 0;
   for (const Lifetime& l : lifetimes) {
-    const int64_t bytes = (l.bytes + 63) / 64 * 64;
+    const auto bytes = static_cast<int64_t>(whole_lines(static_cast<size_t>(l.bytes)));
     int64_t offset = 0;
     for (const Placed& p : placed) {
       if (p.first > l.last || l.first > p.last) continue;

@@ -1,5 +1,6 @@
 // Planning a contraction: result = Σ_k left[outer, m, k] · right[outer, n, k], with right in the lanes of the kernel.
 #include "loops/contract.h"
+#include "base/recycler.h"
 
 #include "loops/contraction.h"
 
@@ -104,11 +105,9 @@ void plan_epilogue(Contraction& c, const Flat& flat) {
   c.epilogue = Stage(flat, std::move(spec));
 }
 
-size_t round_up(size_t n) { return (n + 63) / 64 * 64; }
-
 void lay_out(Contraction& c) {
   const auto element = static_cast<size_t>(c.kernel.element);
-  const auto take = [&](size_t bytes) { return std::exchange(c.slot_bytes, c.slot_bytes + round_up(bytes)); };
+  const auto take = [&](size_t bytes) { return std::exchange(c.slot_bytes, c.slot_bytes + whole_lines(bytes)); };
   const auto k = static_cast<size_t>(c.k_block);
   c.left_at = take(k * static_cast<size_t>(up(c.m_block, c.kernel.mr)) * element);
   c.right_at = take(k * static_cast<size_t>(c.n_block) * element);

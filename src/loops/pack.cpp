@@ -1,4 +1,5 @@
 #include "loops/pack.h"
+#include "base/recycler.h"
 
 #include <cstring>
 
@@ -136,9 +137,9 @@ Packer::Packer(const Flat& flat, Register value, std::vector<int> lane_loops, st
 }
 
 size_t Packer::work_bytes(int64_t k_max) const {
-  if (!access_) return (stage_.frame_bytes() + 63) / 64 * 64;
+  if (!access_) return whole_lines(stage_.frame_bytes());
   const auto guards = static_cast<int64_t>(access_->guards.size());
-  return static_cast<size_t>((k_max * (8 + 4 + 8 * guards) + 64 + 63) / 64 * 64);
+  return whole_lines(static_cast<size_t>(k_max * (8 + 4 + 8 * guards)) + 64);
 }
 
 Packer::Work Packer::tables(std::byte* work, int64_t k) const {

@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "base/recycler.h"
 #include "loops/stage.h"
 
 namespace viva::loops {
@@ -279,7 +280,7 @@ class Stage::Compiler {
       if (!s.scalar && !read_in_place(s)) stage_.buffer_bytes_ += size;
       if (!s.cached) held.push_back({s.buffer, size, until});  // a kept tile's memory is its own
     }
-    stage_.frame_bytes_ = (bytes + 63) / 64 * 64;
+    stage_.frame_bytes_ = whole_lines(bytes);
   }
 
   const Flat& flat_;

@@ -1,4 +1,5 @@
 // Choosing tiles: which loops a tile spans, in which order, and how the work is cut into parts. Only the nest decides.
+#include "base/recycler.h"
 #include "loops/program.h"
 
 namespace viva::loops {
@@ -271,17 +272,16 @@ class Planner {
   }
 
   void lay_out() {
-    const auto round = [](size_t n) { return (n + 63) / 64 * 64; };
-    plan_.epilogue_at = round(plan_.main.frame_bytes());
-    plan_.states_at = plan_.epilogue_at + round(plan_.epilogue.frame_bytes());
+    plan_.epilogue_at = whole_lines(plan_.main.frame_bytes());
+    plan_.states_at = plan_.epilogue_at + whole_lines(plan_.epilogue.frame_bytes());
     size_t bytes = plan_.states_at;
     for (const Folding& f : plan_.foldings) {
-      const size_t state = round(static_cast<size_t>(f.reducer.bytes(plan_.results)));
+      const size_t state = whole_lines(static_cast<size_t>(f.reducer.bytes(plan_.results)));
       plan_.state_bytes += state;
-      bytes += f.scanner.rows ? state + round(static_cast<size_t>(plan_.main.capacity() * f.element))
+      bytes += f.scanner.rows ? state + whole_lines(static_cast<size_t>(plan_.main.capacity() * f.element))
                               : state * static_cast<size_t>(3 + plan_.levels);
     }
-    plan_.slot_bytes = round(bytes);
+    plan_.slot_bytes = whole_lines(bytes);
   }
 
   const Flat& flat_;

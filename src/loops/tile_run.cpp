@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/recycler.h"
 #include "loops/program.h"
 
 namespace viva::loops {
@@ -43,15 +44,13 @@ uint64_t TileCursor::next(Tile& tile) const {
 
 namespace {
 
-size_t round_up(size_t n) { return (n + 63) / 64 * 64; }
-
 // The states of one folding while it runs over the blocks of a reduction.
 class Blocks {
  public:
   Blocks() = default;
   Blocks(const Folding& f, std::byte* memory, int64_t capacity, int64_t n)
       : reducer_(&f.reducer),
-        bytes_(round_up(static_cast<size_t>(f.reducer.bytes(capacity)))),
+        bytes_(whole_lines(static_cast<size_t>(f.reducer.bytes(capacity)))),
         memory_(memory),
         n_(n) {}
 
@@ -234,7 +233,7 @@ class Runner {
     return p;
   }
 
-  size_t state_of(const Folding& f) const { return round_up(static_cast<size_t>(f.reducer.bytes(plan_.results))); }
+  size_t state_of(const Folding& f) const { return whole_lines(static_cast<size_t>(f.reducer.bytes(plan_.results))); }
 
   // Reduces tiles [first, end) of the reduction for one tile of results; the totals stay in the slot.
   void fold(Tile& tile, int64_t first, int64_t end, std::byte* slot) const {
@@ -342,7 +341,7 @@ class Runner {
       const Folding& f = plan_.foldings[i];
       carries[i] = memory;
       outs[i] = memory + state_of(f);
-      memory += state_of(f) + round_up(static_cast<size_t>(plan_.main.capacity() * f.element));
+      memory += state_of(f) + whole_lines(static_cast<size_t>(plan_.main.capacity() * f.element));
       f.reducer.start(carries[i], n);
     }
     if (plan_.reduction_tiles > 0) reduction_.seek(0, tile);

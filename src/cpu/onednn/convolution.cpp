@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/recycler.h"
 #include "base/thread_pool.h"
 #include "cpu/library.h"
 #include "cpu/onednn/division.h"
@@ -26,8 +27,6 @@ std::array<Tensor, 2> operands_of(Role r) {
   return r == Role::toward_image ? std::array{result, kernel} : std::array{image, result};
 }
 
-size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 // Everything a call needs, made once.
 class Convolution {
  public:
@@ -41,11 +40,14 @@ class Convolution {
       else if (e.kind == Ending::Kind::add) added_operand_ = e.operand, added_step_ = step;
       step += e.kind != Ending::Kind::bias;
     }
-    for (const Shard& s : d_->shards) place(s);
-    if (!constant_kernel) return;
     const OneThread guard;
+    for (const Shard& s : d_->shards) place(s);
+    const bool gradient = d_->problem.role == Role::toward_kernel;
+    if (gradient || given_kernel_ != d_->packed())
+      kernel_copy_ = gradient ? Reorder(d_->packed(), given_kernel_) : Reorder(given_kernel_, d_->packed());
+    if (!constant_kernel || given_kernel_ == d_->packed()) return;
     constant_ = block_of(d_->packed().get_size());
-    reorder(given_kernel_, constant_kernel->data(), d_->packed(), constant_.mutable_data());
+    kernel_copy_.run(constant_kernel->data(), constant_.mutable_data());
   }
 
   void run(std::span<const void* const> in, std::span<void* const> out, ThreadPool& pool) const {
@@ -73,6 +75,8 @@ class Convolution {
     std::array<size_t, tensors> offset{};
     bool copies_added = false;
     size_t added = 0, scratch = 0, bytes = 0;
+    std::array<Reorder, tensors> run;  // into the copy; of what is made, out of it
+    Reorder run_added;
   };
   struct Part {
     size_t variant = 0;
@@ -83,12 +87,8 @@ class Convolution {
     Layouts copies = {};
   };
 
-  // The library's handles of what one call touches; making them costs as much as a small convolution.
-  struct Call {
-    std::vector<Arguments> parts;
-    std::vector<Array> blocks;  // of each part: copies and what the library works in
-    Array packed;               // the kernel, where it is packed anew in each call
-  };
+  // The library's handles of what the parts of one call touch; making them costs as much as a small convolution.
+  using Call = std::vector<Arguments>;
 
   // A part of v: so many examples and rows from these on. from: the elements before it.
   static View part_of(View v, int64_t first, int64_t batch, int64_t row, int64_t rows, int64_t& from) {
@@ -124,21 +124,16 @@ class Convolution {
     }
     auto c = std::make_shared<Call>();
     for (const Part& part : parts_) {
-      const Layouts& l = part.copies;
-      c->blocks.push_back(block_of(l.bytes));
-      std::byte* block = c->blocks.back().mutable_data();
       const Variant& v = d_->variants[part.variant];
-      Arguments a{{DNNL_ARG_SCRATCHPAD, memory_at(v.scratch, block + l.scratch)}};
+      Arguments a{{DNNL_ARG_SCRATCHPAD, memory_at(v.scratch, nullptr)}};
       for (const Tensor t : {image, kernel, result})
-        a.emplace(argument_names(d_->problem.role)[t],
-                  memory_at(v.wanted[t], l.copied[t] ? block + l.offset[t] : nullptr));
+        a.emplace(argument_names(d_->problem.role)[t], memory_at(v.wanted[t], nullptr));
       if (bias_operand_) {
         const Desc bias({d_->problem.out}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::x);
         a.emplace(DNNL_ARG_BIAS, memory_at(bias, nullptr));
       }
-      if (added_operand_)
-        a.emplace(added_name(), memory_at(v.wanted[result], l.copies_added ? block + l.added : nullptr));
-      c->parts.push_back(std::move(a));
+      if (added_operand_) a.emplace(added_name(), memory_at(v.wanted[result], nullptr));
+      c->push_back(std::move(a));
     }
     return c;
   }
@@ -151,13 +146,19 @@ class Convolution {
   Layouts layouts(const Part& part) const {
     const Variant& v = d_->variants[part.variant];
     Layouts l;
-    const auto take = [&](size_t bytes) { return std::exchange(l.bytes, l.bytes + aligned(bytes)); };
+    const auto take = [&](size_t bytes) { return std::exchange(l.bytes, l.bytes + whole_lines(bytes)); };
     for (const Tensor t : {image, result}) {
       l.copied[t] = part.given[t] != v.wanted[t];
-      if (l.copied[t]) l.offset[t] = take(v.wanted[t].get_size());
+      if (!l.copied[t]) continue;
+      l.offset[t] = take(v.wanted[t].get_size());
+      l.run[t] =
+          t == made_by(d_->problem.role) ? Reorder(v.wanted[t], part.given[t]) : Reorder(part.given[t], v.wanted[t]);
     }
     l.copies_added = added_operand_ && part.added != v.wanted[result];
-    if (l.copies_added) l.added = take(v.wanted[result].get_size());
+    if (l.copies_added) {
+      l.added = take(v.wanted[result].get_size());
+      l.run_added = Reorder(part.added, v.wanted[result]);
+    }
     l.scratch = take(v.scratch.get_size());
     return l;
   }
@@ -170,28 +171,32 @@ class Convolution {
     const Tensor made = made_by(role);
     const auto of = [&](int name) -> dnnl::memory& { return arguments.find(name)->second; };
     const Layouts& l = part.copies;
+    Array memory = block_of(l.bytes);
+    std::byte* block = memory.mutable_data();
+    of(DNNL_ARG_SCRATCHPAD).set_data_handle(block + l.scratch);
     for (const Tensor t : {image, kernel, result}) {
-      dnnl::memory& m = of(argument_names(role)[t]);
-      if (!l.copied[t]) m.set_data_handle(at.tensor[t]);
-      else if (t != made) reorder(part.given[t], at.tensor[t], v.wanted[t], m.get_data_handle());
+      of(argument_names(role)[t]).set_data_handle(l.copied[t] ? block + l.offset[t] : static_cast<void*>(at.tensor[t]));
+      if (l.copied[t] && t != made) l.run[t].run(at.tensor[t], block + l.offset[t]);
     }
     if (at.bias) of(DNNL_ARG_BIAS).set_data_handle(const_cast<void*>(at.bias));
-    if (at.added && l.copies_added) reorder(part.added, at.added, v.wanted[result], of(added_name()).get_data_handle());
-    else if (at.added) of(added_name()).set_data_handle(const_cast<float*>(at.added));
+    if (at.added) {
+      of(added_name())
+          .set_data_handle(l.copies_added ? static_cast<void*>(block + l.added) : const_cast<float*>(at.added));
+      if (l.copies_added) l.run_added.run(at.added, block + l.added);
+    }
     execute(v.run, arguments);
-    if (l.copied[made])
-      reorder(v.wanted[made], of(argument_names(role)[made]).get_data_handle(), part.given[made], at.tensor[made]);
+    if (l.copied[made]) l.run[made].run(block + l.offset[made], at.tensor[made]);
   }
 
   void run_forward(const Memory& at, Call& call, ThreadPool& pool) const {
     if (!constant_.empty()) return run_parts(at, call, constant_.data(), 0, pool);
     if (given_kernel_ == d_->packed()) return run_parts(at, call, at.tensor[kernel], 0, pool);
-    if (call.packed.empty()) call.packed = block_of(d_->packed().get_size());
+    Array packed = block_of(d_->packed().get_size());
     {
       const OneThread guard;
-      reorder(given_kernel_, at.tensor[kernel], d_->packed(), call.packed.mutable_data());
+      kernel_copy_.run(at.tensor[kernel], packed.mutable_data());
     }
-    run_parts(at, call, call.packed.data(), 0, pool);
+    run_parts(at, call, packed.data(), 0, pool);
   }
 
   // kernels: the packed kernel, or room for the gradients of the parts, so many bytes apart.
@@ -202,13 +207,13 @@ class Convolution {
       for (const Tensor t : {image, result}) here.tensor[t] += parts_[p].from[t];
       if (here.added) here.added += parts_[p].added_from;
       here.tensor[kernel] = reinterpret_cast<float*>(static_cast<std::byte*>(const_cast<void*>(kernels)) + step * p);
-      run_part(parts_[p], call.parts[p], here);
+      run_part(parts_[p], call[p], here);
     });
   }
 
   // Each shard's gradient by itself, then neighbours by pairs.
   void sum_shards(const Memory& at, Call& call, ThreadPool& pool) const {
-    const size_t bytes = aligned(d_->packed().get_size()), floats = d_->packed().get_size() / sizeof(float);
+    const size_t bytes = whole_lines(d_->packed().get_size()), floats = d_->packed().get_size() / sizeof(float);
     Array sums = block_of(bytes * parts_.size());
     const auto of = [&](int64_t part) {
       return reinterpret_cast<float*>(sums.mutable_data() + bytes * static_cast<size_t>(part));
@@ -223,7 +228,7 @@ class Convolution {
           for (size_t k = 0; k < floats; ++k) sum[k] += more[k];
         }
       const OneThread guard;
-      reorder(d_->packed(), of(first), given_kernel_, at.tensor[kernel] + r * layout_.repeat_steps[kernel]);
+      kernel_copy_.run(of(first), at.tensor[kernel] + r * layout_.repeat_steps[kernel]);
     });
   }
 
@@ -234,7 +239,8 @@ class Convolution {
   std::optional<size_t> bias_operand_, added_operand_;
   int added_step_ = 0;  // among the steps after the sums
   std::vector<Part> parts_;
-  Array constant_;  // the kernel, packed
+  Reorder kernel_copy_;  // between the kernel as given and as packed
+  Array constant_;       // the kernel, packed
   mutable std::mutex mutex_;
   mutable std::vector<std::shared_ptr<Call>> free_;  // of calls that have ended
 };

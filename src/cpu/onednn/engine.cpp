@@ -29,9 +29,11 @@ void execute(const dnnl::primitive& p, const Arguments& arguments) {
 
 dnnl::memory memory_at(const dnnl::memory::desc& d, const void* data) { return {d, engine(), const_cast<void*>(data)}; }
 
-void reorder(const dnnl::memory::desc& from, const void* in, const dnnl::memory::desc& to, void* out) {
-  const dnnl::reorder::primitive_desc d(engine(), from, engine(), to);
-  execute(dnnl::reorder(d), {{DNNL_ARG_FROM, memory_at(from, in)}, {DNNL_ARG_TO, memory_at(to, out)}});
+Reorder::Reorder(const dnnl::memory::desc& from, const dnnl::memory::desc& to)
+    : from_(from), to_(to), run_(dnnl::reorder({engine(), from, engine(), to})) {}
+
+void Reorder::run(const void* in, void* out) const {
+  execute(run_, {{DNNL_ARG_FROM, memory_at(from_, in)}, {DNNL_ARG_TO, memory_at(to_, out)}});
 }
 
 }  // namespace viva::cpu::onednn

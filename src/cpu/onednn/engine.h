@@ -27,8 +27,18 @@ using Arguments = std::unordered_map<int, dnnl::memory>;
 // Runs the primitive on the calling thread and waits for it.
 void execute(const dnnl::primitive& p, const Arguments& arguments);
 dnnl::memory memory_at(const dnnl::memory::desc& d, const void* data);
-// The array copied from one layout to another.
-void reorder(const dnnl::memory::desc& from, const void* in, const dnnl::memory::desc& to, void* out);
+
+// A copy from one layout to another, made once: making it takes as long as a small copy.
+class Reorder {
+ public:
+  Reorder() = default;
+  Reorder(const dnnl::memory::desc& from, const dnnl::memory::desc& to);
+  void run(const void* in, void* out) const;
+
+ private:
+  dnnl::memory::desc from_, to_;
+  dnnl::primitive run_;
+};
 
 // Uninitialised memory, aligned to 64. Throws an input error where it cannot be had.
 inline Array block_of(size_t bytes) { return Array::make({Dtype::uint8, {static_cast<int64_t>(bytes)}}); }

@@ -42,7 +42,7 @@ std::optional<PackedMatrix> PackedMatrix::of(const float* data, int64_t k, int64
     }
     m.packed_ = block_of(m.layout_.get_size());
     const Desc given({n, k, 1, 1}, f32, dnnl::memory::dims{n_stride, k_stride, 1, 1});
-    reorder(given, data, m.layout_, m.packed_.mutable_data());
+    Reorder(given, m.layout_).run(data, m.packed_.mutable_data());
   } catch (const dnnl::error&) { return std::nullopt; }
   return m;
 }
