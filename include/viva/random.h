@@ -39,6 +39,9 @@ Tensor truncated_normal(const Key& k, const Shape& shape, double low = -2, doubl
 // Points on the unit sphere, and inside the unit ball, of as many dimensions as the last extent says.
 Tensor sphere(const Key& k, const Shape& shape, Dtype d = Dtype::float32, Loc = Loc::current());
 Tensor ball(const Key& k, const Shape& shape, Dtype d = Dtype::float32, Loc = Loc::current());
+// The numbers 0 … n - 1 in random order (int32), and x with its entries along the axis in random order.
+Tensor permutation(const Key& k, int64_t n, Loc = Loc::current());
+Tensor shuffle(const Key& k, const Arg& x, int64_t axis = 0);
 // Entries of x along its first axis, drawn with replacement: all alike, or with probabilities in proportion to weights.
 Tensor choice(const Key& k, const Arg& x, const Shape& shape);
 Tensor choice(const Key& k, const Arg& x, const Shape& shape, const Arg& weights);

@@ -135,6 +135,8 @@ class Build {
   Value reduce_or(Value x, Ints dims, Loc l = Loc::current()) { return reduce("reduce_or", x, std::move(dims), l); }
   Value argmax(Value x, int64_t dim, Dtype index = Dtype::int64, Loc = Loc::current());  // the first of equals
   Value cumsum(Value x, int64_t dim, bool reverse = false, Loc = Loc::current());
+  // All operands in the order of the first: ascending, stable, NaN last.
+  Values sort(Values xs, int64_t dim, Loc = Loc::current());
   Value window_sum(Value x, const WindowDims& dims, Loc = Loc::current());
   // The offset inside the window (row-major) of its first greatest element; padding is never chosen; 0 where a window
   // holds padding only.

@@ -175,6 +175,8 @@ Value Build::cumsum(Value x, int64_t dim, bool reverse, Loc l) {
   return one_of("cumsum", {x}, {{"dim", dim}, {"reverse", reverse}}, l);
 }
 
+Values Build::sort(Values xs, int64_t dim, Loc l) { return emit("sort", std::move(xs), {{"dim", dim}}, {}, l); }
+
 Value Build::window_sum(Value x, const WindowDims& dims, Loc l) {
   Attrs a;
   dims.put(a);

@@ -99,6 +99,41 @@ void write_cumsum(Exporter& e, const Node& n) {
   e.set(e.cast(e.emit("CumSum", {e.cast(x, d), e.integer(n.attrs.integer("dim"))}, {d, x.shape()}, attrs), x.dtype()));
 }
 
+// Order
+
+// The places of a row's elements in ascending order, equal ones in theirs.
+Out ascending(Exporter& e, Out key, int64_t dim) {
+  key = e.cast(key, computed_in("TopK", key.dtype()));
+  const std::array in{key, e.ints({key.shape()[static_cast<size_t>(dim)]})};
+  const std::array types{key.type, Type{int64, key.shape()}};
+  return e.emit("TopK", in, types, {{"axis", dim}, {"largest", int64_t{0}}, {"sorted", int64_t{1}}})[1];
+}
+
+Out taken(Exporter& e, Out x, Out places, int64_t dim) {
+  return e.emit("GatherElements", {x, places}, x.type, {{"axis", dim}});
+}
+
+// TopK leaves open where NaN goes: it stands as an infinity first, then goes last by a second, stable sort.
+void write_sort(Exporter& e, const Node& n) {
+  const int64_t dim = n.attrs.integer("dim");
+  Outs xs;
+  for (const Value& v : n.in) xs.push_back(e.full(v));
+  if (!contains(xs[0].shape(), 0)) {
+    Out key = ordered(e, xs[0]), places;
+    if (is_float(key.dtype())) {
+      if (size_of(key.dtype()) == 2) key = e.cast(key, float32);
+      const Out nan = e.pointwise("IsNaN", {key}, boolean);
+      places = ascending(e, e.where(nan, number(e, key, INFINITY), key), dim);
+      const Out late = e.cast(taken(e, nan, places, dim), int32);
+      places = taken(e, places, ascending(e, late, dim), dim);
+    } else {
+      places = ascending(e, key, dim);
+    }
+    for (Out& x : xs) x = taken(e, x, places, dim);
+  }
+  for (size_t i = 0; i < xs.size(); ++i) e.set(xs[i], static_cast<int>(i));
+}
+
 // Windows
 
 std::vector<WindowAxis> axes_of(const Node& n) { return viva::axes_of(WindowDims::from(n.attrs), n.in[0].shape()); }
@@ -147,6 +182,7 @@ constexpr std::array rows = {
     ExportRow{"reduce_or", write_any, "ReduceMax of bool"},
     ExportRow{"argmax", write_argmax, "ArgMax; of floats with IsNaN, Where, to find the first NaN"},
     ExportRow{"cumsum", write_cumsum, "CumSum"},
+    ExportRow{"sort", write_sort, "TopK, GatherElements; of floats twice, to bring NaN to the end"},
     ExportRow{"window_sum", write_window_sum, "Gather of the windows, ReduceSum; see AveragePool below"},
     ExportRow{"window_argmax", write_window_argmax, "Gather of the windows, ReduceMax, ArgMax; see MaxPool below"},
 };

@@ -41,6 +41,7 @@ constexpr Kernels kernels[] = {
     {"ReduceMin", common | bit(boolean)}, {"ReduceProd", sums}, {"ReduceSum", sums}, {"Relu", floats},
     {"Round", floats}, {"Sigmoid", floats}, {"Sign", integers | floats}, {"Sin", floats}, {"Softmax", floats},
     {"Softplus", floats}, {"Sqrt", floats}, {"Sub", integers | floats}, {"Tanh", floats},
+    {"TopK", wide},
     {"Where", common | bit(uint32)},
 };
 // clang-format on
@@ -106,11 +107,17 @@ void Exporter::set(Out out, int port) { thin_[node_->out(port)] = std::move(out)
 
 // Nodes
 
-Out Exporter::emit(std::string_view op, std::span<const Out> in, Type type, DraftAttrs attrs) {
-  DraftNode n{op, {}, {draft_.add(type)}, std::move(attrs), node_};
+Outs Exporter::emit(std::string_view op, std::span<const Out> in, std::span<const Type> types, DraftAttrs attrs) {
+  DraftNode n{op, {}, {}, std::move(attrs), node_};
   for (const Out& x : in) n.in.push_back(x.id);
+  Outs outs;
+  for (const Type& t : types) outs.push_back({draft_.add(t), t}), n.out.push_back(outs.back().id);
   draft_.nodes.push_back(std::move(n));
-  return {draft_.nodes.back().out[0], std::move(type)};
+  return outs;
+}
+
+Out Exporter::emit(std::string_view op, std::span<const Out> in, Type type, DraftAttrs attrs) {
+  return emit(op, in, std::span(&type, 1), std::move(attrs)).front();
 }
 
 Out Exporter::pointwise(std::string_view op, std::initializer_list<Out> in, std::optional<Dtype> result,

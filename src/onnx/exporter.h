@@ -40,6 +40,7 @@ class Exporter {
   Out emit(std::string_view op, std::initializer_list<Out> in, Type type, DraftAttrs attrs = {}) {
     return emit(op, std::span<const Out>(in.begin(), in.size()), std::move(type), std::move(attrs));
   }
+  Outs emit(std::string_view op, std::span<const Out> in, std::span<const Type> types, DraftAttrs attrs);
   // Broadcast together; in a wider dtype and back where runtimes have no kernel for the operands'. result: where the
   // operator has a dtype of its own.
   Out pointwise(std::string_view op, std::initializer_list<Out> in, std::optional<Dtype> result = {},

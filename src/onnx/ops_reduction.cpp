@@ -95,6 +95,22 @@ Items position(OnnxOp& o, bool greatest) {
 Items arg_max(OnnxOp& o) { return position(o, true); }
 Items arg_min(OnnxOp& o) { return position(o, false); }
 
+// The first k in order, with their places; of equal elements the first.
+Items top_k(OnnxOp& o) {
+  Build& b = o.b;
+  const Value x = o.in(0);
+  const int64_t axis = o.axis(o.integer("axis", -1), x.rank());
+  const double k = o.opset() < 10 ? static_cast<double>(o.integer("k", -1)) : o.known_number(1);
+  const int64_t extent = x.dim(axis);
+  if (!(k >= 0 && k <= static_cast<double>(extent))) throw o.malformed("takes the first {} of {} elements", k, extent);
+  const Value key = o.opset() < 11 || o.flag("largest", true) ? turned(b, x) : x;
+  const Values sorted = b.sort({key, x, b.iota({Dtype::int64, x.shape()}, axis)}, axis);
+  Shape limit = x.shape();
+  limit[static_cast<size_t>(axis)] = static_cast<int64_t>(k);
+  const Ints start(limit.size(), 0), step(limit.size(), 1);
+  return {b.slice(sorted[1], start, limit, step), b.slice(sorted[2], start, limit, step)};
+}
+
 // Exclusive sums: the array moved on by one position, a zero before it.
 Items cum_sum(OnnxOp& o) {
   Build& b = o.b;
@@ -124,6 +140,7 @@ constexpr std::array rows = {
     OnnxRow{"ReduceProd", 1, latest, reduce_prod},
     OnnxRow{"ReduceSum", 1, latest, reduce_sum},
     OnnxRow{"ReduceSumSquare", 1, latest, reduce_sum_square},
+    OnnxRow{"TopK", 1, latest, top_k},
 };
 
 }  // namespace

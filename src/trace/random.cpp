@@ -7,6 +7,7 @@
 
 #include "base/threefry.h"
 #include "trace/operand.h"
+#include "viva/numpy.h"
 
 namespace viva {
 
@@ -181,6 +182,20 @@ Tensor categorical(const Key& k, const Arg& logits) {
   // The position of the greatest of logit + Gumbel noise, which is -log of an exponential variable.
   const Tensor u = unit(k.bits, t.shape(), t.dtype() == Dtype::float64 ? Dtype::float64 : Dtype::float32, logits.where);
   return argmax(t - log(maximum(-log1p(-u), std::ldexp(1.0, -25))), -1);
+}
+
+Tensor permutation(const Key& k, int64_t n, Loc l) {
+  const Line line(l);
+  check_key(k, l);
+  if (n < 0) throw usage_at(l, fmt::format("[permutation] of {} numbers", n));
+  return argsort(random_bits(k.bits, Dtype::uint64, {n}, l), 0);
+}
+
+Tensor shuffle(const Key& k, const Arg& x, int64_t axis) {
+  const Line line(x.where);
+  const Tensor t = tracing::as_tensor(x);
+  const int64_t dim = tracing::axis_in(axis, t.rank(), "shuffle", x.where);
+  return take(t, permutation(k, t.dim(dim)), dim);
 }
 
 }  // namespace viva

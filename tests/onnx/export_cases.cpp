@@ -171,6 +171,8 @@ std::vector<ExportCase> edge_cases() {
           [](Build& b, const Values& v) { return b.reduce_max(v[0], {1}); });
     e.add(fmt::format("argmax rows {}", name(d)), {rows},
           [](Build& b, const Values& v) { return b.argmax(v[0], 1, Dtype::int64); });
+    e.add(fmt::format("sort rows {}", name(d)), {rows},
+          [](Build& b, const Values& v) { return b.sort({v[0], b.iota({Dtype::int64, {3, 4}}, 1)}, 1)[1]; });
     e.add(fmt::format("cumsum rows {}", name(d)), {rows}, [](Build& b, const Values& v) { return b.cumsum(v[0], 1); });
   }
   for (const OutOfBounds mode : {OutOfBounds::clip, OutOfBounds::fill})

@@ -261,6 +261,14 @@ def reduction():
         for reverse in (0, 1):
             case('CumSum', [x, np.array(1)], 14, known=[1], exclusive=exclusive, reverse=reverse)
     case('CumSum', [ints(0, 9, 5), np.array(-1)], 11, known=[1])
+    tied = np.array([[3, 1, 3, 2, 1], [0, 5, 5, 5, -2]])
+    for dtype in (np.float32, np.int64):
+        for largest in (0, 1):
+            case('TopK', [tied.astype(dtype), np.array([3])], 11, outputs=2, known=[1], largest=largest)
+    case('TopK', [tied.astype(np.float64), np.array([1])], 11, outputs=2, known=[1], axis=0)
+    case('TopK', [tied.astype(np.float32), np.array([0])], 11, outputs=2, known=[1], reference=True)
+    case('TopK', [tied.astype(np.float32), np.array([4])], 10, outputs=2, known=[1], axis=1)
+    case('TopK', [tied.astype(np.float32)], 1, outputs=2, k=2, axis=1)
 
 
 def shape():

@@ -169,7 +169,8 @@ class RandomProgram {
       default: {
         const Value i = dice_.of(integers_);
         integers_.push_back(dice_.below(2) ? b_.add(i, i) : b_.shift_right(i, b_.full_like(i, 1)));
-        if (x.rank() > 0) keep(b_.cumsum(x, dice_.below(x.rank()), dice_.below(2) == 1));
+        if (x.rank() > 0 && dice_.below(3) == 0) keep(b_.sort({x, x}, dice_.below(x.rank()))[1]);
+        else if (x.rank() > 0) keep(b_.cumsum(x, dice_.below(x.rank()), dice_.below(2) == 1));
       }
     }
   }
