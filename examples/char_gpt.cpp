@@ -161,14 +161,19 @@ int main(int argc, char** argv) try {
   const auto evaluate = [&](const Gpt& m) {
     return Scores{{"training", estimate(m, training)}, {"validation", estimate(m, held_out)}};
   };
-  const Gpt m = train(gradient_step(loss, rule), start, rule.init(start), batches, load,
-                      {.steps = iterations,
-                       .directory = directory,
-                       .evaluate_every = 250,
-                       .report = [](const std::string& line) { std::cerr << line << std::endl; },
-                       .stop = &stop_on_interrupt()},
-                      evaluate)
-                    .model;
+  const auto end = train(gradient_step(loss, rule), start, rule.init(start), batches, load,
+                         {.steps = iterations,
+                          .directory = directory,
+                          .evaluate_every = 250,
+                          .report = [](const std::string& line) { std::cerr << line << std::endl; },
+                          .stop = &stop_on_interrupt()},
+                         evaluate);
+  if (!end.unsaved.empty()) std::cerr << end.unsaved << "\n";
+  if (end.cancelled)
+    return std::cerr << "stopped after step " << end.steps
+                     << (directory.empty() ? "" : "; the same command goes on from there") << "\n",
+           130;
+  const Gpt& m = end.model;
   std::cout << std::fixed << std::setprecision(4) << "training loss " << estimate(m, training) << ", validation loss "
             << estimate(m, held_out) << std::endl;
 

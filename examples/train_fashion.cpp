@@ -172,7 +172,8 @@ int main(int argc, char** argv) {
     if (tune) std::tie(plan.rows, plan.held_out) = split_rows(data.rows(), 5000, 20170825);
     const auto result = train_network(data, plan);
     if (!result.unsaved.empty()) std::cerr << result.unsaved << "\n";
-    if (result.cancelled) return 130;
+    if (result.cancelled)
+      return std::cerr << "stopped after step " << result.steps << "; the same command goes on from there\n", 130;
     const Folded net = Folded::of(result.model);
     if (tune) {
       print_count("held out", count_right(net, data, plan.held_out), plan.held_out.size());

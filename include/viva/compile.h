@@ -10,11 +10,12 @@ namespace viva {
 class Function;
 using Body = std::shared_ptr<const Function>;
 
-struct CompileSettings {
+struct CompileOptions {
   // How often the function may be traced again for other shapes or static fields before a call fails, naming what
   // changed.
   int recompilations = 7;
-  // Stop at the first NaN that appears from operands without any, naming the operation and the user's line; slower.
+  // Stop at the first NaN that appears from operands without any, or that is a constant, chosen where the data have
+  // none, and reaches a result; the error names the operation and the user's line. Slower.
   bool check_nan = false;
   // The same, and at the first infinity that appears from finite operands.
   bool check_infinity = false;
@@ -69,7 +70,7 @@ struct Compiled;  // one trace and its plan
 // The traces of one function.
 class Cache {
  public:
-  Cache(Site site, CompileSettings settings);
+  Cache(Site site, CompileOptions options);
   ~Cache();
   std::shared_ptr<const Compiled> find(const Arguments& a) const;  // null where there is none
   // Traces f; call it outside any lock. The prototype is a result without leaves.
@@ -84,7 +85,7 @@ class Cache {
  private:
   struct State;
   Site site_;
-  CompileSettings settings_;
+  CompileOptions options_;
   bool checks_;
   std::unique_ptr<State> state_;
 };
@@ -93,8 +94,8 @@ template <class...> inline constexpr char type_tag = 0;
 
 template <class F> class CompiledFunction {
  public:
-  CompiledFunction(F f, Site site, CompileSettings settings)
-      : f_(std::move(f)), cache_(std::make_shared<Cache>(site, settings)) {}
+  CompiledFunction(F f, Site site, CompileOptions options)
+      : f_(std::move(f)), cache_(std::make_shared<Cache>(site, options)) {}
 
   template <class... A> auto operator()(A&&... args) const {
     using C = Call<F, std::remove_cvref_t<A>...>;
@@ -136,8 +137,8 @@ Body trace_body(Site site, const Fn& f, const Tensors& args, Description d);
 // call becomes part of that graph. Copies share the cache; calls may come from many threads at once.
 template <class F>
   requires(!std::is_same_v<F, Body>)
-auto compile(F f, CompileSettings settings = {}, Loc l = Loc::current()) {
-  return tracing::CompiledFunction<F>(std::move(f), {"compile", l}, settings);
+auto compile(F f, CompileOptions options = {}, Loc l = Loc::current()) {
+  return tracing::CompiledFunction<F>(std::move(f), {"compile", l}, options);
 }
 
 // The graph of f for arguments like these: a parameter for each leaf, named by its path ("0.hidden.weight").

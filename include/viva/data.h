@@ -19,7 +19,8 @@ void save_npy(const std::string& path, const Tensor& t);  // appears whole or no
 // The array of a .npy file that stays on the disk and is read a page at a time, so it may be larger than memory. Nobody
 // may shorten the file while the tensor lives. Big-endian and Fortran-ordered data are copied into memory.
 Tensor map_npy(const std::string& path);
-std::string load_text(const std::string& path);  // UTF-8; may be gzipped
+// Text as it is stored, which may be gzipped. Bytes that are no UTF-8 are an input error that says where.
+std::string load_text(const std::string& path);
 
 // The named rows, in that order: [rows, …] from [n, …]. Throws a usage error for a row outside.
 Tensor take_rows(const Tensor& all, const Ints& rows, Loc = Loc::current());
@@ -32,7 +33,7 @@ std::pair<Ints, Ints> split_rows(int64_t rows, int64_t held_out, uint64_t seed, 
 // stream and i. Every order is equally likely, but for a bias below n·2⁻⁶⁴ a place.
 Ints permutation(int64_t n, uint64_t seed, uint64_t stream);
 
-struct BatchSettings {
+struct BatchOptions {
   int64_t size = 128;
   uint64_t seed = 0;
   bool shuffle = true;     // false: the same order in each epoch
@@ -46,19 +47,19 @@ class Batches {
  public:
   // Of rows 0 … n - 1, or of chosen rows. Throws a usage error where there is no row, the size is below 1, or dropping
   // leaves no batch.
-  explicit Batches(int64_t rows, const BatchSettings& settings = {}, Loc = Loc::current());
-  explicit Batches(Ints rows, const BatchSettings& settings = {}, Loc = Loc::current());
+  explicit Batches(int64_t rows, const BatchOptions& options = {}, Loc = Loc::current());
+  explicit Batches(Ints rows, const BatchOptions& options = {}, Loc = Loc::current());
 
   int64_t rows() const { return static_cast<int64_t>(count_); }
   int64_t per_epoch() const { return per_epoch_; }  // batches
-  const BatchSettings& settings() const { return settings_; }
+  const BatchOptions& options() const { return options_; }
   Ints at(int64_t step) const;  // batch step % per_epoch() of epoch step / per_epoch()
-  std::string hash() const;     // of rows and settings, 64 hexadecimal digits
+  std::string hash() const;     // of rows and options, 64 hexadecimal digits
 
  private:
   struct Order;
   int64_t count_;
-  BatchSettings settings_;
+  BatchOptions options_;
   int64_t per_epoch_;
   std::shared_ptr<Order> order_;
 };

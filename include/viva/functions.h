@@ -83,9 +83,9 @@ struct Axes {
   Ints list;
   bool all = true;
 };
-Tensor sum(const Arg& x, const Axes& axes = {}, bool keep = false);  // bool is counted as int32
-Tensor mean(const Arg& x, const Axes& axes = {}, bool keep = false);
-Tensor max(const Arg& x, const Axes& axes = {}, bool keep = false);  // of equal maxima each gets a share of the slope
+Tensor sum(const Arg& x, const Axes& axes = {}, bool keep = false);   // bool is counted as int32
+Tensor mean(const Arg& x, const Axes& axes = {}, bool keep = false);  // of no elements NaN, as in NumPy and torch
+Tensor max(const Arg& x, const Axes& axes = {}, bool keep = false);   // of equal maxima each gets a share of the slope
 Tensor min(const Arg& x, const Axes& axes = {}, bool keep = false);
 Tensor prod(const Arg& x, const Axes& axes = {}, bool keep = false);
 Tensor all(const Arg& x, const Axes& axes = {}, bool keep = false);
@@ -131,12 +131,12 @@ Tensor take_along(const Arg& x, const Arg& indices, int64_t axis);  // one index
 Tensor one_hot(const Arg& indices, int64_t classes, Dtype d = Dtype::float32);  // all zero for an index outside
 
 // Convolutions and windows, dimensions [batch, channels, space…]; pools take [channels, space…] as well.
-struct ConvOptions {
+struct ConvWindowOptions {
   Ints strides = {}, low = {}, high = {}, dilation = {};  // one for each space dimension; empty: 1, 0, 0, 1
   int64_t groups = 1;
 };
 // weight: [out channels, in channels / groups, space…].
-Tensor conv(const Arg& x, const Arg& weight, const ConvOptions& options = {});
+Tensor conv(const Arg& x, const Arg& weight, const ConvWindowOptions& options = {});
 struct WindowOptions {
   Ints size = {}, strides = {}, low = {},
        high = {};  // strides empty: those of size; padding is never chosen or counted

@@ -1,6 +1,7 @@
 // Losses. Each gives a value for each example or element, so that users choose how to combine them: mean(…), a weighted
 // sum, vmap. Predictions come first. Every function throws a usage error, with the line of the call, where shapes do
-// not fit; predictions and targets are not broadcast.
+// not fit; predictions and targets are not broadcast. An empty batch has no losses, and the mean of none is NaN, as in
+// NumPy and torch.
 #pragma once
 
 #include "viva/functions.h"

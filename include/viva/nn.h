@@ -71,7 +71,7 @@ struct Padding {
 
 // Convolution (cross-correlation, as everywhere in deep learning) of as many space dimensions as the kernel has
 // extents. Weight [out, in / groups, space…]; strides and dilation have an entry for each dimension, or one for all.
-struct ConvSettings {
+struct ConvOptions {
   Ints strides = {};  // empty: 1
   Padding padding = {};
   Ints dilation = {};  // empty: 1
@@ -86,7 +86,7 @@ struct Conv {
   Ints strides, dilation;
   Padding padding;
   int64_t groups = 1;
-  static Conv make(const Key& k, int64_t in, int64_t out, const Ints& kernel, const ConvSettings& s = {},
+  static Conv make(const Key& k, int64_t in, int64_t out, const Ints& kernel, const ConvOptions& s = {},
                    Loc = Loc::current());
   Tensor operator()(const Arg& x) const;
 };
@@ -99,11 +99,11 @@ struct ConvTranspose {
   Padding padding;  // with same(): extents are multiplied by the strides
   Ints extra;       // torch's output_padding
   int64_t groups = 1;
-  static ConvTranspose make(const Key& k, int64_t in, int64_t out, const Ints& kernel, const ConvSettings& s = {},
+  static ConvTranspose make(const Key& k, int64_t in, int64_t out, const Ints& kernel, const ConvOptions& s = {},
                             const Ints& extra = {}, Loc = Loc::current());
   Tensor operator()(const Arg& x) const;
 };
-Tensor conv_transpose(const Arg& x, const Arg& weight, const ConvOptions& options = {}, const Ints& extra = {});
+Tensor conv_transpose(const Arg& x, const Arg& weight, const ConvWindowOptions& options = {}, const Ints& extra = {});
 
 // Pools over all of space ([batch, channels, space…] to [batch, channels]), and to given extents: place i of n reads
 // from ⌊i·extent/n⌋ to ⌈(i+1)·extent/n⌉, as in torch. max_pool and mean_pool stand in viva/functions.h.
@@ -187,7 +187,7 @@ Tensor attention(const Arg& query, const Arg& key, const Arg& value, const Atten
 // Su et al., 2021, in the layout of LLaMA. first: the position of the first time.
 Tensor rotary(const Arg& x, double base = 10000, const Arg& first = 0);
 
-struct MultiHeadSettings {
+struct MultiHeadOptions {
   bool causal = false, bias = true;
   int64_t kv_heads = 0;     // heads of keys and values; 0: as many as queries
   double rotary_base = 0;   // 0: no rotary positions
@@ -200,7 +200,7 @@ struct MultiHeadAttention {
   int64_t heads = 1, kv_heads = 1;
   bool causal = false;
   double rotary_base = 0;
-  static MultiHeadAttention make(const Key& k, int64_t width, int64_t heads, const MultiHeadSettings& s = {},
+  static MultiHeadAttention make(const Key& k, int64_t width, int64_t heads, const MultiHeadOptions& s = {},
                                  Loc = Loc::current());
   Tensor operator()(const Arg& x, const Tensor& mask = {}) const;                 // mask as in AttentionOptions
   Tensor operator()(const Arg& x, const Arg& context, const Tensor& mask) const;  // keys and values from the context

@@ -34,18 +34,19 @@ class Rate {
   Schedule schedule_;
 };
 
-// Schedules, t the count of steps made. All throw a usage error where a count of steps is below 1.
+// Schedules, t the count of steps made. All throw a usage error where a count of steps is below 1, or a number is not
+// finite.
 namespace schedule {
-Schedule constant(double value);
-Schedule linear(double from, double to, int64_t steps);  // stays at `to`
+Schedule constant(double value, Loc = Loc::current());
+Schedule linear(double from, double to, int64_t steps, Loc = Loc::current());  // stays at `to`
 // end + (peak - end)·(1 + cos(π·t/steps))/2, after a linear rise from 0 over the first `warm_up` of the steps; stays at
 // `end`. Loshchilov and Hutter, "SGDR", ICLR 2017, equation 5.
-Schedule cosine(double peak, int64_t steps, int64_t warm_up = 0, double end = 0);
-Schedule exponential(double from, double factor, int64_t steps);  // from·factor^(t/steps)
-Schedule step(double from, double factor, int64_t steps);         // from·factor^⌊t/steps⌋
+Schedule cosine(double peak, int64_t steps, int64_t warm_up = 0, double end = 0, Loc = Loc::current());
+Schedule exponential(double from, double factor, int64_t steps, Loc = Loc::current());  // from·factor^(t/steps)
+Schedule step(double from, double factor, int64_t steps, Loc = Loc::current());         // from·factor^⌊t/steps⌋
 // Half a cosine up from peak/25 over 30 % of the steps, half a cosine down to peak/250000 over the rest. Smith and
 // Topin, "Super-convergence", 2018, with the factors that PyTorch and optax use.
-Schedule one_cycle(double peak, int64_t steps, double rise = 0.3);
+Schedule one_cycle(double peak, int64_t steps, double rise = 0.3, Loc = Loc::current());
 }  // namespace schedule
 
 // What a learning rule sees of a leaf: its path, its value, and the gradient that it turns into the number to add.
@@ -95,7 +96,9 @@ Tensor wide(const Tensor& t);
 //   State start(const Parameters&) const;          the state before the first step
 //   State transform(Parameters&, State) const;     gradients become what is added
 // to which init and update give the form that users call: the state for a model, and {model, state} after a step. They
-// throw a usage error where state or gradient are another model's.
+// throw a usage error where state or gradient are another model's, and where a setting makes no sense: a rate below 0
+// (where its value is known: outside compile, or a number), a β or decay outside [0, 1), an ε or limit that is not
+// above 0, NaN. Steps downhill only: negate the loss to climb.
 namespace optim {
 template <class R, class M> typename R::State init(const R& rule, const M& model, Loc l) {
   const At at(l);
@@ -246,7 +249,7 @@ struct ClipByGlobalNorm {
   State start(const Parameters&) const { return {}; }
   State transform(Parameters& p, State s) const;
 };
-ClipByGlobalNorm clip_by_global_norm(double max);
+ClipByGlobalNorm clip_by_global_norm(double max, Loc = Loc::current());
 Tensor global_norm(const std::vector<Tensor>& leaves, Loc l);
 // The 2-norm of all float leaves of a tree together.
 template <class T> Tensor global_norm(const T& tree, Loc l = Loc::current()) {
@@ -264,7 +267,7 @@ struct ClipByValue {
   State start(const Parameters&) const { return {}; }
   State transform(Parameters& p, State s) const;
 };
-ClipByValue clip_by_value(double max);
+ClipByValue clip_by_value(double max, Loc = Loc::current());
 
 // One rule after the other: what the first makes of the gradient is the gradient of the second.
 //   chain(clip_by_global_norm(1), Adam{.rate = 3e-4})

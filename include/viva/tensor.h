@@ -32,12 +32,12 @@ class Tensor {
   bool empty() const { return array_.empty() && !traced_; }
   bool traced() const { return traced_ != nullptr; }
   // These throw a usage error on an empty tensor.
-  const Type& type() const;
-  Dtype dtype() const { return type().dtype; }
-  const Shape& shape() const { return type().shape; }
-  int64_t rank() const { return type().rank(); }
-  int64_t dim(int64_t i) const;  // from the end where negative
-  int64_t size() const;          // number of elements
+  const Type& type(Loc = Loc::current()) const;
+  Dtype dtype(Loc l = Loc::current()) const { return type(l).dtype; }
+  const Shape& shape(Loc l = Loc::current()) const { return type(l).shape; }
+  int64_t rank(Loc l = Loc::current()) const { return type(l).rank(); }
+  int64_t dim(int64_t i, Loc = Loc::current()) const;  // from the end where negative
+  int64_t size(Loc = Loc::current()) const;            // number of elements
 
   // The elements. Throws a usage error where the tensor is staged (under compile and vmap), or its scope is closed.
   Array array(Loc = Loc::current()) const;
@@ -45,7 +45,8 @@ class Tensor {
   double item(Loc = Loc::current()) const;
   explicit operator bool() const;  // item() != 0
 
-  // NumPy's indexing: integers, range(…), ellipsis, newaxis and integer tensors (viva/indexing.h).
+  // NumPy's indexing: integers, range(…), ellipsis, newaxis and integer tensors (viva/indexing.h), at most four of
+  // them; index(x, {…}) and At(x, {…}) take any number.
   Tensor operator()(const Index& a) const;
   Tensor operator()(const Index& a, const Index& b) const;
   Tensor operator()(const Index& a, const Index& b, const Index& c) const;

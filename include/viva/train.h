@@ -16,7 +16,7 @@ namespace viva {
 
 using Scores = std::vector<std::pair<std::string, double>>;  // names and values
 
-struct TrainSettings {
+struct TrainOptions {
   int64_t steps = 0;               // in all; Batches::per_epoch() make an epoch
   uint64_t seed = 0;               // of the keys that steps are given
   std::string directory = {};      // of checkpoints and metrics.jsonl; made where its parent exists; empty: none
@@ -41,7 +41,10 @@ struct TrainedProgram {
   std::vector<std::string> paths;                // their names, "model.…" and "state.…"
   // Makes the step of these rows with this key and gives its metrics; with a check, operation by operation.
   std::function<Scores(const Ints& rows, const Key& key, Check check)> advance;
-  Body graph;               // the step, to tell another program by
+  // The leaves of a batch, and their names: a batch is looked through first where a number is not finite.
+  std::function<std::vector<Tensor>(const Ints& rows)> batch;
+  std::vector<std::string> batch_paths;
+  Body graph;               // the step of (model, state, batch, key), to tell another program by
   std::string first_batch;  // a hash, to tell other data by
 };
 
@@ -49,9 +52,9 @@ struct TrainedProgram {
 class TrainRun {
  public:
   // Continues from the newest checkpoint of the directory that is whole; reports one that is not and passes it over.
-  // Input errors: a checkpoint of another program, with what differs; metrics that are not those it was written with;
-  // a directory that cannot be used, or in which another process trains.
-  TrainRun(TrainedProgram program, Batches batches, TrainSettings settings, Loc = Loc::current());
+  // Input errors: checkpoints of which none is whole; one of another program, with what differs; metrics that are not
+  // those it was written with; a directory that cannot be used, or in which another process trains.
+  TrainRun(TrainedProgram program, Batches batches, TrainOptions options, Loc = Loc::current());
   ~TrainRun();
   TrainRun(const TrainRun&) = delete;
   TrainRun& operator=(const TrainRun&) = delete;
@@ -59,7 +62,8 @@ class TrainRun {
   bool goes_on() const;  // steps are left, and nobody asked to stop
   // One step. A number among its metrics, or a parameter where these are looked at (at each checkpoint and line of
   // metrics), that is not finite is an input error: the run goes back to the last state it kept, repeats the steps from
-  // there, and names the step, its rows, and the operation and line of the program that made the first NaN or infinity.
+  // there, and names the step, its rows, and what it finds: NaN or infinity in the batch, a label outside the classes,
+  // or the operation and line of the program that made the first NaN or infinity.
   void advance();
   int64_t step() const;  // steps made
   bool evaluation_due() const;
@@ -78,7 +82,7 @@ template <class Model, class RuleState> struct Trained {
   Model model;
   RuleState state;
   int64_t steps = 0;       // made, those before a resume included
-  bool cancelled = false;  // by settings.stop
+  bool cancelled = false;  // by options.stop
   std::string unsaved;     // why the last checkpoint could not be written; empty where it was, or none was asked for
 };
 
@@ -94,7 +98,7 @@ std::string hash(const std::vector<Tensor>& batch);
 // makes such a step of a loss and a learning rule.
 template <class Step, class Model, class State, class Load>
 Trained<Model, State> train(const Step& step, Model model, State state, const Batches& batches, const Load& load,
-                            const TrainSettings& settings,
+                            const TrainOptions& options,
                             const std::function<Scores(const std::type_identity_t<Model>&)>& evaluate = {},
                             Loc l = Loc::current()) {
   const std::array programs{compile(step, {}, l), compile(step, {.check_nan = true}, l),
@@ -109,9 +113,11 @@ Trained<Model, State> train(const Step& step, Model model, State state, const Ba
                       model = std::move(m), state = std::move(s);
                       return training::scores(metrics);
                     },
+                .batch = [&](const Ints& rows) { return tree::flatten(load(rows)); },
+                .batch_paths = tree::paths(batch),
                 .graph = trace(step, model, state, batch, key(0)),
                 .first_batch = training::hash(tree::flatten(batch))},
-               batches, settings, l);
+               batches, options, l);
   while (run.goes_on()) {
     run.advance();
     if (evaluate && run.evaluation_due()) run.evaluated(evaluate(model));

@@ -123,7 +123,7 @@ class Bench {
     Timing t;
     auto begin = Clock::now();
     AskedQuestion asked = ask(q, asks_each_example(q) ? network(1) : whole_, input_);
-    CompileOptions options;
+    PlanOptions options;
     options.constants = asked.constants;
     options.donated = asked.donated;
     const Executable compiled = compile(asked.function, options);
@@ -171,7 +171,7 @@ class Bench {
   }
 
   double loss_after(const AskedQuestion& asked) {
-    CompileOptions options;
+    PlanOptions options;
     options.constants = asked.constants;
     const Executable loss = compile(mean_cross_entropy(whole_.function), options);
     std::vector<Array> args = asked.arguments;

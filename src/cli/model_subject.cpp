@@ -125,7 +125,7 @@ class ModelSubject final : public Subject {
 
  private:
   void compile_for(const BatchedModel& batched) {
-    CompileOptions options;
+    PlanOptions options;
     for (size_t i = 0; i < batched.imported.weights.size(); ++i)
       options.constants.emplace_back(1 + static_cast<int64_t>(i), batched.imported.weights[i]);
     executable_.emplace(compile(batched.function, options));

@@ -28,7 +28,7 @@ struct Arguments {
 };
 
 std::vector<Array> results_of(const FedModel& m, const std::string& path, int threads, const Cancel& cancel) {
-  CompileOptions options;
+  PlanOptions options;
   for (size_t i = 0; i < m.weights.size(); ++i)
     options.constants.emplace_back(static_cast<int64_t>(m.inputs.size() + i), m.weights[i]);
   ThreadPool pool(threads);

@@ -16,7 +16,7 @@ using cpu::Step;
 using cpu::Unit;
 
 // Bound parameters become constants; wanted taps further outputs, the others their operands.
-Body specialised(const Body& f, const CompileOptions& options) {
+Body specialised(const Body& f, const PlanOptions& options) {
   Build b(f->name());
   b.at({});
   ValueMap map;
@@ -134,7 +134,7 @@ std::variant<loops::Prepared, loops::Host> kernel_of(const Unit& u, double libra
 
 class Planner {
  public:
-  Planner(const Body& f, const CompileOptions& options)
+  Planner(const Body& f, const PlanOptions& options)
       : plan_(std::make_shared<Executable::Plan>()), library_flops_(options.library_flops) {
     plan_->parameters = f->param_types();
     plan_->nodes = static_cast<int64_t>(f->nodes().size());
@@ -263,7 +263,7 @@ class Planner {
 
 }  // namespace
 
-Executable compile(const Body& f, const CompileOptions& options) {
+Executable compile(const Body& f, const PlanOptions& options) {
   if (options.tier != 0) throw usage_error("[compile] there is no tier {}; 0 is the tile evaluator", options.tier);
   const Body bound = run_step(
       "bind", run_pass(inline_all_pass, f, options.passes),
@@ -277,7 +277,7 @@ Executable compile(const Body& f, const CompileOptions& options) {
   return Executable(Planner(simplify(bound, passes), options).plan());
 }
 
-Executable compile(const Program& program, std::string_view entry, const CompileOptions& options) {
+Executable compile(const Program& program, std::string_view entry, const PlanOptions& options) {
   for (const auto& [name, body] : program.functions())
     if (name == entry) return compile(body, options);
   throw usage_error("[compile] the program has no function '{}'", entry);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <new>
+#include <optional>
 
 #include "cpu/plan.h"
 
@@ -61,19 +62,63 @@ std::byte* address(const Buffer& b, std::vector<Array>& args, std::vector<Array>
   return results[static_cast<size_t>(b.index)].mutable_data();
 }
 
-void check_nan(const Executable::Plan& plan, const Step& s, const std::vector<std::byte*>& at) {
-  const auto in = [&](const std::vector<int>& buffers, auto test) {
-    return std::ranges::any_of(buffers, [&](int b) {
-      return has_any(plan.buffers[static_cast<size_t>(b)].type, at[static_cast<size_t>(b)], test);
-    });
-  };
-  const auto nan = [](auto v) { return std::isnan(v); };
-  const auto infinite = [](auto v) { return !std::isfinite(v); };
-  if (in(s.outputs, nan) && !in(s.operands, nan))
-    throw Error(ErrorKind::input, fmt::format("[{}] gives NaN from operands without any", s.name), s.where);
-  if (plan.check_infinity && !s.operands.empty() && in(s.outputs, infinite) && !in(s.operands, infinite))
-    throw Error(ErrorKind::input, fmt::format("[{}] gives an infinity from finite operands", s.name), s.where);
-}
+// Looks for the step that makes the first NaN. One that is computed ends the call. One that is a constant and was
+// chosen, where the data have none (by a select, as the fill of a gather), may be meant: it ends the call where it
+// reaches a result.
+class NanTrace {
+ public:
+  NanTrace(const Executable::Plan& plan, const std::vector<std::byte*>& at)
+      : plan_(plan),
+        at_(at),
+        constant_(plan.buffers.size()),
+        bits_(plan.buffers.size()),
+        chosen_in_(plan.buffers.size(), nullptr) {
+    for (size_t b = 0; b < constant_.size(); ++b) constant_[b] = plan.buffers[b].kind == Buffer::Kind::constant;
+  }
+
+  void after(const Step& s) {
+    const auto nan = [](auto v) { return std::isnan(v); };
+    const auto infinite = [](auto v) { return !std::isfinite(v); };
+    const bool constant = std::ranges::all_of(s.operands, [&](int b) { return constant_[index(b)]; });
+    const auto came_in = [&](int b) { return bits_[index(b)] || has(b, nan); };
+    const auto from = std::ranges::find_if(s.operands, [&](int b) { return !constant_[index(b)] && came_in(b); });
+    const Step* chosen = from != s.operands.end() ? chosen_in_[index(*from)] : nullptr;
+    if (any(s.outputs, nan)) {
+      if (std::ranges::none_of(s.operands, came_in))
+        throw Error(ErrorKind::input, fmt::format("[{}] gives NaN from operands without any", s.name), s.where);
+      if (from == s.operands.end() && !constant) chosen = &s;
+    }
+    const bool spoilt = std::ranges::any_of(s.operands, [&](int b) { return bits_[index(b)] || has(b, infinite); });
+    if (plan_.check_infinity && !s.operands.empty() && !spoilt && any(s.outputs, infinite))
+      throw Error(ErrorKind::input, fmt::format("[{}] gives an infinity from finite operands", s.name), s.where);
+    for (const int b : s.outputs) {
+      constant_[index(b)] = constant, chosen_in_[index(b)] = chosen;
+      bits_[index(b)] = spoilt && is_integer(plan_.buffers[index(b)].type.dtype);
+    }
+  }
+
+  void at_end() const {
+    for (const int r : plan_.results)
+      if (const Step* s = chosen_in_[index(r)]; s && has(r, [](auto v) { return std::isnan(v); }))
+        throw Error(ErrorKind::input, fmt::format("[{}] chooses a NaN that is a constant; its data have none", s->name),
+                    s->where);
+  }
+
+ private:
+  static size_t index(int b) { return static_cast<size_t>(b); }
+  template <class Test> bool has(int b, Test test) const {
+    return has_any(plan_.buffers[index(b)].type, at_[index(b)], test);
+  }
+  template <class Test> bool any(const std::vector<int>& buffers, Test test) const {
+    return std::ranges::any_of(buffers, [&](int b) { return has(b, test); });
+  }
+
+  const Executable::Plan& plan_;
+  const std::vector<std::byte*>& at_;
+  std::vector<bool> constant_;          // made of constants alone
+  std::vector<bool> bits_;              // integers made of NaN or infinity: stop_gradient makes bits and floats again
+  std::vector<const Step*> chosen_in_;  // where a NaN in the buffer was chosen; null where it came in, or there is none
+};
 
 // The most that one step takes, so that no step grows it.
 size_t scratch_bytes(const Executable::Plan& plan, int threads) {
@@ -98,6 +143,8 @@ std::vector<Array> run(const Executable::Plan& plan, std::vector<Array> args, Th
   std::vector<const void*> in;
   std::vector<void*> out;
   if (times) times->resize(plan.steps.size());
+  std::optional<NanTrace> nan;
+  if (plan.check_nan) nan.emplace(plan, at);
   for (const Step& s : plan.steps) {
     const double begin = times ? now() : 0;
     if (cancel && cancel->load(std::memory_order_relaxed)) throw Error(ErrorKind::cancelled, "interrupted");
@@ -106,9 +153,10 @@ std::vector<Array> run(const Executable::Plan& plan, std::vector<Array> args, Th
     for (int b : s.outputs) out.push_back(at[static_cast<size_t>(b)]);
     if (const auto* nest = std::get_if<loops::Prepared>(&s.kernel)) loops::run(*nest, in, out, pool, scratch, cancel);
     else std::get<loops::Host>(s.kernel).fn(in, out, pool);
-    if (plan.check_nan) check_nan(plan, s, at);
+    if (nan) nan->after(s);
     if (times) (*times)[static_cast<size_t>(&s - plan.steps.data())] += now() - begin;
   }
+  if (nan) nan->at_end();
   // A result that is another's memory under another shape (a reshape) is viewed as its own type.
   for (size_t r = 0; r < results.size(); ++r) results[r] = results[r].reshaped(plan.result_types[r].shape);
   return results;

@@ -12,7 +12,7 @@
 
 namespace viva {
 
-struct CompileOptions {
+struct PlanOptions {
   // Parameters bound to arrays now; calls pass the others, in order.
   std::vector<std::pair<int64_t, Array>> constants;
   // One entry for each argument of a call (empty: none): its memory may become that of a result. It does where the
@@ -21,8 +21,8 @@ struct CompileOptions {
   // Names of taps whose values are returned after the outputs, in this order. Other taps cost nothing. A usage error
   // where a name is given to several values, or to none that an output uses.
   std::vector<std::string> taps;
-  // Run node by node and fail at the first NaN that appears in a result from operands without any, naming the
-  // operation and the user's line.
+  // Run node by node and fail at the first NaN that an operation makes of operands without any, or that it takes from a
+  // constant where the data have none and that reaches a result; the error names the operation and the user's line.
   bool check_nan = false;
   // The same, and at the first infinity from finite operands too (of operations that have operands).
   bool check_infinity = false;
@@ -63,7 +63,7 @@ class Executable {
 
 // Throws a usage error where entry is no function of the program or an option does not fit it, an unsupported error
 // that names every operation without a kernel.
-Executable compile(const Program& program, std::string_view entry, const CompileOptions& options = {});
-Executable compile(const Body& f, const CompileOptions& options = {});
+Executable compile(const Program& program, std::string_view entry, const PlanOptions& options = {});
+Executable compile(const Body& f, const PlanOptions& options = {});
 
 }  // namespace viva

@@ -1,5 +1,6 @@
 #include <cstring>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/npy.h"
@@ -43,7 +44,17 @@ void save_npy(const std::string& path, const Tensor& t) { write_npy(path, t.arra
 
 Tensor map_npy(const std::string& path) { return parse_npy(map_file(path), printable(path)); }
 
-std::string load_text(const std::string& path) { return std::string(read_file(path).text()); }
+std::string load_text(const std::string& path) {
+  std::string text(read_file(path).text());
+  for (size_t at = 0; at < text.size();) {
+    const size_t n = utf8_length(std::string_view(text).substr(at));
+    if (n == 0)
+      throw input_error("{}: byte {} begins no character of UTF-8: convert the file, with iconv say", printable(path),
+                        at);
+    at += n;
+  }
+  return text;
+}
 
 Tensor take_rows(const Tensor& all, const Ints& rows, Loc l) {
   check_vector("take_rows", all, l);

@@ -43,33 +43,33 @@ struct Batches::Order {
   std::shared_ptr<const Ints> places;
 };
 
-Batches::Batches(int64_t rows, const BatchSettings& settings, Loc l)
-    : count_(rows), settings_(settings), order_(std::make_shared<Order>()) {
+Batches::Batches(int64_t rows, const BatchOptions& options, Loc l)
+    : count_(rows), options_(options), order_(std::make_shared<Order>()) {
   const auto refuse = [&](std::string why) { throw Error(ErrorKind::usage, "[Batches] " + std::move(why), l); };
   if (rows < 1) refuse("no rows");
-  if (settings.size < 1) refuse(fmt::format("batches of {}: give 1 or more", settings.size));
-  if (settings.drop_last && settings.size > rows)
-    refuse(fmt::format("{} rows make no batch of {}, and drop_last leaves out the rest", rows, settings.size));
-  per_epoch_ = rows / settings.size + (!settings.drop_last && rows % settings.size != 0);
+  if (options.size < 1) refuse(fmt::format("batches of {}: give 1 or more", options.size));
+  if (options.drop_last && options.size > rows)
+    refuse(fmt::format("{} rows make no batch of {}, and drop_last leaves out the rest", rows, options.size));
+  per_epoch_ = rows / options.size + (!options.drop_last && rows % options.size != 0);
 }
 
-Batches::Batches(Ints rows, const BatchSettings& settings, Loc l)
-    : Batches(static_cast<int64_t>(rows.size()), settings, l) {
+Batches::Batches(Ints rows, const BatchOptions& options, Loc l)
+    : Batches(static_cast<int64_t>(rows.size()), options, l) {
   order_->chosen = std::move(rows);
 }
 
 Ints Batches::at(int64_t step) const {
   if (step < 0) throw usage_error("[Batches] step {}: steps count from 0", step);
-  const int64_t epoch = step / per_epoch_, begin = step % per_epoch_ * settings_.size,
-                end = std::min(begin + settings_.size, count_);
+  const int64_t epoch = step / per_epoch_, begin = step % per_epoch_ * options_.size,
+                end = std::min(begin + options_.size, count_);
   Ints batch(static_cast<size_t>(end - begin));
   std::iota(batch.begin(), batch.end(), begin);
-  if (settings_.shuffle) {
+  if (options_.shuffle) {
     std::shared_ptr<const Ints> places;
     {
       const std::lock_guard lock(order_->mutex);
       if (order_->epoch != epoch) {
-        order_->places = std::make_shared<Ints>(permutation(count_, settings_.seed, static_cast<uint64_t>(epoch)));
+        order_->places = std::make_shared<Ints>(permutation(count_, options_.seed, static_cast<uint64_t>(epoch)));
         order_->epoch = epoch;
       }
       places = order_->places;
@@ -84,7 +84,7 @@ Ints Batches::at(int64_t step) const {
 std::string Batches::hash() const {
   Sha256 h;
   h.update(as_bytes(
-      fmt::format("{} {} {} {} {} ", count_, settings_.size, settings_.seed, settings_.shuffle, settings_.drop_last)));
+      fmt::format("{} {} {} {} {} ", count_, options_.size, options_.seed, options_.shuffle, options_.drop_last)));
   for (int64_t r : order_->chosen) h.update(as_bytes(fmt::format("{} ", r)));
   return h.finish();
 }

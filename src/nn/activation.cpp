@@ -44,7 +44,7 @@ Tensor selu(const Arg& x) {
 
 Tensor celu(const Arg& x, double alpha) {
   const Line line(x.where);
-  if (alpha == 0) throw tracing::usage_at(x.where, "[celu] an alpha of 0");
+  if (alpha == 0) throw tracing::usage_at(x.where, "[celu] an alpha of 0: give another number");
   return exponential_below(as_float(x), 1, alpha, 1 / alpha);
 }
 

@@ -16,12 +16,13 @@ void check_operands(const Tensor& q, const Tensor& k, const Tensor& v, Where whe
                                        to_string(v.type()), why));
   };
   if (q.rank() < 3 || k.rank() != q.rank() || v.rank() != q.rank()) throw refuse("takes [batch…, heads, time, width]");
-  if (q.dim(-1) != k.dim(-1)) throw refuse("queries and keys differ in width");
-  if (k.dim(-2) != v.dim(-2) || k.dim(-3) != v.dim(-3)) throw refuse("keys and values differ in heads or time");
+  if (q.dim(-1) != k.dim(-1)) throw refuse("queries and keys differ in width: give both the same");
+  if (k.dim(-2) != v.dim(-2) || k.dim(-3) != v.dim(-3))
+    throw refuse("keys and values differ in heads or time: give both the same");
   if (k.dim(-3) == 0 || q.dim(-3) % k.dim(-3) != 0)
-    throw refuse("the heads of the keys do not divide those of the queries");
+    throw refuse("the heads of the keys must divide those of the queries");
   for (int64_t i = 0; i < q.rank() - 3; ++i)
-    if (q.dim(i) != k.dim(i) || q.dim(i) != v.dim(i)) throw refuse("batches differ");
+    if (q.dim(i) != k.dim(i) || q.dim(i) != v.dim(i)) throw refuse("batches differ: give all the same");
 }
 
 // Query heads as [batch…, kv heads, group · time, width]: each group of heads meets its keys in one product.
@@ -63,8 +64,8 @@ Tensor attended(const Tensor& q, const Tensor& k, const Tensor& v, const Attenti
   const Tensor product = matmul(groups ? grouped(q, k.dim(-3)) : q, swap_axes(k, -1, -2), wide);
   const Tensor scores = masked((groups ? reshape(product, shape) : product) * scale, o);
   if (scores.shape() != shape)
-    throw usage_at(
-        at, fmt::format("[attention] the mask {} does not fit scores {}", to_string(o.mask.type()), to_string(shape)));
+    throw usage_at(at, fmt::format("[attention] the mask {} does not fit scores {}: its extents must be those, or 1",
+                                   to_string(o.mask.type()), to_string(shape)));
   // Without a mask each row sees a key.
   const Tensor weights = k.dim(-2) == 0 ? scores : o.mask.empty() ? softmax(scores) : weights_of(scores);
   const Tensor p = convert(weights, d);
@@ -104,15 +105,16 @@ Tensor rotary(const Arg& x, double base, const Arg& first) {
   return convert(turned, given.dtype());
 }
 
-MultiHeadAttention MultiHeadAttention::make(const Key& k, int64_t width, int64_t heads, const MultiHeadSettings& s,
+MultiHeadAttention MultiHeadAttention::make(const Key& k, int64_t width, int64_t heads, const MultiHeadOptions& s,
                                             Loc l) {
   const Line line(l);
   tracing::positive(width, "attention", "features", l), tracing::positive(heads, "attention", "heads", l);
   const int64_t kv = s.kv_heads == 0 ? heads : s.kv_heads;
   if (width % heads != 0)
-    throw usage_at(l, fmt::format("[attention] {} heads do not divide a width of {}", heads, width));
+    throw usage_at(l, fmt::format("[attention] {} heads do not divide a width of {}: give a divisor", heads, width));
   if (kv < 1 || heads % kv != 0)
-    throw usage_at(l, fmt::format("[attention] {} heads of keys do not divide {} of queries", kv, heads));
+    throw usage_at(l,
+                   fmt::format("[attention] {} heads of keys do not divide {} of queries: give a divisor", kv, heads));
   if (s.rotary_base != 0 && width / heads % 2 != 0)
     throw usage_at(l, fmt::format("[attention] rotary positions take an even width of a head, not {}", width / heads));
   const DenseOptions o{.bias = s.bias, .weight = s.weight ? s.weight : init::glorot_uniform(), .dtype = s.dtype};

@@ -13,14 +13,16 @@ namespace {
 Ints each(const Ints& given, size_t n, int64_t otherwise, int64_t least, std::string_view what, Where where) {
   Ints r = given.empty() ? Ints(n, otherwise) : given.size() == 1 ? Ints(n, given[0]) : given;
   if (r.size() != n)
-    throw usage_at(where, fmt::format("[conv] {} {} for {} space dimensions", what, to_string(given), n));
+    throw usage_at(where, fmt::format("[conv] {} {} for {} space dimensions: give one for each, or one for all", what,
+                                      to_string(given), n));
   for (int64_t v : r)
     if (v < least) throw usage_at(where, fmt::format("[conv] {} {}: at least {}", what, to_string(given), least));
   return r;
 }
 
 Shape kernel_shape(int64_t first, int64_t second, const Ints& kernel, Where where) {
-  if (kernel.empty()) throw usage_at(where, "[conv] the kernel has no extents");
+  if (kernel.empty())
+    throw usage_at(where, "[conv] the kernel has no extents: give one for each space dimension, {3, 3} say");
   Shape shape{first, second};
   for (int64_t k : kernel) shape.push_back(tracing::positive(k, "conv", "is an extent of the kernel", where));
   return shape;
@@ -29,7 +31,8 @@ Shape kernel_shape(int64_t first, int64_t second, const Ints& kernel, Where wher
 void check_groups(int64_t in, int64_t out, int64_t groups, Where where) {
   tracing::positive(in, "conv", "channels in", where), tracing::positive(out, "conv", "channels out", where);
   if (groups < 1 || in % groups != 0 || out % groups != 0)
-    throw usage_at(where, fmt::format("[conv] {} groups do not divide {} and {} channels", groups, in, out));
+    throw usage_at(where, fmt::format("[conv] {} groups do not divide {} and {} channels: give a divisor of both",
+                                      groups, in, out));
 }
 
 // The settings of a layer for n space dimensions.
@@ -38,7 +41,7 @@ struct Window {
   Window(size_t n, const Ints& s, const Ints& d, const Padding& p, Where where)
       : strides(each(s, n, 1, 1, "strides", where)), dilation(each(d, n, 1, 1, "dilation", where)) {
     if (p.to_same && !(p.low.empty() && p.high.empty()))
-      throw usage_at(where, "[conv] padding is to the same extents and given as well");
+      throw usage_at(where, "[conv] padding is to the same extents and given as well: give one of the two");
     low = each(p.low, n, 0, INT64_MIN, "padding", where), high = each(p.high, n, 0, INT64_MIN, "padding", where);
   }
 };
@@ -48,8 +51,9 @@ Tensor batched(const Tensor& x, const Tensor& weight, Where where) {
   tracing::check_not_empty(weight, where);
   if (x.rank() == weight.rank()) return x;
   if (x.rank() + 1 != weight.rank() || weight.rank() < 3)
-    throw usage_at(where, fmt::format("[conv] {} into a layer with a kernel of {}", to_string(x.type()),
-                                      to_string(weight.type())));
+    throw usage_at(where, fmt::format("[conv] {} into a layer with a kernel of {}: give [batch, channels, space…] "
+                                      "or [channels, space…] of {} space dimensions",
+                                      to_string(x.type()), to_string(weight.type()), weight.rank() - 2));
   return expand_dims(x, 0);
 }
 
@@ -70,7 +74,7 @@ void pad_to_same(Window& w, const Tensor& x, const Tensor& weight) {
 
 }  // namespace
 
-Conv Conv::make(const Key& k, int64_t in, int64_t out, const Ints& kernel, const ConvSettings& s, Loc l) {
+Conv Conv::make(const Key& k, int64_t in, int64_t out, const Ints& kernel, const ConvOptions& s, Loc l) {
   const Line line(l);
   check_groups(in, out, s.groups, l);
   const Shape shape = kernel_shape(out, in / s.groups, kernel, l);
@@ -85,7 +89,7 @@ Conv Conv::make(const Key& k, int64_t in, int64_t out, const Ints& kernel, const
 
 Tensor Conv::operator()(const Arg& a) const {
   const Line line(a.where);
-  const Tensor given = tracing::as_float(a), x = batched(given, weight, a.where);
+  const Tensor given = tracing::floats(a, "conv"), x = batched(given, weight, a.where);
   Window w(static_cast<size_t>(weight.rank()) - 2, strides, dilation, padding, a.where);
   if (padding.to_same) pad_to_same(w, x, weight);
   const Tensor y = conv(x, weight, {w.strides, w.low, w.high, w.dilation, groups});
@@ -106,7 +110,7 @@ Tensor swapped(const Tensor& weight, int64_t groups) {
 
 }  // namespace
 
-Tensor conv_transpose(const Arg& a, const Arg& w, const ConvOptions& o, const Ints& extra) {
+Tensor conv_transpose(const Arg& a, const Arg& w, const ConvWindowOptions& o, const Ints& extra) {
   const Line line(a.where);
   const Dtype d = tracing::common_dtype({&a, &w});
   const Tensor x = tracing::as_tensor(a, d), given = tracing::as_tensor(w, d);
@@ -115,8 +119,12 @@ Tensor conv_transpose(const Arg& a, const Arg& w, const ConvOptions& o, const In
                    fmt::format("[conv_transpose] {} by {}: takes [batch, channels, space…] and [in, out, space…]",
                                to_string(x.type()), to_string(given.type())));
   if (o.groups < 1 || x.dim(1) != given.dim(0) || x.dim(1) % o.groups != 0)
-    throw usage_at(a.where, fmt::format("[conv_transpose] {} by {} in {} groups: channels differ", to_string(x.type()),
-                                        to_string(given.type()), o.groups));
+    throw usage_at(
+        a.where,
+        fmt::format(
+            "[conv_transpose] {} by {} in {} groups: channels differ: those of the input must be the weight's first "
+            "extent, and a multiple of the groups",
+            to_string(x.type()), to_string(given.type()), o.groups));
   const auto n = static_cast<size_t>(x.rank()) - 2;
   const Tensor weight = swapped(given, o.groups);
   ConvDims dims = ConvDims::plain(x.rank() - 2);
@@ -136,7 +144,7 @@ Tensor conv_transpose(const Arg& a, const Arg& w, const ConvOptions& o, const In
   return tracing::emit("conv_general", {&x, &weight}, std::move(attrs), a.where);
 }
 
-ConvTranspose ConvTranspose::make(const Key& k, int64_t in, int64_t out, const Ints& kernel, const ConvSettings& s,
+ConvTranspose ConvTranspose::make(const Key& k, int64_t in, int64_t out, const Ints& kernel, const ConvOptions& s,
                                   const Ints& extra, Loc l) {
   const Line line(l);
   check_groups(in, out, s.groups, l);
@@ -158,7 +166,7 @@ ConvTranspose ConvTranspose::make(const Key& k, int64_t in, int64_t out, const I
 
 Tensor ConvTranspose::operator()(const Arg& a) const {
   const Line line(a.where);
-  const Tensor given = tracing::as_float(a), x = batched(given, weight, a.where);
+  const Tensor given = tracing::floats(a, "conv"), x = batched(given, weight, a.where);
   Window w(static_cast<size_t>(weight.rank()) - 2, strides, dilation, padding, a.where);
   if (padding.to_same)  // crops what exceeds extent · stride, and pads where the kernel is shorter than the stride
     for (size_t i = 0; i < w.strides.size(); ++i) {

@@ -18,11 +18,13 @@ Dense Dense::make(const Key& k, int64_t in, int64_t out, const DenseOptions& o, 
 
 Tensor Dense::operator()(const Arg& x) const {
   const Line line(x.where);
-  const Tensor t = tracing::as_float(x);
+  const Tensor t = tracing::floats(x, "dense");
   tracing::check_not_empty(weight, x.where);
-  if (weight.rank() != 2) throw usage_at(x.where, fmt::format("[dense] the weight is {}", to_string(weight.type())));
+  if (weight.rank() != 2)
+    throw usage_at(x.where, fmt::format("[dense] the weight is {}: give one of [in, out]", to_string(weight.type())));
   if (t.rank() == 0 || t.dim(-1) != weight.dim(0))
-    throw usage_at(x.where, fmt::format("[dense] {} into a layer of {} inputs", to_string(t.type()), weight.dim(0)));
+    throw usage_at(x.where, fmt::format("[dense] {} into a layer of {} inputs: its last extent must be {}",
+                                        to_string(t.type()), weight.dim(0), weight.dim(0)));
   const Tensor y = matmul(t, weight);
   return tracing::with_bias(y, bias, y.rank() - 1, x.where);
 }
@@ -38,15 +40,17 @@ Tensor Embedding::operator()(const Arg& indices) const {
   const Line line(indices.where);
   const Tensor i = tracing::as_tensor(indices);
   if (!is_integer(i.dtype()))
-    throw usage_at(indices.where, fmt::format("[embedding] indices are {}, not integers", to_string(i.type())));
+    throw usage_at(indices.where, fmt::format("[embedding] indices are {}, not integers: use convert(x, Dtype::int32)",
+                                              to_string(i.type())));
   return take(weight, i, 0);
 }
 
 Tensor Embedding::attend(const Arg& x) const {
   const Line line(x.where);
-  const Tensor t = tracing::as_float(x);
+  const Tensor t = tracing::floats(x, "embedding");
   if (t.rank() == 0 || t.dim(-1) != weight.dim(1))
-    throw usage_at(x.where, fmt::format("[embedding] {} against rows of {}", to_string(t.type()), weight.dim(1)));
+    throw usage_at(x.where, fmt::format("[embedding] {} against rows of {}: its last extent must be {}",
+                                        to_string(t.type()), weight.dim(1), weight.dim(1)));
   return matmul(t, transpose(weight));
 }
 

@@ -25,13 +25,13 @@ struct Classified {
       return usage_at(x.where, fmt::format("[{}] {} against labels {}: {}", what, to_string(t.type()),
                                            to_string(labels.type()), why));
     };
-    if (!is_integer(labels.dtype())) throw refuse("labels are integers");
+    if (!is_integer(labels.dtype())) throw refuse("labels are integers: convert them");
     if (t.rank() == 0 || t.rank() != labels.rank() + 1) throw refuse("takes [batch…, classes] and [batch…]");
     for (int64_t i = 0; i < labels.rank(); ++i)
-      if (t.dim(i) != labels.dim(i)) throw refuse("batches differ");
+      if (t.dim(i) != labels.dim(i)) throw refuse("batches differ: give both the same");
     classes = t.dim(-1);
     if (size_of(labels.dtype()) < 4) labels = convert(labels, Dtype::int32);  // which holds the number of classes
-    if (classes == 0) throw refuse("there are no classes");
+    if (classes == 0) throw refuse("there are no classes: give a last axis of 1 or more");
   }
   Tensor at_label() const { return iota(logits.shape(), logits.rank() - 1, labels.dtype()) == expand_dims(labels, -1); }
   Tensor in_range() const { return (labels >= 0) & (labels < classes); }
@@ -83,8 +83,10 @@ Tensor cross_entropy(const Arg& logits, const Arg& targets, const CrossEntropyOp
     const Tensor spread = mean(-log_softmax(c.logits), -1);
     loss = loss * (1 - o.smoothing) + spread * o.smoothing;
   }
-  loss = where(c.in_range(), loss, NAN);
-  if (o.ignore) loss = where(c.labels == *o.ignore, 0, loss);
+  // In this order, so that the NaN is never that of a label to be ignored.
+  const Tensor ignored = o.ignore ? c.labels == *o.ignore : Tensor();
+  loss = where(o.ignore ? c.in_range() | ignored : c.in_range(), loss, NAN);
+  if (o.ignore) loss = where(ignored, 0, loss);
   return convert(loss, c.given);
 }
 
@@ -98,7 +100,8 @@ Tensor binary_cross_entropy_with_logits(const Arg& logits, const Arg& targets, d
   const Line line(logits.where);
   const Tensor x = as_float(logits), t = as_float(targets);
   if (x.shape() != t.shape())
-    throw usage_at(logits.where, fmt::format("[binary_cross_entropy_with_logits] {} against {}: shapes differ",
+    throw usage_at(logits.where, fmt::format("[binary_cross_entropy_with_logits] {} against {}: shapes differ, and are "
+                                             "not broadcast: give both the same",
                                              to_string(x.type()), to_string(t.type())));
   return weighted(t * positive, softplus(-x)) + weighted(1 - t, softplus(x));
 }

@@ -14,13 +14,13 @@ namespace {
 Tensor difference(std::string_view what, const Arg& a, const Arg& b) {
   const Tensor x = as_float(a), y = as_float(b);
   if (x.shape() != y.shape())
-    throw usage_at(a.where,
-                   fmt::format("[{}] {} against {}: shapes differ", what, to_string(x.type()), to_string(y.type())));
+    throw usage_at(a.where, fmt::format("[{}] {} against {}: shapes differ, and are not broadcast: give both the same",
+                                        what, to_string(x.type()), to_string(y.type())));
   return x - y;
 }
 
 void check_positive(std::string_view what, std::string_view name, double v, Where where) {
-  if (!(v > 0)) throw usage_at(where, fmt::format("[{}] {} {}: above 0", what, name, v));
+  if (!(v > 0)) throw usage_at(where, fmt::format("[{}] {} {}: give a number above 0", what, name, v));
 }
 
 }  // namespace
@@ -55,7 +55,8 @@ Tensor hinge(const Arg& scores, const Arg& targets) {
   const Tensor x = as_float(scores), y = as_float(targets);
   if (x.shape() != y.shape())
     throw usage_at(scores.where,
-                   fmt::format("[hinge] {} against {}: shapes differ", to_string(x.type()), to_string(y.type())));
+                   fmt::format("[hinge] {} against {}: shapes differ, and are not broadcast: give both the same",
+                               to_string(x.type()), to_string(y.type())));
   const Tensor gap = 1 - x * y;
   return where(gap <= 0, 0, gap);
 }
@@ -77,8 +78,10 @@ Tensor cosine_similarity(const Arg& a, const Arg& b, int64_t axis, double eps) {
   const Dtype wide = tracing::summed_in(real);
   const Tensor x = tracing::as_tensor(a, wide), y = tracing::as_tensor(b, wide);
   if (x.shape() != y.shape())
-    throw usage_at(a.where, fmt::format("[cosine_similarity] {} against {}: shapes differ", to_string(x.type()),
-                                        to_string(y.type())));
+    throw usage_at(
+        a.where,
+        fmt::format("[cosine_similarity] {} against {}: shapes differ, and are not broadcast: give both the same",
+                    to_string(x.type()), to_string(y.type())));
   const Tensor product = sum(x * y, axis);
   return convert(product * inverse_length(x, axis, eps) * inverse_length(y, axis, eps), real);
 }

@@ -14,7 +14,8 @@ Tensor scale_of(bool wanted, const Shape& shape, Dtype d) { return wanted ? ones
 Tensor offset_of(bool wanted, const Shape& shape, Dtype d) { return wanted ? zeros(shape, d) : Tensor(); }
 
 void check_float(Dtype d, Where where) {
-  if (!has_tangent(d)) throw usage_at(where, fmt::format("[norm] {} is no float dtype", name(d)));
+  if (!has_tangent(d))
+    throw usage_at(where, fmt::format("[norm] {} is no float dtype: parameters are floats", name(d)));
 }
 
 // [batch, channels, space…] or, with the weight's length, a refusal.
@@ -22,8 +23,8 @@ void check_channels(const Tensor& x, const Tensor& vector, std::string_view laye
   if (x.rank() < 2)
     throw usage_at(where, fmt::format("[{}] takes [batch, channels, space…], not {}", layer, to_string(x.type())));
   if (!vector.empty() && x.dim(1) != vector.size())
-    throw usage_at(where,
-                   fmt::format("[{}] {} into a layer of {} channels", layer, to_string(x.type()), vector.size()));
+    throw usage_at(where, fmt::format("[{}] {} into a layer of {} channels: its second extent must be that", layer,
+                                      to_string(x.type()), vector.size()));
 }
 
 // x · weight + bias along the channels, rounded to a dtype.
@@ -45,7 +46,7 @@ Tensor standardize(const Arg& x, const Axes& axes, double eps) {
 LayerNorm LayerNorm::make(const Shape& shape, const NormOptions& o, Loc l) {
   const Line line(l);
   check_float(o.dtype, l);
-  if (shape.empty()) throw usage_at(l, "[layer_norm] there is no axis to normalise");
+  if (shape.empty()) throw usage_at(l, "[layer_norm] there is no axis to normalise: give the extents of the last axes");
   if (!o.weight) throw usage_at(l, "[layer_norm] the weight says what is normalised: use standardize without one");
   return {ones(shape, o.dtype), offset_of(o.bias, shape, o.dtype), o.eps};
 }
@@ -54,12 +55,12 @@ LayerNorm LayerNorm::make(int64_t features, const NormOptions& o, Loc l) { retur
 
 Tensor LayerNorm::operator()(const Arg& x) const {
   const Line line(x.where);
-  const Tensor given = tracing::as_float(x), t = widened(given, x.where);
+  const Tensor given = tracing::floats(x, "layer_norm"), t = widened(given, x.where);
   tracing::check_not_empty(weight, x.where);
   const int64_t n = weight.rank();
   if (t.rank() < n || !std::equal(weight.shape().begin(), weight.shape().end(), t.shape().end() - n))
-    throw usage_at(x.where,
-                   fmt::format("[layer_norm] {} into a layer of {}", to_string(t.type()), to_string(weight.type())));
+    throw usage_at(x.where, fmt::format("[layer_norm] {} into a layer of {}: its last extents must be those",
+                                        to_string(t.type()), to_string(weight.type())));
   const auto body = [&](const tracing::Tensors& in) -> tracing::Tensors {
     const Tensor scaled = standardize(in[0], Axes(iota_ints(n, t.rank() - n)), eps) * in[1];
     return {convert(in[2].empty() ? scaled : scaled + in[2], given.dtype())};
@@ -75,11 +76,11 @@ RmsNorm RmsNorm::make(int64_t features, double eps, Dtype d, Loc l) {
 
 Tensor RmsNorm::operator()(const Arg& x) const {
   const Line line(x.where);
-  const Tensor given = tracing::as_float(x), t = widened(given, x.where);
+  const Tensor given = tracing::floats(x, "rms_norm"), t = widened(given, x.where);
   tracing::check_not_empty(weight, x.where);
   if (t.rank() == 0 || weight.rank() != 1 || t.dim(-1) != weight.dim(0))
-    throw usage_at(x.where,
-                   fmt::format("[rms_norm] {} into a layer of {}", to_string(t.type()), to_string(weight.type())));
+    throw usage_at(x.where, fmt::format("[rms_norm] {} into a layer of {}: its last extent must be that",
+                                        to_string(t.type()), to_string(weight.type())));
   const auto body = [&](const tracing::Tensors& in) -> tracing::Tensors {
     return {convert(in[0] * rsqrt(mean(square(in[0]), -1, true) + eps) * in[1], given.dtype())};
   };
@@ -92,7 +93,8 @@ Tensor group_norm(const Tensor& given, const Tensor& weight, const Tensor& bias,
                   Where where) {
   const Tensor x = widened(given, where);
   if (groups < 1 || x.dim(1) % groups != 0)
-    throw usage_at(where, fmt::format("[group_norm] {} groups do not divide {} channels", groups, x.dim(1)));
+    throw usage_at(where,
+                   fmt::format("[group_norm] {} groups do not divide {} channels: give a divisor", groups, x.dim(1)));
   const auto body = [&](const tracing::Tensors& in) -> tracing::Tensors {
     const Shape parts{x.dim(0), groups, x.size() == 0 ? 0 : x.size() / (x.dim(0) * groups)};
     const Tensor y = x.size() == 0 ? in[0] : reshape(standardize(reshape(in[0], parts), 2, eps), x.shape());
@@ -107,13 +109,14 @@ GroupNorm GroupNorm::make(int64_t groups, int64_t channels, const NormOptions& o
   const Line line(l);
   check_float(o.dtype, l);
   if (groups < 1 || channels < 1 || channels % groups != 0)
-    throw usage_at(l, fmt::format("[group_norm] {} groups do not divide {} channels", groups, channels));
+    throw usage_at(l,
+                   fmt::format("[group_norm] {} groups do not divide {} channels: give a divisor", groups, channels));
   return {scale_of(o.weight, {channels}, o.dtype), offset_of(o.bias, {channels}, o.dtype), groups, o.eps};
 }
 
 Tensor GroupNorm::operator()(const Arg& x) const {
   const Line line(x.where);
-  const Tensor t = tracing::as_float(x);
+  const Tensor t = tracing::floats(x, "group_norm");
   check_channels(t, weight, "group_norm", x.where);
   return group_norm(t, weight, bias, groups, eps, x.where);
 }
@@ -127,7 +130,7 @@ InstanceNorm InstanceNorm::make(int64_t channels, const NormOptions& o, Loc l) {
 
 Tensor InstanceNorm::operator()(const Arg& x) const {
   const Line line(x.where);
-  const Tensor t = tracing::as_float(x);
+  const Tensor t = tracing::floats(x, "instance_norm");
   check_channels(t, weight, "instance_norm", x.where);
   return group_norm(t, weight, bias, t.dim(1), eps, x.where);
 }
@@ -149,7 +152,7 @@ BatchNorm BatchNorm::make(int64_t channels, const NormOptions& o, double momentu
 // As one factor and one offset a channel, which costs nothing where a convolution comes before.
 Tensor BatchNorm::operator()(const Arg& x) const {
   const Line line(x.where);
-  const Tensor given = tracing::as_float(x), t = widened(given, x.where);
+  const Tensor given = tracing::floats(x, "batch_norm"), t = widened(given, x.where);
   check_channels(t, running_mean.value, "batch_norm", x.where);
   const Tensor inverse = rsqrt(running_variance.value + eps);
   const Tensor scale = weight.empty() ? inverse : inverse * weight;
@@ -159,7 +162,7 @@ Tensor BatchNorm::operator()(const Arg& x) const {
 
 std::pair<Tensor, BatchNorm> BatchNorm::train(const Arg& x) const {
   const Line line(x.where);
-  const Tensor given = tracing::as_float(x), t = widened(given, x.where);
+  const Tensor given = tracing::floats(x, "batch_norm"), t = widened(given, x.where);
   check_channels(t, running_mean.value, "batch_norm", x.where);
   const int64_t n = t.dim(1) == 0 ? 0 : t.size() / t.dim(1);
   if (n < 2)

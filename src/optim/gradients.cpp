@@ -1,7 +1,5 @@
 // Gradients on their way to a rule: clipped, summed over steps; and means of parameters.
-#include "base/error.h"
-#include "trace/operand.h"
-#include "viva/optim.h"
+#include "optim/check.h"
 
 namespace viva {
 
@@ -19,9 +17,22 @@ Tensor global_norm(const std::vector<Tensor>& leaves, Loc l) {
   return total.empty() ? scalar(0.0) : sqrt(total);
 }
 
-ClipByGlobalNorm clip_by_global_norm(double max) { return {max}; }
+namespace {
+
+void check_limit(std::string_view rule, double max) {
+  if (!(max > 0)) throw optim::refused(fmt::format("[{}] a limit of {}: give a number above 0", rule, max));
+}
+
+}  // namespace
+
+ClipByGlobalNorm clip_by_global_norm(double max, Loc l) {
+  const optim::At at(l);
+  check_limit("clip_by_global_norm", max);
+  return {max};
+}
 
 NoState ClipByGlobalNorm::transform(Parameters& p, State s) const {
+  check_limit("clip_by_global_norm", max);
   std::vector<Tensor> all;
   for (const Parameter& q : p) all.push_back(q.update);
   const Tensor norm = global_norm(all, Loc::current());
@@ -29,9 +40,14 @@ NoState ClipByGlobalNorm::transform(Parameters& p, State s) const {
   return s;
 }
 
-ClipByValue clip_by_value(double max) { return {max}; }
+ClipByValue clip_by_value(double max, Loc l) {
+  const optim::At at(l);
+  check_limit("clip_by_value", max);
+  return {max};
+}
 
 NoState ClipByValue::transform(Parameters& p, State s) const {
+  check_limit("clip_by_value", max);
   for (Parameter& q : p) q.update = clip(q.update, -max, max);
   return s;
 }
@@ -43,6 +59,7 @@ void check_every(int64_t every, Loc l) {
 }
 
 Tensor accumulate(Parameters& p, Tensor& count, Slots& sum, int64_t every) {
+  check_count(count);
   count = count + 1;
   for (Parameter& q : p) {
     Tensor& total = slot(sum, q);
@@ -64,9 +81,14 @@ void keep_if(const Tensor& now, Parameters& p, Slots& sum) {
 
 // Average
 
-Average::State Average::start(const Parameters& p) const { return {scalar(0, Dtype::int64), optim::zeros(p)}; }
+Average::State Average::start(const Parameters& p) const {
+  optim::fraction("Average", "decay", decay);
+  return {scalar(0, Dtype::int64), optim::zeros(p)};
+}
 
 Average::State Average::add(const Parameters& p, State s) const {
+  optim::fraction("Average", "decay", decay);
+  optim::check_count(s.count);
   s.count = s.count + 1;
   for (const Parameter& q : p) {
     Tensor& mean = slot(s.mean, q);
@@ -76,6 +98,7 @@ Average::State Average::add(const Parameters& p, State s) const {
 }
 
 std::vector<Tensor> Average::mean_of(const Parameters& p, std::vector<Tensor> leaves, const State& s) const {
+  optim::check_count(s.count);
   const Tensor weight = 1 - pow(scalar(decay, Dtype::float64), convert(s.count, Dtype::float64));
   State copy = s;
   for (const Parameter& q : p) {

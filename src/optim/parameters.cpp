@@ -24,16 +24,16 @@ Parameters parameters(std::vector<std::string> names, const tree::Leaves& model,
   std::vector<Tensor> values = model.copy();
   for (size_t b : model.buffers) values[b] = {};
   if (gradients && gradients->size() != values.size())
-    throw usage_at(l,
-                   fmt::format("[optim] a gradient of {} leaves for a model of {}", gradients->size(), values.size()));
+    throw usage_at(l, fmt::format("[optim] a gradient of {} leaves for a model of {}: give the gradient of this model",
+                                  gradients->size(), values.size()));
   Parameters all;
   std::set<std::string> seen;
   for (size_t i = 0; i < values.size(); ++i) {
     if (values[i].empty() || !is_float(values[i].dtype())) continue;
     if (gradients && (*gradients)[i].empty()) continue;
     if (gradients && (*gradients)[i].shape() != values[i].shape())
-      throw usage_at(l, fmt::format("[optim] the gradient of {} is {}, not {}", shown(names[i]),
-                                    to_string((*gradients)[i].type()), to_string(values[i].type())));
+      throw usage_at(l, fmt::format("[optim] the gradient of {} is {}, not {}: give the gradient of this model",
+                                    shown(names[i]), to_string((*gradients)[i].type()), to_string(values[i].type())));
     if (!seen.insert(names[i]).second)
       throw usage_at(l, fmt::format("[optim] two parameters are named {}: rename a key of a map", names[i]));
     all.push_back({std::move(names[i]), i, values[i], gradients ? wide((*gradients)[i]) : Tensor()});

@@ -1,7 +1,13 @@
-#include "base/error.h"
-#include "viva/optim.h"
+// The learning rules.
+#include <cmath>
+
+#include "optim/check.h"
 
 namespace viva {
+
+using optim::above_zero;
+using optim::at_least_zero;
+using optim::fraction;
 
 using optim::decayed;
 using optim::decayed_square;
@@ -32,17 +38,55 @@ Tensor descent(const Rate& rate, const Tensor& count, const Tensor& direction) {
 }  // namespace
 
 Tensor Rate::at(const Tensor& count, Dtype d) const {
-  if (schedule_) return convert(schedule_(convert(count, Dtype::float64)), d);
-  return tensor_.empty() ? scalar(value_, d) : convert(tensor_, d);
+  if (!schedule_ && tensor_.empty()) {
+    at_least_zero("optim", "rate", value_);
+    return scalar(value_, d);
+  }
+  const Tensor given = schedule_ ? schedule_(convert(count, Dtype::float64)) : tensor_;
+  if (given.empty() || given.rank() != 0)
+    throw optim::refused(fmt::format("[optim] a rate that is {}: give a scalar",
+                                     given.empty() ? "an empty tensor" : to_string(given.type())));
+  if (!given.traced()) at_least_zero("optim", "rate", given.item());
+  return convert(given, d);
 }
 
 bool is_matrix(const Parameter& p) { return p.value.rank() >= 2; }
 
 // Sgd
 
-Sgd::State Sgd::start(const Parameters& p) const { return {start_count(), momentum == 0 ? Slots() : optim::zeros(p)}; }
+namespace {
+
+void check(const Sgd& r) {
+  at_least_zero("Sgd", "momentum", r.momentum), at_least_zero("Sgd", "weight_decay", r.weight_decay);
+  if (r.nesterov && r.momentum == 0) throw optim::refused("[Sgd] nesterov without momentum: give a momentum, 0.9 say");
+}
+void check(std::string_view rule, double beta1, double beta2) {
+  fraction(rule, "beta1", beta1), fraction(rule, "beta2", beta2);
+}
+void check(const Adam& r) { check("Adam", r.beta1, r.beta2), above_zero("Adam", "epsilon", r.epsilon); }
+void check(const AdamW& r) {
+  check("AdamW", r.beta1, r.beta2), above_zero("AdamW", "epsilon", r.epsilon);
+  at_least_zero("AdamW", "weight_decay", r.weight_decay);
+}
+void check(const Lion& r) { check("Lion", r.beta1, r.beta2), at_least_zero("Lion", "weight_decay", r.weight_decay); }
+void check(const RmsProp& r) {
+  fraction("RmsProp", "decay", r.decay), above_zero("RmsProp", "epsilon", r.epsilon);
+  at_least_zero("RmsProp", "momentum", r.momentum);
+}
+void check(const Adagrad& r) {
+  at_least_zero("Adagrad", "initial", r.initial), at_least_zero("Adagrad", "epsilon", r.epsilon);
+}
+
+}  // namespace
+
+Sgd::State Sgd::start(const Parameters& p) const {
+  check(*this);
+  return {start_count(), momentum == 0 ? Slots() : optim::zeros(p)};
+}
 
 Sgd::State Sgd::transform(Parameters& p, State s) const {
+  check(*this);
+  optim::check_count(s.count);
   for (Parameter& q : p) {
     Tensor g = with_decay(q.update, weight_decay, decays, q);
     if (momentum != 0) {
@@ -61,6 +105,7 @@ Sgd::State Sgd::transform(Parameters& p, State s) const {
 namespace {
 
 Adam::State adam(Parameters& p, Adam::State s, const AdamW& a) {
+  optim::check_count(s.count);
   const Tensor count = next(s.count), scale1 = correction(a.beta1, count), scale2 = correction(a.beta2, count);
   for (Parameter& q : p) {
     Tensor &m = slot(s.first, q), &v = slot(s.second, q);
@@ -76,19 +121,34 @@ Adam::State adam(Parameters& p, Adam::State s, const AdamW& a) {
 
 }  // namespace
 
-Adam::State Adam::start(const Parameters& p) const { return {start_count(), optim::zeros(p), optim::zeros(p)}; }
+Adam::State Adam::start(const Parameters& p) const {
+  check(*this);
+  return {start_count(), optim::zeros(p), optim::zeros(p)};
+}
 Adam::State Adam::transform(Parameters& p, State s) const {
+  check(*this);
   return adam(p, std::move(s), {rate, beta1, beta2, epsilon, 0, {}});
 }
 
-Adam::State AdamW::start(const Parameters& p) const { return {start_count(), optim::zeros(p), optim::zeros(p)}; }
-Adam::State AdamW::transform(Parameters& p, State s) const { return adam(p, std::move(s), *this); }
+Adam::State AdamW::start(const Parameters& p) const {
+  check(*this);
+  return {start_count(), optim::zeros(p), optim::zeros(p)};
+}
+Adam::State AdamW::transform(Parameters& p, State s) const {
+  check(*this);
+  return adam(p, std::move(s), *this);
+}
 
 // Lion
 
-Lion::State Lion::start(const Parameters& p) const { return {start_count(), optim::zeros(p)}; }
+Lion::State Lion::start(const Parameters& p) const {
+  check(*this);
+  return {start_count(), optim::zeros(p)};
+}
 
 Lion::State Lion::transform(Parameters& p, State s) const {
+  check(*this);
+  optim::check_count(s.count);
   for (Parameter& q : p) {
     Tensor& m = slot(s.momentum, q);
     const Tensor direction = sign(m * beta1 + q.update * (1 - beta1));
@@ -102,11 +162,14 @@ Lion::State Lion::transform(Parameters& p, State s) const {
 // RmsProp
 
 RmsProp::State RmsProp::start(const Parameters& p) const {
+  check(*this);
   return {start_count(), optim::zeros(p), centered ? optim::zeros(p) : Slots(),
           momentum == 0 ? Slots() : optim::zeros(p)};
 }
 
 RmsProp::State RmsProp::transform(Parameters& p, State s) const {
+  check(*this);
+  optim::check_count(s.count);
   for (Parameter& q : p) {
     Tensor& v = slot(s.second, q);
     v = decayed_square(v, decay, q.update, 1 - decay);
@@ -130,12 +193,15 @@ RmsProp::State RmsProp::transform(Parameters& p, State s) const {
 // Adagrad
 
 Adagrad::State Adagrad::start(const Parameters& p) const {
+  check(*this);
   Slots sum = optim::zeros(p);
   for (auto& [name, t] : sum) t = full_like(t, initial);
   return {start_count(), std::move(sum)};
 }
 
 Adagrad::State Adagrad::transform(Parameters& p, State s) const {
+  check(*this);
+  optim::check_count(s.count);
   for (Parameter& q : p) {
     Tensor& a = slot(s.sum, q);
     a = a + square(q.update);

@@ -151,8 +151,7 @@ bool same_function(const Function& a, const Function& b, Where& where) {
 
 }  // namespace
 
-Cache::Cache(Site site, CompileSettings settings)
-    : site_(site), settings_(settings), state_(std::make_unique<State>()) {
+Cache::Cache(Site site, CompileOptions options) : site_(site), options_(options), state_(std::make_unique<State>()) {
   const char* text = std::getenv("VIVA_CHECK_TRACES");
   checks_ = text && std::strcmp(text, "0") != 0;
 }
@@ -168,11 +167,11 @@ std::shared_ptr<const Compiled> Cache::trace(const Arguments& a, Description d, 
                                              const std::function<std::shared_ptr<const void>()>& prototype) {
   {
     const std::lock_guard lock(state_->mutex);
-    if (static_cast<int64_t>(state_->traces.size()) > settings_.recompilations)
+    if (static_cast<int64_t>(state_->traces.size()) > options_.recompilations)
       throw usage_at(
           site_.where,
           fmt::format("[compile] recompilation {}: {} changed; keep it fixed, make a changing number a Tensor, "
-                      "or raise CompileSettings::recompilations",
+                      "or raise CompileOptions::recompilations",
                       state_->traces.size(), changes(state_->last->description, d.all)));
   }
   auto made = std::make_shared<Compiled>();
@@ -202,10 +201,10 @@ Tensors Cache::run(const Compiled& c, const Arguments& a) const {
   for (const auto& [t, moved] : a.leaves) inside = inside || t->traced();
   if (inside) return g.outputs(call(g.body, g.arguments(tensors_of(a)), false, site_.where));
   std::call_once(c.once, [&] {
-    CompileOptions options;
+    PlanOptions options;
     options.donated.assign(g.leaves.size(), true);  // takes effect where the caller moved the only reference in
-    options.check_nan = settings_.check_nan;
-    options.check_infinity = settings_.check_infinity;
+    options.check_nan = options_.check_nan;
+    options.check_infinity = options_.check_infinity;
     c.plan = viva::compile(g.body, options);
   });
   std::vector<Array> in;

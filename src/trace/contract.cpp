@@ -140,16 +140,17 @@ Spec parse(std::string_view spec, Where where) {
       if (times == 1) s.out += c;
   for (size_t i = 0; i < s.out.size(); ++i)
     if (!seen.contains(s.out[i]) || s.out.find(s.out[i]) != i)
-      throw usage_at(where, fmt::format("[einsum] result name '{}' of \"{}\" stands {}", s.out[i], spec,
-                                        seen.contains(s.out[i]) ? "twice" : "in no operand"));
+      throw usage_at(where,
+                     fmt::format("[einsum] result name '{}' of \"{}\" stands {}: each stands once, and in an operand",
+                                 s.out[i], spec, seen.contains(s.out[i]) ? "twice" : "in no operand"));
   return s;
 }
 
 // The operands in one dtype, named, their diagonals taken.
 std::vector<Term> terms_of(std::string_view text, const Spec& spec, const std::vector<Tensor>& operands, Where where) {
   if (spec.in.size() != operands.size())
-    throw usage_at(where,
-                   fmt::format("[einsum] \"{}\" names {} operands, not {}", text, spec.in.size(), operands.size()));
+    throw usage_at(where, fmt::format("[einsum] \"{}\" names {} operands, and {} are given", text, spec.in.size(),
+                                      operands.size()));
   Dtype d = operands.front().dtype();
   for (const Tensor& t : operands) d = promote(d, t.dtype());
   std::map<char, int64_t> extents;
@@ -158,13 +159,13 @@ std::vector<Term> terms_of(std::string_view text, const Spec& spec, const std::v
     const Tensor& t = operands[i];
     const std::string& names = spec.in[i];
     if (static_cast<size_t>(t.rank()) != names.size())
-      throw usage_at(
-          where, fmt::format("[einsum] \"{}\" names {} dimensions of {}", names, names.size(), to_string(t.type())));
+      throw usage_at(where, fmt::format("[einsum] \"{}\" names {} dimensions of {}: give a letter for each", names,
+                                        names.size(), to_string(t.type())));
     for (size_t k = 0; k < names.size(); ++k) {
       const auto [it, fresh] = extents.emplace(names[k], t.shape()[k]);
       if (!fresh && it->second != t.shape()[k])
-        throw usage_at(where,
-                       fmt::format("[einsum] \"{}\": '{}' is {} and {}", text, names[k], it->second, t.shape()[k]));
+        throw usage_at(where, fmt::format("[einsum] \"{}\": '{}' is {} and {}: a letter has one extent", text, names[k],
+                                          it->second, t.shape()[k]));
     }
     terms.push_back({tracing::converted(t, d, where), names});
     take_diagonals(terms.back());
@@ -199,14 +200,14 @@ namespace {
 Ints each(const Ints& given, size_t n, int64_t otherwise, std::string_view what, Where where) {
   if (given.empty()) return Ints(n, otherwise);
   if (given.size() != n)
-    throw usage_at(
-        where, fmt::format("[{}] {} has {} entries for {} space dimensions", what, to_string(given), given.size(), n));
+    throw usage_at(where, fmt::format("[{}] {} has {} entries for {} space dimensions: give one for each", what,
+                                      to_string(given), given.size(), n));
   return given;
 }
 
 }  // namespace
 
-Tensor conv(const Arg& a, const Arg& w, const ConvOptions& o) {
+Tensor conv(const Arg& a, const Arg& w, const ConvWindowOptions& o) {
   const Dtype d = tracing::common_dtype({&a, &w});
   const Tensor x = as_tensor(a, d), weight = as_tensor(w, d);
   if (x.rank() < 3 || weight.rank() != x.rank())
@@ -234,7 +235,7 @@ WindowDims windows(const WindowOptions& o, const Tensor& x, Where where) {
     v.insert(v.begin(), {first, first});
     return v;
   };
-  if (o.size.empty()) throw usage_at(where, "[pool] the window has no size");
+  if (o.size.empty()) throw usage_at(where, "[pool] the window has no size: give one extent for each space dimension");
   const Ints size = each(o.size, n, 1, "pool", where);
   WindowDims dims = WindowDims::plain(with(size, 1));
   dims.strides = with(o.strides.empty() ? size : each(o.strides, n, 1, "pool", where), 1);

@@ -16,11 +16,20 @@ Tensor reshape(const Arg& x, const Shape& shape) {
   const auto open = std::ranges::find(full, -1);
   if (open != full.end()) {
     *open = 1;
+    if (std::ranges::count(shape, -1) > 1)
+      throw usage_at(x.where, fmt::format("[reshape] {} leaves two extents open: give all but one", to_string(shape)));
     const int64_t rest = numel(full);
-    if (rest == 0 || t.size() % rest != 0)
-      throw usage_at(x.where, fmt::format("[reshape] {} does not fill {}", to_string(t.type()), to_string(shape)));
+    if (rest <= 0 || t.size() % rest != 0)
+      throw usage_at(x.where, fmt::format("[reshape] {} does not fill {}: {} elements are no multiple of {}",
+                                          to_string(t.type()), to_string(shape), t.size(), rest));
     *open = t.size() / rest;
   }
+  if (std::ranges::any_of(full, [](int64_t n) { return n < 0; }))
+    throw usage_at(
+        x.where, fmt::format("[reshape] {} has a negative extent: -1 alone stands for what is left", to_string(shape)));
+  if (numel(full) != t.size())
+    throw usage_at(x.where, fmt::format("[reshape] {} into {}: {} elements, not {}; one extent may be -1",
+                                        to_string(t.type()), to_string(full), t.size(), numel(full)));
   return tracing::reshaped(t, full, x.where);
 }
 
@@ -57,7 +66,8 @@ Tensor move_axis(const Arg& x, int64_t from, int64_t to) {
 Tensor broadcast_to(const Arg& x, const Shape& shape) {
   const Tensor t = as_tensor(x);
   if (tracing::broadcast_shape(t.shape(), shape, "broadcast_to", x.where) != shape)
-    throw usage_at(x.where, fmt::format("[broadcast_to] {} does not fit {}", to_string(t.type()), to_string(shape)));
+    throw usage_at(x.where, fmt::format("[broadcast_to] {} does not fit {}: extents must be those, or 1",
+                                        to_string(t.type()), to_string(shape)));
   return tracing::stretched(t, shape, x.where);
 }
 
@@ -74,7 +84,8 @@ Tensor squeeze(const Arg& x, const Axes& axes) {
   for (int64_t a : tracing::axes_in(axes, t.rank(), "squeeze", x.where)) {
     if (t.dim(a) == 1) gone.push_back(a);
     else if (!axes.all)
-      throw usage_at(x.where, fmt::format("[squeeze] axis {} of {} is not 1", a, to_string(t.type())));
+      throw usage_at(x.where,
+                     fmt::format("[squeeze] axis {} of {} is not 1: only such an axis can go", a, to_string(t.type())));
   }
   return tracing::reshaped(t, without(t.shape(), gone), x.where);
 }
@@ -118,7 +129,7 @@ Tensor pad(const Arg& x, const Ints& low, const Ints& high, const Number& value)
 }
 
 Tensor concatenate(const std::vector<Tensor>& xs, int64_t axis, Loc l) {
-  if (xs.empty()) throw usage_at(l, "[concatenate] no tensors");
+  if (xs.empty()) throw usage_at(l, "[concatenate] there is no tensor to join: give one or more");
   std::optional<Dtype> d;
   for (const Tensor& t : xs) d = d ? promote(*d, t.dtype()) : t.dtype();
   std::vector<Tensor> all;
@@ -131,7 +142,7 @@ Tensor concatenate(const std::vector<Tensor>& xs, int64_t axis, Loc l) {
 
 Tensor stack(const std::vector<Tensor>& xs, int64_t axis, Loc l) {
   const tracing::Line line(l);
-  if (xs.empty()) throw usage_at(l, "[stack] no tensors");
+  if (xs.empty()) throw usage_at(l, "[stack] there is no tensor to stack: give one or more");
   std::vector<Tensor> all;
   for (const Tensor& t : xs) all.push_back(expand_dims(t, axis));
   return concatenate(all, axis);
@@ -168,7 +179,8 @@ namespace {
 Tensor triangle(const Arg& x, int64_t k, bool lower) {
   const tracing::Line line(x.where);
   const Tensor t = as_tensor(x);
-  if (t.rank() < 2) throw usage_at(x.where, fmt::format("[tril] {} is no matrix", to_string(t.type())));
+  if (t.rank() < 2)
+    throw usage_at(x.where, fmt::format("[tril] {} is no matrix: give two dimensions or more", to_string(t.type())));
   const Shape last{t.dim(-2), t.dim(-1)};
   const int64_t beyond = last[0] + last[1];  // such a diagonal misses the matrix
   const Dtype d = beyond > INT32_MAX / 2 ? Dtype::int64 : Dtype::int32;

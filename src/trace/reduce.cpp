@@ -1,4 +1,6 @@
 // Sums, extremes, positions and what is made of them.
+#include <cmath>
+
 #include "trace/operand.h"
 
 namespace viva {
@@ -46,7 +48,8 @@ Tensor mean(const Arg& x, const Axes& axes, bool keep) {
   const Line line(x.where);
   const Tensor t = as_float(x);
   const Tensor total = reduce("reduce_sum", t, axes, keep, x.where, tracing::summed_in(t.dtype()));
-  return convert(total * (1 / count(t, axes, x.where)), t.dtype());
+  const double n = count(t, axes, x.where);
+  return convert(total * (n > 0 ? 1 / n : NAN), t.dtype());
 }
 
 Tensor max(const Arg& x, const Axes& axes, bool keep) {

@@ -11,22 +11,24 @@ using tracing::usage_at;
 
 Tensor::Tensor(Array value) : array_(std::move(value)) {}
 
-const Type& Tensor::type() const {
+const Type& Tensor::type(Loc l) const {
   if (traced_) return traced_->type;
   if (array_.empty())
-    throw usage_error(
-        "an empty tensor has no type: give it a value first, or keep a copy where std::move gives it away");
+    throw usage_at(l,
+                   "an empty tensor has no type: give it a value first, or keep a copy where std::move gives it away");
   return array_.type();
 }
 
-int64_t Tensor::dim(int64_t i) const { return shape()[static_cast<size_t>(tracing::axis_in(i, rank(), "dim", {}))]; }
+int64_t Tensor::dim(int64_t i, Loc l) const {
+  return shape(l)[static_cast<size_t>(tracing::axis_in(i, rank(l), "dim", l))];
+}
 
-int64_t Tensor::size() const { return numel(shape()); }
+int64_t Tensor::size(Loc l) const { return numel(shape(l)); }
 
 Array Tensor::array(Loc l) const { return tracing::value_of(*this, l); }
 
 double Tensor::item(Loc l) const {
-  if (size() != 1) throw usage_at(l, fmt::format("[item] {} has {} elements, not one", to_string(type()), size()));
+  if (size(l) != 1) throw usage_at(l, fmt::format("[item] {} has {} elements, not one", to_string(type()), size()));
   return tracing::value_of(*this, l).at(0);
 }
 

@@ -15,7 +15,10 @@ Graph traced(Site site, const Fn& f, const Tensors& args) { return trace(site, M
 Mask active_in(const Graph& g, const Marks& marks, Site site) {
   Mask m = g.active(marks);
   if (std::ranges::none_of(m, [](bool b) { return b; }))
-    throw usage_at(site.where, fmt::format("[{}] the argument has no float tensor to differentiate by", site.what));
+    throw usage_at(
+        site.where,
+        fmt::format("[{}] the argument has no float tensor to differentiate by: convert it, or choose another with wrt",
+                    site.what));
   return m;
 }
 
@@ -46,8 +49,8 @@ Tensors tangents_of(const Graph& g, const Mask& active, const Tensors& tangents,
     const Tensor& t = tangents[g.leaves[k]];
     const Type& want = g.body->params()[k].type();
     if (!t.empty() && t.type() != want)
-      throw usage_at(site.where, fmt::format("[{}] a tangent is {}, its argument {}", site.what, to_string(t.type()),
-                                             to_string(want)));
+      throw usage_at(site.where, fmt::format("[{}] a tangent is {}, and must be {} as its argument", site.what,
+                                             to_string(t.type()), to_string(want)));
     r.push_back(t.empty() ? spread(number(0, want.dtype, site.where), want.shape, {}, site.where) : t);
   }
   return r;
@@ -146,8 +149,9 @@ Tensors push(Site site, const LinearMap& map, const Tensors& tangents) {
 Tensors pull(Site site, const LinearMap& map, const Tensors& cotangents) {
   const Graph& g = map.graph;
   if (cotangents.size() != g.present.size())
-    throw usage_at(site.where, fmt::format("[{}] a cotangent of {} leaves for a result of {}", site.what,
-                                           cotangents.size(), g.present.size()));
+    throw usage_at(site.where,
+                   fmt::format("[{}] a cotangent of {} leaves for a result of {}: give a tree like the result",
+                               site.what, cotangents.size(), g.present.size()));
   Tensors all = map.residuals;
   for (size_t i = 0, k = 0; i < cotangents.size(); ++i) {
     if (!g.present[i]) continue;
@@ -155,8 +159,8 @@ Tensors pull(Site site, const LinearMap& map, const Tensors& cotangents) {
     if (!has_tangent(want.dtype)) continue;
     const Tensor& t = cotangents[i];
     if (!t.empty() && t.type() != want)
-      throw usage_at(site.where, fmt::format("[{}] a cotangent is {}, its result {}", site.what, to_string(t.type()),
-                                             to_string(want)));
+      throw usage_at(site.where, fmt::format("[{}] a cotangent is {}, and must be {} as its result", site.what,
+                                             to_string(t.type()), to_string(want)));
     all.push_back(t.empty() ? spread(number(0, want.dtype, site.where), want.shape, {}, site.where) : t);
   }
   const Tensors out = apply(map.linear, all, site.where);
@@ -173,8 +177,8 @@ Tensors jacobian(Site site, const Fn& f, const Tensors& args, const Marks& marks
     only[o] = true;
     const Body single = prune(*g.body, only).body;
     if (!is_float(single->outputs()[0].dtype()))
-      throw usage_at(site.where, fmt::format("[{}] a result is {}: only floats have derivatives", site.what,
-                                             to_string(single->outputs()[0].type())));
+      throw usage_at(site.where, fmt::format("[{}] a result is {}: only floats have derivatives, return integers apart",
+                                             site.what, to_string(single->outputs()[0].type())));
     for (size_t k = 0; k < g.leaves.size(); ++k) {
       if (!marks[g.leaves[k]]) continue;
       if (!active[k]) {
@@ -273,7 +277,7 @@ Tensor ravel_leaves(const std::vector<Tensor>& leaves, Where where) {
   std::optional<Dtype> d;
   for (const Tensor& t : leaves)
     if (!t.empty() && has_tangent(t.dtype())) d = d ? promote(*d, t.dtype()) : t.dtype();
-  if (!d) throw tracing::usage_at(where, "[ravel] the tree has no float tensor");
+  if (!d) throw tracing::usage_at(where, "[ravel] the tree has no float tensor: give one that holds a parameter");
   std::vector<Tensor> flat;
   for (const Tensor& t : leaves)
     if (!t.empty() && has_tangent(t.dtype()))
@@ -290,7 +294,9 @@ std::vector<Tensor> unravel_leaves(const std::vector<Tensor>& like, const Tensor
     if (t.empty() || !has_tangent(t.dtype())) continue;
     const int64_t n = t.size();
     if (flat.rank() != 1 || at + n > flat.size())
-      throw tracing::usage_at(where, fmt::format("[unravel] {} holds too few elements", to_string(flat.type())));
+      throw tracing::usage_at(
+          where, fmt::format("[unravel] {} holds too few elements: give the vector that ravel makes of such a tree",
+                             to_string(flat.type())));
     const Tensor part =
         tracing::emit("slice", {&flat}, {{"start", Ints{at}}, {"limit", Ints{at + n}}, {"strides", Ints{1}}}, where);
     t = tracing::reshaped(tracing::converted(part, t.dtype(), where), t.shape(), where);
@@ -298,7 +304,8 @@ std::vector<Tensor> unravel_leaves(const std::vector<Tensor>& like, const Tensor
   }
   if (at != flat.size())
     throw tracing::usage_at(
-        where, fmt::format("[unravel] {} holds {} elements too many", to_string(flat.type()), flat.size() - at));
+        where, fmt::format("[unravel] {} holds {} elements too many: give the vector that ravel makes of such a tree",
+                           to_string(flat.type()), flat.size() - at));
   return out;
 }
 

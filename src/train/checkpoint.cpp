@@ -97,6 +97,8 @@ std::vector<int64_t> CheckpointFiles::steps() const {
 std::optional<std::pair<Checkpoint, std::string>> CheckpointFiles::newest(
     const std::function<void(const std::string&)>& report) const {
   std::vector<int64_t> all = steps();
+  const size_t found = all.size();
+  std::string newest;  // what is wrong with it
   for (; !all.empty(); all.pop_back()) {
     const std::string file = path(all.back()), shown = printable(file);
     try {
@@ -104,12 +106,13 @@ std::optional<std::pair<Checkpoint, std::string>> CheckpointFiles::newest(
       if (c.step != all.back()) throw input_error("{}: holds step {}: it was renamed", shown, c.step);
       return std::pair(std::move(c), file);
     } catch (const Error& e) {
-      if (report)
-        report(fmt::format("{}; {}", e.message(),
-                           all.size() > 1 ? "the checkpoint before it is used" : "training begins at the first step"));
+      if (newest.empty()) newest = e.message();
+      if (report && all.size() > 1) report(fmt::format("{}; the checkpoint before it is used", e.message()));
     }
   }
-  return std::nullopt;
+  if (found == 0) return std::nullopt;
+  throw input_error("{}: of {} checkpoints none is whole, the newest: {}: bring one back, or delete them to begin anew",
+                    printable(directory_), found, newest);
 }
 
 void CheckpointFiles::write(const Checkpoint& c) const {

@@ -64,11 +64,11 @@ std::string difference(const Json& there, const Json& here) {
 
 }  // namespace
 
-std::string identity(const TrainedProgram& program, const Batches& batches, const TrainSettings& settings) {
-  const BatchSettings& b = batches.settings();
-  Json j = {{"seed", settings.seed},
-            {"log_every", settings.log_every},
-            {"evaluate_every", settings.evaluate_every},
+std::string identity(const TrainedProgram& program, const Batches& batches, const TrainOptions& options) {
+  const BatchOptions& b = batches.options();
+  Json j = {{"seed", options.seed},
+            {"log_every", options.log_every},
+            {"evaluate_every", options.evaluate_every},
             {"rows", batches.rows()},
             {"batch", {{"size", b.size}, {"seed", b.seed}, {"shuffle", b.shuffle}, {"drop_last", b.drop_last}}},
             {"order", batches.hash()}};
@@ -76,7 +76,7 @@ std::string identity(const TrainedProgram& program, const Batches& batches, cons
   for (const Tensor* t : program.leaves()) start.push_back(*t);
   j["start"] = hash(start);
   j["record"] = Json::object();
-  for (const auto& [name, value] : settings.record) j["record"][name] = value;
+  for (const auto& [name, value] : options.record) j["record"][name] = value;
   j["first_batch"] = program.first_batch;
   j["step"] = program.graph ? sha256_hex(as_bytes(print(program.graph))) : "";
   try {

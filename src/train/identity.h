@@ -6,8 +6,8 @@
 
 namespace viva::training {
 
-// JSON of settings, order and data, and hashes of the program.
-std::string identity(const TrainedProgram& program, const Batches& batches, const TrainSettings& settings);
+// JSON of options, order and data, and hashes of the program.
+std::string identity(const TrainedProgram& program, const Batches& batches, const TrainOptions& options);
 
 struct RunHere {
   const std::string& identity;

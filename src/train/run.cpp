@@ -15,6 +15,7 @@
 #include "train/checkpoint.h"
 #include "train/identity.h"
 #include "train/metrics.h"
+#include "train/suspects.h"
 #include "viva/functions.h"
 #include "viva/train.h"
 
@@ -50,7 +51,7 @@ std::string listed(const Ints& rows) {
 struct TrainRun::State {
   TrainedProgram program;
   Batches batches;
-  TrainSettings settings;
+  TrainOptions options;
   std::string identity;
   Descriptor lock;
   std::optional<CheckpointFiles> files;
@@ -67,16 +68,16 @@ struct TrainRun::State {
   std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
   double logged_seconds = 0;
 
-  State(TrainedProgram p, Batches b, TrainSettings s)
-      : program(std::move(p)), batches(std::move(b)), settings(std::move(s)) {}
+  State(TrainedProgram p, Batches b, TrainOptions s)
+      : program(std::move(p)), batches(std::move(b)), options(std::move(s)) {}
 
   void report(const std::string& line) const {
-    if (settings.report) settings.report(line);
+    if (options.report) options.report(line);
   }
   double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count(); }
-  bool last() const { return step >= settings.steps; }
+  bool last() const { return step >= options.steps; }
   bool due(int64_t every) const { return (every > 0 && step % every == 0) || last(); }
-  void look() { stopping = settings.stop && settings.stop->load(); }
+  void look() { stopping = options.stop && options.stop->load(); }
 
   std::vector<Tensor> leaves() const {
     std::vector<Tensor> all;
@@ -95,7 +96,7 @@ struct TrainRun::State {
   void write();
   Checkpoint checkpoint(const MetricsFile::Mark& mark) const;
   Scores run_step(int64_t at, Check check) {
-    return program.advance(batches.at(at), key(settings.seed).fold(at), check);
+    return program.advance(batches.at(at), key(options.seed).fold(at), check);
   }
   std::string not_finite(const Scores& scores, bool parameters) const;
   void add(const Scores& scores);
@@ -109,11 +110,11 @@ struct TrainRun::State {
 // Files
 
 void TrainRun::State::open() {
-  if (settings.directory.empty()) return;
-  lock = lock_directory(settings.directory);
-  files.emplace(settings.directory, settings.keep);
-  const std::string log = settings.directory + "/metrics.jsonl";
-  auto found = files->newest(settings.report);
+  if (options.directory.empty()) return;
+  lock = lock_directory(options.directory);
+  files.emplace(options.directory, options.keep);
+  const std::string log = options.directory + "/metrics.jsonl";
+  auto found = files->newest(options.report);
   if (found) {
     resume(found->first, found->second);
     return;
@@ -128,9 +129,9 @@ void TrainRun::State::resume(const Checkpoint& c, const std::string& file) {
   const std::string shown = printable(file);
   const std::vector<Tensor*> to = program.leaves();
   training::check_same_run(c, {identity, program.paths, leaves()}, shown);
-  if (c.step > settings.steps)
+  if (c.step > options.steps)
     throw input_error("{}: has made {} steps, more than the {} asked for: ask for more, or train in another directory",
-                      shown, c.step, settings.steps);
+                      shown, c.step, options.steps);
   training::assign(c, program.paths, to);
   MetricsFile::Mark mark;
   try {
@@ -140,7 +141,7 @@ void TrainRun::State::resume(const Checkpoint& c, const std::string& file) {
     summed = p.at("summed").get<int64_t>();
     logged_step = p.at("logged").get<int64_t>();
   } catch (const Json::exception&) { throw input_error("{}: is no checkpoint: its progress cannot be read", shown); }
-  metrics = MetricsFile(settings.directory + "/metrics.jsonl", mark);
+  metrics = MetricsFile(options.directory + "/metrics.jsonl", mark);
   if (mark.lines == 0) begin_metrics();
   step = saved_step = c.step;
   report(fmt::format("continues from step {}, {}", step, shown));
@@ -192,7 +193,7 @@ void TrainRun::State::put(const char* what, const Scores& values) {
     const auto steps = static_cast<double>(step - logged_step);
     text += fmt::format(", {:.3g} ms a step", (seconds() - logged_seconds) * 1e3 / std::max(1.0, steps));
   }
-  report(fmt::format("step {}/{}{}", step, settings.steps, text));
+  report(fmt::format("step {}/{}{}", step, options.steps, text));
 }
 
 void TrainRun::State::log() {
@@ -224,20 +225,23 @@ Error TrainRun::State::at_step(int64_t at, const std::string& what, Where where)
           std::move(where)};
 }
 
-// The step after `at` steps made something not finite: makes it again, operation by operation. A NaN is looked for
-// first, because an infinity may be meant (the logarithm of 0 where another branch is taken).
+// The step after `at` steps made something not finite: looks through its batch, then makes it again, operation by
+// operation. A NaN is looked for first, because an infinity may be meant (the logarithm of 0 where another branch is
+// taken).
 void TrainRun::State::explain(int64_t at, const std::vector<Tensor>& before, const std::string& what) {
+  const Ints rows = batches.at(at);
+  const training::Batch batch{rows, program.batch_paths, program.batch(rows)};
+  if (const auto label = training::bad_label(program.graph, batch)) throw at_step(at, label->what, label->where);
+  std::string found = training::nan_in(batch);
+  if (found.empty()) found = training::infinity_in(batch);
   for (const Check check : {Check::nan, Check::infinity}) try {
       restore(before);
       run_step(at, check);
     } catch (const Error& e) {
       if (e.kind() != ErrorKind::input) throw;
-      throw at_step(at, e.message(), e.where());
+      throw at_step(at, found.empty() ? e.message() : fmt::format("{}; {}", found, e.message()), e.where());
     }
-  throw at_step(at,
-                what +
-                    ", and no operation made it from finite numbers: look for NaN in the batch, and for labels outside "
-                    "the classes",
+  throw at_step(at, found.empty() ? what + ", and no operation made it from finite numbers" : found + ": mend the data",
                 {});
 }
 
@@ -258,10 +262,10 @@ void TrainRun::State::diagnose() {
 
 // TrainRun
 
-TrainRun::TrainRun(TrainedProgram program, Batches batches, TrainSettings settings, Loc l)
-    : state_(std::make_unique<State>(std::move(program), std::move(batches), std::move(settings))) {
+TrainRun::TrainRun(TrainedProgram program, Batches batches, TrainOptions options, Loc l)
+    : state_(std::make_unique<State>(std::move(program), std::move(batches), std::move(options))) {
   State& s = *state_;
-  const TrainSettings& t = s.settings;
+  const TrainOptions& t = s.options;
   if (t.steps < 0 || t.checkpoint_every < 1 || t.keep < 1 || t.log_every < 1 || t.evaluate_every < 0)
     throw Error(ErrorKind::usage,
                 "[train] steps and evaluate_every are 0 or more, checkpoint_every, keep and log_every 1 or more", l);
@@ -273,10 +277,10 @@ TrainRun::TrainRun(TrainedProgram program, Batches batches, TrainSettings settin
 }
 TrainRun::~TrainRun() = default;
 
-bool TrainRun::goes_on() const { return state_->step < state_->settings.steps && !state_->stopping; }
+bool TrainRun::goes_on() const { return state_->step < state_->options.steps && !state_->stopping; }
 int64_t TrainRun::step() const { return state_->step; }
-bool TrainRun::evaluation_due() const { return state_->due(state_->settings.evaluate_every); }
-bool TrainRun::cancelled() const { return state_->step < state_->settings.steps; }
+bool TrainRun::evaluation_due() const { return state_->due(state_->options.evaluate_every); }
+bool TrainRun::cancelled() const { return state_->step < state_->options.steps; }
 std::string TrainRun::unsaved() const { return state_->unsaved; }
 
 void TrainRun::advance() {
@@ -284,7 +288,7 @@ void TrainRun::advance() {
   const Scores scores = s.run_step(s.step, Check::none);
   ++s.step;
   s.look();
-  const bool log = s.due(s.settings.log_every), all = log || s.due(s.settings.checkpoint_every) || s.stopping;
+  const bool log = s.due(s.options.log_every), all = log || s.due(s.options.checkpoint_every) || s.stopping;
   if (!s.not_finite(scores, all).empty()) s.diagnose();
   s.add(scores);
   if (log) s.log();
@@ -294,7 +298,7 @@ void TrainRun::evaluated(const Scores& scores) { state_->put("evaluation", score
 
 void TrainRun::save() {
   State& s = *state_;
-  if (s.due(s.settings.checkpoint_every) || s.stopping) {
+  if (s.due(s.options.checkpoint_every) || s.stopping) {
     s.write();
     s.keep();
     return;

@@ -19,7 +19,7 @@ struct Config {
   std::string name;
   std::set<std::string, std::less<>> off;
   bool fuse = true;
-  double library_flops = CompileOptions().library_flops;
+  double library_flops = PlanOptions().library_flops;
 };
 
 std::vector<Config> configs() {
@@ -40,7 +40,7 @@ std::vector<Config> configs() {
 class Configs : public testing::TestWithParam<Config> {
  protected:
   Arrays compiled(const Case& c, ThreadPool& pool) const {
-    CompileOptions options;
+    PlanOptions options;
     options.passes.disabled = GetParam().off;
     options.passes.verify = true;
     options.fuse = GetParam().fuse;

@@ -72,7 +72,7 @@ Case case_of(const Ending& e, int64_t groups) {
 }
 
 Executable with_library(const Body& f) {
-  CompileOptions options;
+  PlanOptions options;
   options.library_flops = 0;
   return compile(f, options);
 }

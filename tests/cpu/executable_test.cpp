@@ -24,7 +24,7 @@ Body of_vector(const std::function<Value(Build&, Value)>& f) {
   return b.finish({f(b, x)});
 }
 
-std::string failure(const Body& f, Arrays args, const CompileOptions& options) {
+std::string failure(const Body& f, Arrays args, const PlanOptions& options) {
   ThreadPool pool(1);
   const auto r = compile(f, options).call(std::move(args), pool);
   return r.ok() ? "" : r.error().what();
@@ -44,7 +44,7 @@ TEST(Compile, BoundConstantsTapsAndNanTrace) {
   const Value x = b.parameter({Dtype::float32, {3}}, "x"), w = b.parameter({Dtype::float32, {3}}, "w");
   const Value h = b.tap(b.mul(x, w), "hidden");
   const Body f = b.finish({b.log(h)});
-  CompileOptions options;
+  PlanOptions options;
   options.constants = {{1, Array::of<float>({1, 2, 3}, {3})}};
   options.taps = {"hidden"};
   ThreadPool pool(1);
@@ -62,7 +62,7 @@ TEST(Compile, BoundConstantsTapsAndNanTrace) {
 }
 
 TEST(CheckInfinity, NamesTheOperationThatMadeIt) {
-  CompileOptions options;
+  PlanOptions options;
   options.check_infinity = true;
   ThreadPool pool(1);
   const auto said = [&](const Array& x) {
@@ -83,7 +83,7 @@ TEST(Compile, DonatedMemoryIsReused) {
   Build b("f");
   const Value x = b.parameter({Dtype::float32, {1000}}, "x");
   const Body f = b.finish({b.add(x, x)});
-  CompileOptions options;
+  PlanOptions options;
   options.donated = {true};
   const Executable e = compile(f, options);
   ThreadPool pool(1);
@@ -101,7 +101,7 @@ TEST(Compile, DonatedMemoryIsReused) {
 // The first NaN is found where its operand would be overwritten by it, behind a reshape, in a donated argument, and in
 // what would be folded away.
 TEST(CheckNan, NamesTheOperationThatMadeIt) {
-  CompileOptions options;
+  PlanOptions options;
   options.check_nan = true;
   const Array x = Array::of<float>({1, -1, 2, 3}, {4});
   const auto named = [&](const Body& f) { return failure(f, {x}, options); };
@@ -119,12 +119,35 @@ TEST(CheckNan, NamesTheOperationThatMadeIt) {
   EXPECT_TRUE(says(failure(of_vector([](Build& b, Value v) { return b.log(v); }), std::move(given), options), "[log]"));
 }
 
+// A constant NaN that a select or a gather's fill chooses counts where it reaches a result, with what chose it; one
+// that came in beside it does not hide it.
+TEST(CheckNan, NamesWhatChoseAConstant) {
+  PlanOptions options;
+  options.check_nan = true;
+  const Array x = Array::of<float>({1, -1, 2, 3}, {4});
+  const auto chosen = [](Build& b, Value v, bool kept) {
+    const Value nans = b.broadcast(b.scalar(Dtype::float32, std::nan("")), {4}, {});
+    const Value positive = b.compare(Direction::gt, v, b.zero(v));
+    const Value y = b.neg(b.select(positive, v, nans));
+    return kept ? b.exp(y) : b.select(positive, y, v);
+  };
+  const auto said = [&](bool kept, const Array& a) {
+    return failure(of_vector([&](Build& b, Value v) { return chosen(b, v, kept); }), {a}, options);
+  };
+  EXPECT_TRUE(says(said(true, x), "[select] chooses a NaN that is a constant; its data have none"));
+  EXPECT_EQ(said(false, x), "");
+  EXPECT_EQ(said(true, Array::full(f32({4}), 1)), "");
+  EXPECT_EQ(said(true, Array::full(f32({4}), std::nan(""))), "");
+}
+
 // NaN that came in is passed on; it was not made here.
 TEST(CheckNan, LetsNanThrough) {
-  CompileOptions options;
+  PlanOptions options;
   options.check_nan = true;
   const Body f = of_vector([](Build& b, Value v) { return b.exp(v); });
   EXPECT_EQ(failure(f, {Array::full(f32({4}), std::nan(""))}, options), "");
+  const Body bits = of_vector([](Build& b, Value v) { return b.bitcast(b.bitcast(v, Dtype::uint32), Dtype::float32); });
+  EXPECT_EQ(failure(bits, {Array::full(f32({4}), std::nan(""))}, options), "");
 }
 
 TEST(Compile, ATapThatNamesSeveralValuesOrNoneIsRefused) {
@@ -134,7 +157,7 @@ TEST(Compile, ATapThatNamesSeveralValuesOrNoneIsRefused) {
   const Value unused = b.tap(b.neg(x), "unused");
   (void)unused;
   const Body net = b.finish({b.call(layer, b.call(layer, {x}))});
-  CompileOptions options;
+  PlanOptions options;
   options.taps = {"h"};
   EXPECT_TRUE(says(refused([&] { compile(net, options); }), "names 2 values"));
   options.taps = {"other"};
@@ -157,7 +180,7 @@ TEST(Compile, AllDonatedParametersAreUpdatedInPlace) {
   };
   ThreadPool pool(2);
   const Arrays expected = compile(step).call(arguments(), pool).take();
-  CompileOptions options;
+  PlanOptions options;
   options.donated = {true, true, false};
   Arrays given = arguments();
   const std::byte *w_memory = given[0].data(), *b_memory = given[1].data();
@@ -190,7 +213,7 @@ TEST(Compile, TheSameArrayTwice) {
   Build b("f");
   const Value x = b.parameter(f32({2})), y = b.parameter(f32({2}));
   const Body f = b.finish({b.add(x, b.neg(y)), b.mul(x, y)});
-  CompileOptions options;
+  PlanOptions options;
   options.donated = {true, true};
   ThreadPool pool(1);
   const Array a = Array::of<float>({2, 3}, {2});
@@ -205,7 +228,7 @@ TEST(Compile, ErrorsSayWhatIsWrong) {
   EXPECT_TRUE(says(failure(f, {}, {}), "takes 1 arguments, not 0"));
   EXPECT_TRUE(says(failure(f, {Array::full(f32({3}), 0)}, {}), "argument 0 is f32[3], not f32[4]"));
   EXPECT_TRUE(says(failure(f, {Array{}}, {}), "argument 0 is empty"));
-  CompileOptions options;
+  PlanOptions options;
   options.tier = 7;
   EXPECT_TRUE(says(refused([&] { compile(f, options); }), "no tier 7"));
   options = {};
@@ -262,11 +285,11 @@ TEST(Compile, ManyValuesAliveAtOnce) {
   Value sum = kept[0];
   for (size_t i = 1; i < kept.size(); ++i) sum = b.cumsum(b.scale(b.add(sum, kept[kept.size() - i]), 0.1), 0);
   const Body f = b.finish({sum});
-  CompileOptions plain;
+  PlanOptions plain;
   plain.fuse = false;
   ThreadPool pool(1);
   const Array given = Array::full(f32({16}), 1), expected = interpret(*f, Arrays{given})[0];
-  for (const CompileOptions& options : {plain, CompileOptions{}}) {
+  for (const PlanOptions& options : {plain, PlanOptions{}}) {
     const Array out = compile(f, options).call({given}, pool).take()[0];
     for (int64_t k = 0; k < 16; ++k) EXPECT_NEAR(out.at(k) / expected.at(k), 1, 1e-4) << k;
   }

@@ -48,7 +48,7 @@ TEST(Fusion, AReductionReadThroughCopiesOfItIsKept) {
   for (const auto& [name, program] : programs) {
     SCOPED_TRACE(name);
     const Body f = of_sum(program);
-    CompileOptions options;
+    PlanOptions options;
     for (const Pass& p : passes()) options.passes.disabled.emplace(p.name);
     const auto got = compile(f, options).call(args, pool).take(), expected = interpret(*f, args);
     for (size_t o = 0; o < got.size(); ++o)
@@ -64,7 +64,7 @@ TEST(Fusion, AnOptimisersStepIsOneKernelInPlace) {
   const Value first = b.add(b.scale(m, .9), b.scale(g, .1)), second = b.add(b.scale(v, .99), b.scale(b.square(g), .01));
   const Value moved = b.sub(w, b.div(first, b.add(b.sqrt(second), b.one(w))));
   const Body f = b.finish({moved, first, second});
-  CompileOptions options;
+  PlanOptions options;
   options.donated = {true, true, true, false};
   const Executable compiled = compile(f, options);
   EXPECT_EQ(compiled.summary().kernels, 1);
@@ -89,7 +89,7 @@ TEST(Fusion, AStoredOperandIsNotOverwritten) {
   const Value x = b.parameter(type), y = b.parameter(type);
   const Value sum = b.add(x, y), twice = b.mul(sum, b.add(sum, x));
   const Body f = b.finish({sum, twice, b.neg(twice)});
-  CompileOptions options;
+  PlanOptions options;
   options.donated = {true, true};
   std::vector<Array> args{Array::full(type, 2), Array::full(type, 3)};
   const auto expected = interpret(*f, args);

@@ -62,14 +62,14 @@ Case case_of(const Conv& c) {
 }
 
 Arrays compiled(const Case& c, int threads, double library_flops) {
-  CompileOptions options;
+  PlanOptions options;
   options.library_flops = library_flops;
   ThreadPool pool(threads);
   return compile(c.f, options).call(c.args, pool).take();
 }
 
 int64_t library_kernels(const Body& f) {
-  CompileOptions options;
+  PlanOptions options;
   options.library_flops = 0;
   const PlanSummary s = compile(f, options).summary();
   return std::ranges::count_if(s.lines, [](const std::string& l) { return l.find("onednn") != std::string::npos; });
@@ -137,7 +137,7 @@ TEST(LibraryLimits, StridedKernelsOfOneElement) {
       const Conv c{
           fmt::format("{} to {}", in, out), {4, in, 12, 12}, {out, in, 1, 1}, plain(2, {2, 2}, {0, 0}, {0, 0})};
       const Case forward = case_of(c);
-      CompileOptions options;
+      PlanOptions options;
       options.library_flops = 0;
       for (const std::string& l : compile(pulled(forward).f, options).summary().lines)
         EXPECT_TRUE((in % 8 == 0 && out % 8 == 0) || l.find("onednn convolution") == std::string::npos) << c.name;

@@ -48,7 +48,7 @@ Case case_of(const Dot& d) {
 }
 
 Executable with_library(const Body& f) {
-  CompileOptions options;
+  PlanOptions options;
   options.library_flops = 0;
   return compile(f, options);
 }

@@ -43,7 +43,7 @@ Case pool_of(const WindowDims& d, bool convolved, bool keep_offsets) {
 }
 
 void expect_interpreted(const Case& c, double tolerance) {
-  CompileOptions options;
+  PlanOptions options;
   options.library_flops = 0;
   ThreadPool one(1), three(3);
   const Executable compiled = compile(c.f, options);
@@ -94,7 +94,7 @@ TEST(Windows, NanAndZerosOfBothSigns) {
     const auto x = c.args[0].as_mutable<float>();
     for (size_t i = 0; i < x.size(); ++i)
       x[i] = i % 7 == 0 ? std::numeric_limits<float>::quiet_NaN() : i % 3 ? -0.f : 0.f;
-    CompileOptions options;
+    PlanOptions options;
     ThreadPool pool(1);
     const Arrays expected = interpret(*c.f, c.args), got = compile(c.f, options).call(c.args, pool).take();
     for (size_t i = 0; i < got.size(); ++i) EXPECT_TRUE(same_bits(expected[i], got[i]));

@@ -52,5 +52,18 @@ TEST(LoadText, IsTheFile) {
   EXPECT_EQ(load_text(dir / "t.txt"), "ab\n");
 }
 
+// Another encoding, and characters cut off, overlong or outside Unicode.
+TEST(LoadText, RefusesWhatIsNoUtf8) {
+  const TempDir dir;
+  put(dir / "good.txt", "é€\U0001F600\n");
+  EXPECT_EQ(load_text(dir / "good.txt"), "é€\U0001F600\n");
+  const std::string file = dir / "bad.txt";
+  for (const std::string bad : {"caf\xe9", "caf\xc0\x80", "caf\xe2\x82", "caf\xed\xa0\x80", "caf\xf4\x90\x80\x80"}) {
+    put(file, bad);
+    EXPECT_EQ(error_of([&] { load_text(file); }),
+              file + ": byte 3 begins no character of UTF-8: convert the file, with iconv say");
+  }
+}
+
 }  // namespace
 }  // namespace viva

@@ -18,7 +18,7 @@ namespace {
 using namespace laws;
 
 Arrays compiled(const Body& f, const Arrays& args, int threads, bool fused) {
-  CompileOptions options;
+  PlanOptions options;
   options.fuse = fused;
   if (!fused) options.passes.disabled = {"algebra", "constants", "common_subexpressions", "dead_code"};
   ThreadPool pool(threads);

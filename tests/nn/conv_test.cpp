@@ -13,7 +13,7 @@ using check::expect_near;
 constexpr Dtype f64 = Dtype::float64;
 
 // One output channel and place at a time.
-Tensor by_loops(const Tensor& x, const Tensor& w, const ConvOptions& o) {
+Tensor by_loops(const Tensor& x, const Tensor& w, const ConvWindowOptions& o) {
   const Array a = x.array(), k = w.array();
   const auto at = [](const Array& v, int64_t i, int64_t j, int64_t p, int64_t q) {
     const Shape& s = v.shape();
@@ -42,9 +42,9 @@ Tensor by_loops(const Tensor& x, const Tensor& w, const ConvOptions& o) {
 
 TEST(Conv, EqualsLoops) {
   const Tensor x = drawn(1, {2, 4, 7, 6});
-  for (const ConvOptions& o :
-       {ConvOptions{{1, 1}, {0, 0}, {0, 0}, {1, 1}, 1}, ConvOptions{{2, 1}, {1, 2}, {0, 1}, {1, 2}, 2},
-        ConvOptions{{1, 3}, {2, 0}, {2, 0}, {2, 1}, 4}}) {
+  for (const ConvWindowOptions& o :
+       {ConvWindowOptions{{1, 1}, {0, 0}, {0, 0}, {1, 1}, 1}, ConvWindowOptions{{2, 1}, {1, 2}, {0, 1}, {1, 2}, 2},
+        ConvWindowOptions{{1, 3}, {2, 0}, {2, 0}, {2, 1}, 4}}) {
     const Tensor w = drawn(2, {8, 4 / o.groups, 3, 2});
     const Conv layer{w, {}, o.strides, o.dilation, {.low = o.low, .high = o.high}, o.groups};
     expect_near(layer(x), by_loops(x, w, o));
@@ -100,8 +100,8 @@ TEST(Conv, Gradient) {
 TEST(Conv, ErrorsNameTheLine) {
   const Conv c = Conv::make(key(1), 2, 3, {3, 3});
   const auto at = [](const auto& f, int line) { return check::error_at(line, __FILE__, f); };
-  const ConvSettings apart{.groups = 3}, still{.strides = {0}}, many{.strides = {1, 1, 1}};
-  const ConvSettings both{.padding = {.to_same = true, .low = {1}}};
+  const ConvOptions apart{.groups = 3}, still{.strides = {0}}, many{.strides = {1, 1, 1}};
+  const ConvOptions both{.padding = {.to_same = true, .low = {1}}};
   EXPECT_TRUE(check::holds(at([&] { c(zeros({1, 3, 6, 6})); }, __LINE__), "3 features in 1 groups"));
   EXPECT_TRUE(check::holds(at([&] { c(zeros({6, 6})); }, __LINE__), "[conv] f32[6,6] into a layer with a kernel of"));
   EXPECT_TRUE(check::holds(at([&] { Conv::make(key(1), 2, 3, {3}, apart); }, __LINE__), "3 groups do not divide 2"));
@@ -115,7 +115,7 @@ TEST(Conv, ErrorsNameTheLine) {
 // ⟨conv(x), y⟩ = ⟨x, transpose(y)⟩ with the same weight; extra rows that no window reads get zeros.
 TEST(ConvTranspose, IsTheAdjoint) {
   struct Case {
-    ConvOptions o;
+    ConvWindowOptions o;
     Ints extra;
   };
   for (const auto& [o, extra] :

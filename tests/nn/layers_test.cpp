@@ -145,5 +145,23 @@ TEST(Buffers, HaveNoGradientAndStayInTheTree) {
   EXPECT_EQ(compile(grad(loss))(m).weight(0).item(), 5);
 }
 
+// Raw pixels and labels are not taken for numbers.
+TEST(Layers, TakeFloats) {
+  const Tensor pixels = ones({2, 3}, Dtype::uint8), image = ones({2, 3, 8, 8}, Dtype::uint8);
+  const auto refused = [](std::string_view layer, std::string_view type, const auto& f) {
+    EXPECT_TRUE(check::holds(check::error_of(f),
+                             fmt::format("[{}] {} is no float: use convert(x, Dtype::float32)", layer, type)));
+  };
+  refused("dense", "u8[2,3]", [&] { Dense::make(key(1), 3, 4)(pixels); });
+  refused("layer_norm", "u8[2,3]", [&] { LayerNorm::make(3)(pixels); });
+  refused("rms_norm", "u8[2,3]", [&] { RmsNorm::make(3)(pixels); });
+  refused("conv", "u8[2,3,8,8]", [&] { Conv::make(key(1), 3, 4, {3, 3})(image); });
+  refused("conv", "u8[2,3,8,8]", [&] { ConvTranspose::make(key(1), 3, 4, {3, 3})(image); });
+  refused("batch_norm", "u8[2,3,8,8]", [&] { BatchNorm::make(3)(image); });
+  refused("batch_norm", "u8[2,3,8,8]", [&] { BatchNorm::make(3).train(image); });
+  refused("group_norm", "u8[2,3,8,8]", [&] { GroupNorm::make(1, 3)(image); });
+  refused("instance_norm", "u8[2,3,8,8]", [&] { InstanceNorm::make(3)(image); });
+}
+
 }  // namespace
 }  // namespace viva

@@ -215,6 +215,19 @@ TEST(Errors, NanGoesThrough) {
     EXPECT_TRUE(std::isnan(t(0).item()));
 }
 
+// An empty batch has no losses; the mean of none is NaN, as in NumPy and torch, and without a sign.
+TEST(Errors, TheMeanOfAnEmptyBatchIsNan) {
+  const Tensor none = zeros({0, 3}), labels = zeros({0}, Dtype::int32);
+  for (const Tensor& t : {cross_entropy(none, labels), cross_entropy(none, none), nll(none, labels)})
+    EXPECT_EQ(t.shape(), Shape{0});
+  for (const Tensor& t :
+       {mean(cross_entropy(none, labels)), mean(squared_error(none, none)), accuracy(none, labels), mean(none)}) {
+    EXPECT_TRUE(std::isnan(t.item()));
+    EXPECT_FALSE(std::signbit(t.item()));
+  }
+  EXPECT_EQ(masked_mean(zeros({0}), zeros({0}, Dtype::boolean)).item(), 0);
+}
+
 TEST(Errors, ShapesAreNotBroadcast) {
   const Tensor x = zeros({3}), y = zeros({3, 1});
   const auto refuses = [&](const auto& f) {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "base/error.h"
 #include "viva/viva.h"
 
 namespace viva {
@@ -313,8 +314,73 @@ TEST(Rules, RefuseAnotherModelsState) {
   EXPECT_EQ(error_of([&] { adam.update(ones({3}), adam.init(w), ones({3})); }),
             "[optim] the state of the model is f32[2], the parameter f32[3]: make it with init of this model");
   EXPECT_EQ(error_of([&] { adam.update(w, adam.init(w), ones({3})); }),
-            "[optim] the gradient of the model is f32[3], not f32[2]");
+            "[optim] the gradient of the model is f32[3], not f32[2]: give the gradient of this model");
   EXPECT_EQ(error_of([&] { accumulate(adam, 0); }), "[accumulate] every 0 gradients: give 1 or more");
+}
+
+TEST(Rules, RefuseTreesOfOtherLeaves) {
+  const Adam adam;
+  const std::vector<Tensor> two{ones({2}), ones({2})}, one{ones({2})};
+  EXPECT_EQ(error_of([&] { adam.update(two, adam.init(two), one); }),
+            "[optim] a gradient of 1 leaves for a model of 2: give the gradient of this model");
+  EXPECT_EQ(error_of([&] { adam.update(two, adam.init(one), two); }),
+            "[optim] the state has no slot for 1: make it with init of this model");
+  EXPECT_EQ(error_of([&] { adam.update(two, Adam::State(), two); }),
+            "[optim] the state is empty: make it with init of this model");
+  EXPECT_EQ(error_of([&] { Average().update(two, {}); }),
+            "[optim] the state is empty: make it with init of this model");
+}
+
+// Each setting that makes no sense, at init and at update, with the user's line.
+TEST(Rules, RefuseSettingsThatMakeNoSense) {
+  const Tensor w = ones({2});
+  const auto refused = [&](const auto& rule, const std::string& message, const auto& good) {
+    for (const bool update : {false, true}) try {
+        if (update) rule.update(w, good.init(w), w);
+        else rule.init(w);
+        // A rate is looked at where it is used.
+        if (update || message.find("rate") == message.npos) ADD_FAILURE() << "no error: " << message;
+      } catch (const Error& e) {
+        EXPECT_EQ(e.message(), message);
+        EXPECT_NE(std::string(e.where().file).find("rules_test.cpp"), std::string::npos);
+      }
+  };
+  const double nan = std::nan("");
+  for (const double bad : {-1.0, nan, double(INFINITY)}) {
+    const std::string rate = fmt::format("[optim] rate {}: give a number of 0 or more", bad);
+    refused(Sgd{.rate = bad}, rate, Sgd());
+    refused(Sgd{.rate = scalar(bad)}, rate, Sgd());
+    refused(Sgd{.rate = [=](const Tensor& t) { return t * 0 + bad; }}, rate, Sgd());
+    refused(Adam{.rate = bad}, rate, Adam());
+    refused(Lion{.rate = bad}, rate, Lion());
+    refused(RmsProp{.rate = bad}, rate, RmsProp());
+    refused(Adagrad{.rate = bad}, rate, Adagrad());
+    refused(chain(clip_by_global_norm(1), AdamW{.rate = bad}), rate, chain(clip_by_global_norm(1), AdamW()));
+    refused(Sgd{.momentum = bad}, fmt::format("[Sgd] momentum {}: give a number of 0 or more", bad), Sgd());
+    refused(AdamW{.weight_decay = bad}, fmt::format("[AdamW] weight_decay {}: give a number of 0 or more", bad),
+            AdamW());
+  }
+  for (const double bad : {-.1, 1.0, nan}) {
+    const std::string what = fmt::format("{}: give a number from 0 to below 1", bad);
+    refused(Adam{.beta1 = bad}, "[Adam] beta1 " + what, Adam());
+    refused(AdamW{.beta2 = bad}, "[AdamW] beta2 " + what, AdamW());
+    refused(Lion{.beta2 = bad}, "[Lion] beta2 " + what, Lion());
+    refused(RmsProp{.decay = bad}, "[RmsProp] decay " + what, RmsProp());
+    EXPECT_EQ(error_of([&] { Average{bad}.init(w); }), "[Average] decay " + what);
+  }
+  for (const double bad : {0.0, -1e-8, nan}) {
+    refused(Adam{.epsilon = bad}, fmt::format("[Adam] epsilon {}: give a number above 0", bad), Adam());
+    refused(RmsProp{.epsilon = bad}, fmt::format("[RmsProp] epsilon {}: give a number above 0", bad), RmsProp());
+    EXPECT_EQ(error_of([&] { clip_by_global_norm(bad); }),
+              fmt::format("[clip_by_global_norm] a limit of {}: give a number above 0", bad));
+    EXPECT_EQ(error_of([&] { ClipByValue{bad}.update(w, {}, w); }),
+              fmt::format("[clip_by_value] a limit of {}: give a number above 0", bad));
+  }
+  refused(Adagrad{.epsilon = -1}, "[Adagrad] epsilon -1: give a number of 0 or more", Adagrad());
+  refused(Sgd{.nesterov = true}, "[Sgd] nesterov without momentum: give a momentum, 0.9 say", Sgd());
+  refused(Sgd{.rate = ones({2})}, "[optim] a rate that is f32[2]: give a scalar", Sgd());
+  refused(Sgd{.rate = [](const Tensor&) { return Tensor(); }}, "[optim] a rate that is an empty tensor: give a scalar",
+          Sgd());
 }
 
 TEST(Rules, ErrorsCarryTheLineOfTheUpdate) {

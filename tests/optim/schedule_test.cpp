@@ -53,14 +53,31 @@ TEST(Schedule, OneCycle) {
   EXPECT_NEAR(at(s, 200), 4e-6, 1e-15);
 }
 
-TEST(Schedule, RefusesNoSteps) {
-  EXPECT_THROW(schedule::linear(1, 0, 0), Error);
-  EXPECT_THROW(schedule::cosine(1, 10, 10), Error);
-  EXPECT_THROW(schedule::cosine(1, 10, -1), Error);
-  EXPECT_THROW(schedule::exponential(1, .5, -1), Error);
-  EXPECT_THROW(schedule::step(1, .5, 0), Error);
-  EXPECT_THROW(schedule::one_cycle(1, 2), Error);
-  EXPECT_THROW(schedule::one_cycle(1, 100, 1), Error);
+TEST(Schedule, Refusals) {
+  const auto said = [](auto f) -> std::string {
+    try {
+      f();
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::usage);
+      EXPECT_NE(std::string(e.where().file).find("schedule_test.cpp"), std::string::npos) << e.what();
+      return e.message();
+    }
+    return "no error";
+  };
+  EXPECT_EQ(said([] { schedule::linear(1, 0, 0); }), "[schedule::linear] 0 steps: give 1 or more");
+  EXPECT_EQ(said([] { schedule::exponential(1, .5, -1); }), "[schedule::exponential] -1 steps: give 1 or more");
+  EXPECT_EQ(said([] { schedule::step(1, .5, 0); }), "[schedule::step] 0 steps: give 1 or more");
+  EXPECT_EQ(said([] { schedule::cosine(1, 0); }), "[schedule::cosine] 0 steps: give 1 or more");
+  for (const int64_t warm_up : {-1, 10, 11})
+    EXPECT_EQ(said([&] { schedule::cosine(1, 10, warm_up); }),
+              "[schedule::cosine] a warm-up of " + std::to_string(warm_up) +
+                  " of 10 steps: give 0 or more, and fewer than the steps");
+  EXPECT_EQ(said([] { schedule::one_cycle(1, 2); }),
+            "[schedule::one_cycle] a rise over 0.3 of 2 steps: give a part that holds a step");
+  EXPECT_EQ(said([] { schedule::one_cycle(1, 100, 1); }),
+            "[schedule::one_cycle] a rise over 1 of 100 steps: give a part that holds a step");
+  EXPECT_EQ(said([] { schedule::constant(std::nan("")); }), "[schedule::constant] nan is given: give numbers");
+  EXPECT_EQ(said([] { schedule::linear(1, INFINITY, 3); }), "[schedule::linear] inf is given: give numbers");
 }
 
 // A schedule inside a compiled step reads the count of the state.

@@ -20,10 +20,10 @@ Case each(Tensor (*f)(const Arg&)) {
   return [f](In in) { return f(in[0]); };
 }
 
-Conv conv_of(In in, const ConvSettings& s) {
+Conv conv_of(In in, const ConvOptions& s) {
   return {in[1], in.size() > 2 ? in[2] : Tensor(), s.strides, s.dilation, s.padding, s.groups};
 }
-ConvTranspose transposed_of(In in, const ConvSettings& s, const Ints& extra) {
+ConvTranspose transposed_of(In in, const ConvOptions& s, const Ints& extra) {
   return {in[1], in[2], s.strides, s.dilation, s.padding, extra, s.groups};
 }
 BatchNorm batch_norm_of(In in) { return {in[1], in[2], {in[3]}, {in[4]}}; }
@@ -46,7 +46,7 @@ const std::map<std::string, Case> cases{
     {"transposed1", [](In in) { return transposed_of(in, {.strides = {3}}, {2})(in[0]); }},
     {"transposed2",
      [](In in) {
-       const ConvSettings s{.strides = {2, 3}, .padding = Padding::both({1, 2}), .dilation = {2, 1}, .groups = 2};
+       const ConvOptions s{.strides = {2, 3}, .padding = Padding::both({1, 2}), .dilation = {2, 1}, .groups = 2};
        return transposed_of(in, s, {1, 0})(in[0]);
      }},
     {"max_pool",

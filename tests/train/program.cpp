@@ -43,16 +43,16 @@ int main(int argc, char** argv) {
   const Net net{Dense::make(key(seed).fold(1), 8, width), BatchNorm::make(width),
                 Dense::make(key(seed).fold(2), width, 4)};
 
-  TrainSettings settings{.steps = steps,
-                         .seed = seed,
-                         .directory = directory,
-                         .checkpoint_every = 7,
-                         .keep = 3,
-                         .log_every = 5,
-                         .evaluate_every = 20,
-                         .record = {{"task", "argmax"}},
-                         .report = [](const std::string& line) { std::cerr << line << std::endl; },
-                         .stop = &stop_on_interrupt()};
+  TrainOptions options{.steps = steps,
+                       .seed = seed,
+                       .directory = directory,
+                       .checkpoint_every = 7,
+                       .keep = 3,
+                       .log_every = 5,
+                       .evaluate_every = 20,
+                       .record = {{"task", "argmax"}},
+                       .report = [](const std::string& line) { std::cerr << line << std::endl; },
+                       .stop = &stop_on_interrupt()};
   const auto load = [&](const Ints& r) { return Batch{take_rows(x, r), take_rows(y, r)}; };
   int64_t evaluations = 0;
   const auto evaluate = [&](const Net& m) {
@@ -69,7 +69,7 @@ int main(int argc, char** argv) {
   };
   try {
     const auto result = train(gradient_step(loss, rule), net, rule.init(net), Batches(rows, {.size = 32, .seed = seed}),
-                              load, settings, evaluate);
+                              load, options, evaluate);
     std::cout << result.steps << "\n";
     return result.cancelled ? 1 : result.unsaved.empty() ? 0 : 2;
   } catch (const Error& e) {

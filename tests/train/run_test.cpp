@@ -112,10 +112,16 @@ TEST(TrainRun, TornCheckpointsAreSeenAndTheOneBeforeIsUsed) {
     VIVA_EXPECT_HAS(get(d + ".err"), "continues from step 35, ");
     expect_same_end(d, dir / "whole");
   }
-  // None whole: from the first step, with the same end.
-  for (int64_t step : CheckpointFiles(part, 3).steps()) put(CheckpointFiles(part, 3).path(step), "");
+  // None whole: hours of work are not begun anew without a word.
+  const std::vector<int64_t> steps = CheckpointFiles(part, 3).steps();
+  for (int64_t step : steps) put(CheckpointFiles(part, 3).path(step), "");
+  const std::string metrics = get(part + "/metrics.jsonl");
+  ASSERT_EQ(run(part), 3);
+  VIVA_EXPECT_HAS(get(part + ".err"), part + ": of 3 checkpoints none is whole, the newest: " + path);
+  VIVA_EXPECT_HAS(get(part + ".err"), ": bring one back, or delete them to begin anew");
+  EXPECT_EQ(get(part + "/metrics.jsonl"), metrics);
+  for (int64_t step : steps) fs::remove(CheckpointFiles(part, 3).path(step));
   ASSERT_EQ(run(part), 0);
-  VIVA_EXPECT_HAS(get(part + ".err"), "; training begins at the first step");
   expect_same_end(part, dir / "whole");
 }
 
@@ -218,7 +224,7 @@ struct Line {
   Tensor w;
 };
 
-TrainSettings quiet(int64_t steps) { return {.steps = steps}; }
+TrainOptions quiet(int64_t steps) { return {.steps = steps}; }
 
 TEST(Train, GoesDownAStraightLine) {
   const Tensor x = normal(key(1), {64, 3}), truth = tensor({1, -2, 3}), y = matmul(x, truth);
@@ -341,10 +347,77 @@ TEST(Train, AMistakeBetweenKeptStatesIsFoundByRepeating) {
   EXPECT_EQ(said.back(), "step 10: a number is not finite; looking for its origin from step 5");
 }
 
+// What train says of a step on these inputs and labels, and the line it names.
+std::pair<std::string, uint32_t> said_of(const Tensor& x, const Tensor& y, const CrossEntropyOptions& o = {}) {
+  struct Data {
+    Tensor x, y;
+  };
+  uint32_t line = 0;
+  const auto loss = [&](const Dense& m, const Data& b, const Key&) {
+    line = __LINE__ + 1;
+    const Tensor l = cross_entropy(m(b.x), b.y, o);
+    return mean(l);
+  };
+  const Sgd rule{.rate = 0.1};
+  const Dense net = Dense::make(key(1), 3, 4);
+  const auto load = [&](const Ints& r) { return Data{take_rows(x, r), take_rows(y, r)}; };
+  try {
+    train(gradient_step(loss, rule), net, rule.init(net), Batches(12, {.size = 4, .shuffle = false}), load, quiet(6));
+    return {"", 0};
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::input);
+    return {e.message(), e.where().line == line ? 1 : 0};
+  }
+}
+
+TEST(Train, LabelsOutsideTheClassesAreNamed) {
+  const Tensor x = normal(key(2), {12, 3}), y = randint(key(3), {12}, 0, 4);
+  EXPECT_EQ(said_of(x, y).first, "");
+  for (const Dtype d : {Dtype::int32, Dtype::uint8, Dtype::int64}) {
+    const auto [said, at_line] = said_of(x, convert(y.at(6).set(4), d));
+    EXPECT_EQ(said,
+              "[train] step 2 (batch 1 of epoch 0, rows 4, 5, 6, 7): batch.y is 4 at [2], in row 6, outside the 4 "
+              "classes: labels go from 0 to 3");
+    EXPECT_EQ(at_line, 1u);
+  }
+  const Tensor ignored = y.at(6).set(-100);
+  VIVA_EXPECT_HAS(said_of(x, ignored).first, "batch.y is -100 at [2], in row 6, outside the 4 classes");
+  EXPECT_EQ(said_of(x, ignored, {.ignore = -100}).first, "");
+  VIVA_EXPECT_HAS(said_of(x, ignored.at(11).set(9), {.ignore = -100}).first, "batch.y is 9 at [3], in row 11, outside");
+}
+
+TEST(Train, NumbersInTheBatchThatAreNotFiniteAreNamed) {
+  const Tensor x = normal(key(2), {12, 3}), y = randint(key(3), {12}, 0, 4);
+  EXPECT_EQ(said_of(x.at(9, 1).set(NAN), y).first,
+            "[train] step 3 (batch 2 of epoch 0, rows 8, 9, 10, 11): batch.x is nan at [1,1], in row 9: mend the data");
+  const auto [said, at_line] = said_of(x.at(9, 1).set(INFINITY), y);
+  VIVA_EXPECT_HAS(said, "rows 8, 9, 10, 11): batch.x is inf at [1,1], in row 9; [");
+  VIVA_EXPECT_HAS(said, "gives NaN from operands without any");
+}
+
+// NaN as a fill: it is chosen, not computed, and still named.
+TEST(Train, ANaNThatIsChosenIsTracedToItsLine) {
+  uint32_t line = 0;
+  const auto step = [&](const Tensor& w, const Tensor& t, const Tensor&, const Key&) {
+    const Tensor past = w > 3;
+    line = __LINE__ + 1;
+    const Tensor next = where(past, NAN, w + 1);
+    return std::tuple(next * 1.0, t, Tensor(sum(next)));
+  };
+  try {
+    train(step, scalar(1.0), scalar(0.0), Batches(8, {.size = 2}), [](const Ints&) { return scalar(0.0); }, quiet(100));
+    FAIL();
+  } catch (const Error& e) {
+    VIVA_EXPECT_HAS(e.message(), "[train] step 4 (");
+    VIVA_EXPECT_HAS(e.message(), "[select] chooses a NaN that is a constant; its data have none");
+    EXPECT_EQ(e.where().line, line);
+  }
+}
+
 TEST(Train, StopsWhenAsked) {
   std::atomic<bool> stop = false;
-  TrainSettings settings = quiet(100);
-  settings.stop = &stop;
+  TrainOptions options = quiet(100);
+  options.stop = &stop;
   const auto end = train([](const Tensor& w, const Tensor& s, const Tensor&,
                             const Key&) { return std::tuple(w + 1, s, Tensor(zeros({}))); },
                          scalar(0.0), Tensor(), Batches(2),
@@ -352,7 +425,7 @@ TEST(Train, StopsWhenAsked) {
                            stop = ++*n > 10;
                            return scalar(0.0);
                          },
-                         settings);
+                         options);
   EXPECT_TRUE(end.cancelled);
   EXPECT_EQ(end.steps, 10);
   EXPECT_EQ(end.model.item(), 10);
@@ -362,8 +435,8 @@ TEST(Train, RefusesSettingsThatMakeNoSense) {
   const auto step = [](const Tensor& w, const Tensor& s, const Tensor&, const Key&) {
     return std::tuple(w, s, Tensor(zeros({})));
   };
-  for (TrainSettings bad : {TrainSettings{.steps = -1}, TrainSettings{.checkpoint_every = 0}, TrainSettings{.keep = 0},
-                            TrainSettings{.log_every = 0}, TrainSettings{.evaluate_every = -1}})
+  for (TrainOptions bad : {TrainOptions{.steps = -1}, TrainOptions{.checkpoint_every = 0}, TrainOptions{.keep = 0},
+                           TrainOptions{.log_every = 0}, TrainOptions{.evaluate_every = -1}})
     VIVA_EXPECT_HAS(
         error_of([&] { train(step, scalar(0.0), Tensor(), Batches(2), [](const Ints&) { return scalar(0.0); }, bad); },
                  ErrorKind::usage),

@@ -59,7 +59,7 @@ TEST(Pipeline, SwitchesPassesOff) {
 
 TEST(Pipeline, CompilePassesTheGate) {
   std::vector<std::string> seen;
-  CompileOptions options;
+  PlanOptions options;
   options.passes.verify = true;
   options.passes.observe = [&](std::string_view pass, double, const Body&) { seen.emplace_back(pass); };
   const Executable e = compile(calls(true), options);
