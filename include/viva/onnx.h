@@ -55,20 +55,21 @@ struct OnnxFile {
   Where where;
 };
 
+class OnnxModel;
+
 namespace tracing {
 
-// A leaf of the traced function's arguments: a weight, or an input with the axes of the open extent.
+// A leaf of the traced function's arguments: a weight or a buffer, or an input with the axes of the open extent.
 struct ModelLeaf {
   std::string name;
   Array weight;
   std::vector<int64_t> open;
+  bool buffer = false;
 };
 class ModelLeaves {
  public:
   explicit ModelLeaves(size_t arguments) : arguments_(arguments) {}
-  template <class T> void add_weights(const T& model) {
-    tree::for_each(model, [&](const std::string& path, const Tensor& t) { weight(path, t); });
-  }
+  template <class T> void add_weights(const T& model) { add_weights(tree::paths(model), tree::Leaves(model)); }
   template <class T> void add(const T& argument) {
     if constexpr (std::is_same_v<T, ModelInput>) input(argument);
     else {
@@ -81,7 +82,7 @@ class ModelLeaves {
   std::string second_symbol;  // one too many
 
  private:
-  void weight(const std::string& path, const Tensor& t);
+  void add_weights(const std::vector<std::string>& paths, const tree::Leaves& leaves);
   void input(const ModelInput& i);
   void example(const std::string& path);
   std::string name(const std::string& path) const;
@@ -111,7 +112,8 @@ template <class F, class... A>
   requires(!std::is_same_v<F, Body>)
 void save_onnx(const OnnxFile& to, const F& f, const A&... args) {
   tracing::ModelLeaves leaves(sizeof...(A));
-  if constexpr (tracing::has_weights<F>) leaves.add_weights(f);
+  if constexpr (std::is_same_v<F, OnnxModel>) leaves.add_weights(f.weights);
+  else if constexpr (tracing::has_weights<F>) leaves.add_weights(f);
   (leaves.add(args), ...);
   std::vector<std::string> outputs;
   const auto traced = [&](const auto& function, const auto&... all) {
@@ -137,8 +139,9 @@ void save_onnx(const OnnxFile& to, const F& f, const A&... args) {
 // A graph, such as what a transformation of graphs gives; its parameters become inputs.
 void save_onnx(const OnnxFile& to, const Body& f);
 
-// A network of a file, as a function and as a tree of its floating-point weights, by their names in the file. Numbers
-// without dimensions (epsilons, divisors) and running statistics are no weights: they stay as the file has them.
+// A network of a file, as a function and as a tree of its floating-point weights, by their names in the file. A file of
+// save_onnx says which of the model's fields are weights and which are buffers. In other files numbers without
+// dimensions (epsilons, divisors) and running statistics are no weights. What is none stays as the file has it.
 class OnnxModel {
  public:
   std::map<std::string, Tensor> weights;

@@ -94,13 +94,11 @@ std::string hash(const std::vector<Tensor>& batch);
 }  // namespace training
 
 // Trains: step(model, state, batch, key) gives std::tuple(model, state, metrics) and is compiled; load(rows) gives the
-// batch, any tree; evaluate(model) gives Scores. Metrics are a scalar, named loss, or a tree of scalars. gradient_step
-// makes such a step of a loss and a learning rule.
-template <class Step, class Model, class State, class Load>
+// batch, any tree; evaluate(model), or evaluate(model, state), gives Scores; an empty std::function does not. Metrics
+// are a scalar, named loss, or a tree of scalars. gradient_step makes such a step of a loss and a learning rule.
+template <class Step, class Model, class State, class Load, class Evaluate = std::function<Scores(const Model&)>>
 Trained<Model, State> train(const Step& step, Model model, State state, const Batches& batches, const Load& load,
-                            const TrainOptions& options,
-                            const std::function<Scores(const std::type_identity_t<Model>&)>& evaluate = {},
-                            Loc l = Loc::current()) {
+                            const TrainOptions& options, const Evaluate& evaluate = {}, Loc l = Loc::current()) {
   const std::array programs{compile(step, {}, l), compile(step, {.check_nan = true}, l),
                             compile(step, {.check_infinity = true}, l)};
   const auto batch = load(batches.at(0));
@@ -118,9 +116,15 @@ Trained<Model, State> train(const Step& step, Model model, State state, const Ba
                 .graph = trace(step, model, state, batch, key(0)),
                 .first_batch = training::hash(tree::flatten(batch))},
                batches, options, l);
+  bool evaluates = true;
+  if constexpr (std::is_constructible_v<bool, Evaluate>) evaluates = static_cast<bool>(evaluate);
   while (run.goes_on()) {
     run.advance();
-    if (evaluate && run.evaluation_due()) run.evaluated(evaluate(model));
+    if (evaluates && run.evaluation_due()) {
+      if constexpr (std::is_invocable_v<const Evaluate&, const Model&, const State&>)
+        run.evaluated(evaluate(std::as_const(model), std::as_const(state)));
+      else run.evaluated(evaluate(std::as_const(model)));
+    }
     run.save();
   }
   return {std::move(model), std::move(state), run.step(), run.cancelled(), run.unsaved()};

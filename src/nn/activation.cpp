@@ -50,9 +50,12 @@ Tensor celu(const Arg& x, double alpha) {
 
 Tensor gelu_tanh(const Arg& x) {
   const Line line(x.where);
-  const Tensor t = as_float(x);
-  const double c = std::sqrt(2 / std::numbers::pi);
-  return t * (0.5 * (1 + tanh(t * (c + c * 0.044715 * square(t)))));
+  const auto body = [](const tracing::Tensors& in) -> tracing::Tensors {
+    const Tensor& t = in[0];
+    const double c = std::sqrt(2 / std::numbers::pi);
+    return {t * (0.5 * (1 + tanh(t * (c + c * 0.044715 * square(t)))))};
+  };
+  return tracing::named("gelu_tanh", body, {as_float(x)}, x.where).front();
 }
 
 Tensor mish(const Arg& x) {

@@ -27,6 +27,7 @@ struct DraftTensor {
   std::string name;             // "" until one is made up
   Array constant;               // empty where it is computed or fed
   std::vector<Extent> extents;  // of an input or output of a model with an open extent; else none
+  bool buffer = false;          // of a stored parameter: not trained
 };
 
 struct DraftNode {
@@ -43,7 +44,7 @@ struct Draft {
   std::vector<int> inputs, weights, outputs;
 
   int add(Type type, std::string name = "", Array constant = {}) {
-    tensors.push_back({std::move(type), std::move(name), std::move(constant), {}});
+    tensors.push_back({std::move(type), std::move(name), std::move(constant), {}, false});
     return static_cast<int>(tensors.size()) - 1;
   }
   const DraftTensor& tensor(int id) const { return tensors[static_cast<size_t>(id)]; }

@@ -98,10 +98,17 @@ class Writer {
   }
   void weight(int id) {
     std::string& s = names_[static_cast<size_t>(id)];
-    const Array& a = d_.tensor(id).constant;
-    const auto [it, fresh] = tied_.try_emplace({a.data(), to_string(a.type())}, s);
-    if (fresh) initializer(s, a);
-    else s = it->second;
+    const DraftTensor& t = d_.tensor(id);
+    const Array& a = t.constant;
+    const auto [it, fresh] = tied_.try_emplace({a.data(), to_string(a.type()) + (t.buffer ? " buffer" : "")}, s);
+    if (!fresh) {
+      s = it->second;
+      return;
+    }
+    initializer(s, a);
+    auto& entry = *model_.add_metadata_props();
+    entry.set_key(std::string(export_leaf) + s);
+    entry.set_value(std::string(t.buffer ? export_buffer : export_weight));
   }
 
   void initializer(const std::string& name, const Array& a) {
@@ -170,7 +177,7 @@ class Writer {
   std::set<int> used_;
   std::map<std::string, int> count_;
   std::map<std::string, std::string> constants_;                          // names by type and digest
-  std::map<std::pair<const std::byte*, std::string>, std::string> tied_;  // weights by their elements
+  std::map<std::pair<const std::byte*, std::string>, std::string> tied_;  // parameters by their elements
   std::string external_;
   bool apart_ = false;
   int nodes_ = 0;
@@ -199,7 +206,7 @@ void name_draft(Draft& d, const ExportOptions& o) {
     if (i < o.parameters.size() && !o.parameters[i].name.empty()) t.name = o.parameters[i].name;
     if (t.name.empty()) t.name = parameters.size() == 1 ? "input" : fmt::format("input_{}", i);
     const bool weight = i < o.parameters.size() && o.parameters[i].initializer;
-    if (weight) t.constant = *o.parameters[i].initializer;
+    if (weight) t.constant = *o.parameters[i].initializer, t.buffer = o.parameters[i].buffer;
     (weight ? d.weights : d.inputs).push_back(parameters[i]);
   }
   const auto& own = d.function->output_names();

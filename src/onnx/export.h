@@ -15,10 +15,14 @@ namespace viva {
 // The opsets of exported models: the lower, or the higher where it needs BitCast.
 inline constexpr int64_t export_opset = 21, export_opset_bitcast = 26;
 
+// The metadata say what each stored parameter is: "viva.leaf:hidden.weight" is "weight" or "buffer".
+inline constexpr std::string_view export_leaf = "viva.leaf:", export_weight = "weight", export_buffer = "buffer";
+
 struct ExportParameter {
   std::string name;                  // "" for the parameter's own
   std::optional<Array> initializer;  // stored in the file; none: an input
   int64_t open_axis = -1;            // of an input: the axis whose extent the file leaves open
+  bool buffer = false;               // of an initializer: not trained
 };
 
 struct ExportOptions {

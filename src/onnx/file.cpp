@@ -31,6 +31,10 @@ Error not_a_model(const ModelReader& r, std::string_view bytes) {
                                                                 ? "a Git LFS pointer; run git lfs pull"
                                                                 : "give the .onnx file that torch.onnx.export or "
                                                                   "another exporter wrote");
+  if (bytes.starts_with("\x93NUMPY"))
+    return r.error("not an ONNX model but a NumPy array: give the .onnx file, or read it with load_array");
+  if (bytes.starts_with("PK\x03\x04"))
+    return r.error("not an ONNX model but a zip archive: unpack the model, or read arrays with load_npz");
   return r.error("not an ONNX model, or cut short (protobuf cannot read its {} bytes)", bytes.size());
 }
 

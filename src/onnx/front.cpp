@@ -29,8 +29,12 @@ std::string ModelLeaves::name(const std::string& path) const {
   return path.empty() ? n : n + '.' + path;
 }
 
-void ModelLeaves::weight(const std::string& path, const Tensor& t) { all.push_back({path, t.array(), {}}); }
-void ModelLeaves::example(const std::string& path) { all.push_back({name(path), {}, {}}); }
+void ModelLeaves::add_weights(const std::vector<std::string>& paths, const tree::Leaves& leaves) {
+  for (size_t i = 0; i < paths.size(); ++i)
+    if (!leaves.all[i]->empty())
+      all.push_back({paths[i], leaves.all[i]->array(), {}, std::ranges::count(leaves.buffers, i) > 0});
+}
+void ModelLeaves::example(const std::string& path) { all.push_back({name(path), {}, {}, false}); }
 
 void ModelLeaves::input(const ModelInput& i) {
   ModelLeaf leaf{i.name.empty() ? name("") : i.name, {}, {}};
@@ -56,6 +60,20 @@ Tensor stand_in(const ModelInput& i, int64_t open, Where where) {
   return Tensor(Array::zeros(t));
 }
 
+namespace {
+
+// Errors say what the open extent was, because their shapes show it.
+Body traced_at(const std::function<Body(int64_t)>& at_size, int64_t size, const std::string& symbol) {
+  try {
+    return at_size(size);
+  } catch (const Error& e) {
+    if (symbol.empty()) throw;
+    throw Error(e.kind(), fmt::format("{} (traced with {} = {})", e.message(), symbol, size), e.where());
+  }
+}
+
+}  // namespace
+
 void save(const OnnxFile& to, const ModelLeaves& leaves, const std::function<Body(int64_t)>& at_size,
           const std::vector<std::string>& outputs) {
   if (!leaves.second_symbol.empty())
@@ -65,11 +83,11 @@ void save(const OnnxFile& to, const ModelLeaves& leaves, const std::function<Bod
   o.symbol = leaves.symbol;
   for (const ModelLeaf& leaf : leaves.all) {
     ExportParameter p{leaf.name, std::nullopt, leaf.open.empty() ? -1 : leaf.open.front()};
-    if (!leaf.weight.empty()) p.initializer = leaf.weight;
+    if (!leaf.weight.empty()) p.initializer = leaf.weight, p.buffer = leaf.buffer;
     o.parameters.push_back(std::move(p));
   }
   const auto traced = [&](int64_t size) {
-    Body f = at_size(size);
+    Body f = traced_at(at_size, size, o.symbol);
     const auto& given = to.options.outputs;
     if (!given.empty() && given.size() != f->outputs().size())
       throw usage_at(to.where, fmt::format("[save_onnx] {} names for {} outputs", given.size(), f->outputs().size()));
@@ -106,7 +124,16 @@ struct OnnxModel::State {
 
 namespace {
 
-// Running statistics are moved by data, not by gradients.
+// What the file says of an initialiser, and where it says nothing: running statistics are moved by data, not by
+// gradients, and scalars are epsilons and divisors.
+bool is_weight(const TensorDef& t, const std::map<std::string, std::string>& said,
+               const std::set<std::string>& statistics) {
+  if (t.value.empty() || !is_float(t.value.dtype())) return false;
+  const auto it = said.find(t.name);
+  if (!said.empty()) return it != said.end() && it->second == export_weight;
+  return !t.value.shape().empty() && !statistics.contains(t.name);
+}
+
 std::set<std::string> running_statistics(const GraphDef& g) {
   std::set<std::string> names;
   for (const NodeDef& n : g.nodes)
@@ -129,10 +156,12 @@ OnnxModel load_onnx(const std::string& path) {
   for (const ValueDef& v : f.graph.inputs) m.state_->inputs.push_back(v.name);
   for (const ValueDef& v : f.graph.outputs) m.state_->outputs.push_back(v.name);
   const std::set<std::string> moved = running_statistics(f.graph);
+  std::map<std::string, std::string> said;
+  for (const auto& [key, value] : f.metadata)
+    if (key.starts_with(export_leaf)) said.emplace(key.substr(export_leaf.size()), value);
   for (const TensorDef& t : f.graph.initializers)
     if (!t.value.empty() && is_float(t.value.dtype()))
-      (t.value.shape().empty() || moved.contains(t.name) ? m.state_->fixed : m.weights)
-          .emplace(t.name, Tensor(t.value));
+      (is_weight(t, said, moved) ? m.weights : m.state_->fixed).emplace(t.name, Tensor(t.value));
   return m;
 }
 

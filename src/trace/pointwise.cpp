@@ -1,6 +1,7 @@
 // Arithmetic, comparison and the functions applied to each element.
 #include <cmath>
 
+#include "trace/graph.h"
 #include "trace/operand.h"
 
 namespace viva {
@@ -121,8 +122,10 @@ Tensor silu(const Arg& x) {
 
 Tensor gelu(const Arg& x) {
   const tracing::Line line(x.where);
-  const Tensor t = as_float(x);
-  return t * (0.5 * (1 + erf(t * std::sqrt(0.5))));
+  const auto body = [](const tracing::Tensors& in) -> tracing::Tensors {
+    return {in[0] * (0.5 * (1 + erf(in[0] * std::sqrt(0.5))))};
+  };
+  return tracing::named("gelu", body, {as_float(x)}, x.where).front();
 }
 
 Tensor is_finite(const Arg& x) {

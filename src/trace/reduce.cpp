@@ -1,6 +1,7 @@
 // Sums, extremes, positions and what is made of them.
 #include <cmath>
 
+#include "trace/graph.h"
 #include "trace/operand.h"
 
 namespace viva {
@@ -118,14 +119,20 @@ Tensor logsumexp(const Arg& x, const Axes& axes, bool keep) {
 
 Tensor softmax(const Arg& x, int64_t axis) {
   const Line line(x.where);
-  const Tensor given = as_float(x), t = widened(given, x.where), e = exp(t - shift_of(t, axis));
-  return convert(e / sum(e, axis, true), given.dtype());
+  const auto body = [&](const tracing::Tensors& in) -> tracing::Tensors {
+    const Tensor t = widened(in[0], x.where), e = exp(t - shift_of(t, axis));
+    return {convert(e / sum(e, axis, true), in[0].dtype())};
+  };
+  return tracing::named("softmax", body, {as_float(x)}, x.where).front();
 }
 
 Tensor log_softmax(const Arg& x, int64_t axis) {
   const Line line(x.where);
-  const Tensor given = as_float(x), t = widened(given, x.where), shifted = t - shift_of(t, axis);
-  return convert(shifted - log(sum(exp(shifted), axis, true)), given.dtype());
+  const auto body = [&](const tracing::Tensors& in) -> tracing::Tensors {
+    const Tensor t = widened(in[0], x.where), shifted = t - shift_of(t, axis);
+    return {convert(shifted - log(sum(exp(shifted), axis, true)), in[0].dtype())};
+  };
+  return tracing::named("log_softmax", body, {as_float(x)}, x.where).front();
 }
 
 }  // namespace viva

@@ -26,9 +26,12 @@ using Json = nlohmann::ordered_json;
 namespace {
 
 // The directory, made where it is missing, and locked while the run lives.
-Descriptor lock_directory(const std::string& path) {
+Descriptor lock_directory(const std::string& path, Where where) {
   const std::string shown = printable(path);
-  if (mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) throw cannot_write(shown, errno);
+  if (mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) {
+    if (errno != ENOENT) throw cannot_write(shown, errno);
+    throw Error(ErrorKind::input, fmt::format("{}: cannot be made: make the directory above it first", shown), where);
+  }
   Descriptor d(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!d) throw cannot_write(shown, errno);
   if (flock(d.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
@@ -90,7 +93,7 @@ struct TrainRun::State {
   }
   void keep() { kept = leaves(), kept_step = step; }
 
-  void open();
+  void open(Where where);
   void resume(const Checkpoint& c, const std::string& file);
   void begin_metrics() { metrics.add(fmt::format("{{\"run\":{}", identity), "{}"); }
   void write();
@@ -109,9 +112,9 @@ struct TrainRun::State {
 
 // Files
 
-void TrainRun::State::open() {
+void TrainRun::State::open(Where where) {
   if (options.directory.empty()) return;
-  lock = lock_directory(options.directory);
+  lock = lock_directory(options.directory, where);
   files.emplace(options.directory, options.keep);
   const std::string log = options.directory + "/metrics.jsonl";
   auto found = files->newest(options.report);
@@ -271,7 +274,7 @@ TrainRun::TrainRun(TrainedProgram program, Batches batches, TrainOptions options
                 "[train] steps and evaluate_every are 0 or more, checkpoint_every, keep and log_every 1 or more", l);
   s.identity = training::identity(s.program, s.batches, t);
   for (const Tensor* leaf : s.program.leaves()) s.unchecked.push_back(!finite(*leaf));
-  s.open();
+  s.open(l);
   s.keep();
   s.look();
 }

@@ -108,7 +108,7 @@ void check(uint64_t seed, Dtype d, const Shape& shape, int steps) {
   const std::vector<Array> want = interpret(*drawn.body(), args);
   for (const bool donate : {false, true})
     for (const int threads : {1, 3}) {
-      CompileOptions options;
+      PlanOptions options;
       options.donated.assign(args.size(), donate);
       ThreadPool pool(threads);
       const std::vector<Array> got = compile(drawn.body(), options).call(copies(args), pool).take();

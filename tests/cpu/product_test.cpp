@@ -84,7 +84,7 @@ TEST_P(Products, WithAConstantOperand) {
   c.args[0].as_mutable<float>()[1] = std::numeric_limits<float>::infinity();
   c.args[1].as_mutable<float>()[2] = std::numeric_limits<float>::quiet_NaN();
   const Arrays expected = interpret(*c.f, c.args);
-  CompileOptions options;
+  PlanOptions options;
   options.library_flops = 0;
   options.constants = {{1, c.args[1]}};
   const Executable compiled = compile(c.f, options);

@@ -269,6 +269,40 @@ TEST_F(OnnxFront, AnImportedNetworkIsDifferentiatedAndTuned) {
   expect_near(load_onnx(path("tuned.onnx"))(x), net(x), 1e-6);
 }
 
+// Weights and buffers come back as what they were, whatever their names and ranks, and again from a file of what was
+// loaded.
+TEST_F(OnnxFront, BuffersAndScalarsComeBackAsWhatTheyWere) {
+  struct Net {
+    Dense dense;
+    BatchNorm norm;
+    Tensor scale, running_mean;  // weights, whatever they are called
+    Buffer seen;
+    Tensor operator()(const Tensor& x) const { return norm(dense(x)) * scale + running_mean + seen.value; }
+  };
+  Net m{Dense::make(key(1), 6, 4), BatchNorm::make(4), scalar(1.5), normal(key(2), {4}), {normal(key(3), {4})}};
+  m.norm.running_mean.value = normal(key(4), {4});
+  save_onnx(path(), m, shape(any("N"), 6));
+  const Tensor x = normal(key(9), {5, 6});
+  const Strings weights{"dense.bias", "dense.weight", "norm.bias", "norm.weight", "running_mean", "scale"};
+  std::string from = path();
+  for (const char* next : {"again.onnx", "third.onnx"}) {
+    const OnnxModel net = load_onnx(from);
+    EXPECT_EQ(tree::paths(net.weights), weights) << from;
+    expect_near(net(x), m(x), 1e-5);
+    const OnnxModel g = grad([&](const OnnxModel& n) { return sum(square(n(x))); })(net);
+    expect_near(g.weights.at("scale"), grad([&](const Net& n) { return sum(square(n(x))); })(m).scale, 1e-3);
+    from = path(next);
+    save_onnx(from, net, shape(any("N"), 6));
+  }
+}
+
+// An error inside the traced function shows the extent that stood for the open one, and says so.
+TEST_F(OnnxFront, ErrorsSayWhatTheOpenExtentWas) {
+  const Error e = refusal([&] { save_onnx(path(), Dense::make(key(1), 6, 4), shape(any("N"), 7)); });
+  EXPECT_EQ(e.kind(), ErrorKind::usage);
+  EXPECT_EQ(e.message(), "[dense] f32[11,7] into a layer of 6 inputs: its last extent must be 6 (traced with N = 11)");
+}
+
 TEST_F(OnnxFront, CompileTellsNetworksApart) {
   save_onnx(path("a.onnx"), [](const Tensor& x) { return exp(x); }, shape(2));
   save_onnx(path("b.onnx"), [](const Tensor& x) { return sin(x); }, shape(2));
@@ -289,6 +323,9 @@ TEST_F(OnnxFront, InputsThatDoNotFitAreUsageErrorsAtTheLine) {
   EXPECT_EQ(refusal([&] { net(zeros({2, 6}), zeros({2, 6})); }).kind(), ErrorKind::usage);
   EXPECT_EQ(refusal([&] { OnnxModel()(zeros({2})); }).kind(), ErrorKind::usage);
   EXPECT_EQ(refusal([&] { load_onnx(path("missing.onnx")); }).kind(), ErrorKind::input);
+  save_npy(path("x.npy"), zeros({3}));
+  EXPECT_EQ(refusal([&] { load_onnx(path("x.npy")); }).message(),
+            path("x.npy") + ": not an ONNX model but a NumPy array: give the .onnx file, or read it with load_array");
   EXPECT_EQ(refusal([&] { save_onnx(path("no/such/folder.onnx"), mlp(), shape(2, 6)); }).kind(), ErrorKind::input);
 }
 

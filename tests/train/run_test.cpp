@@ -414,6 +414,39 @@ TEST(Train, ANaNThatIsChosenIsTracedToItsLine) {
   }
 }
 
+TEST(Train, ADirectoryWithoutAParentNamesTheLine) {
+  const TempDir dir;
+  const auto step = [](const Tensor& w, const Tensor& s, const Tensor&, const Key&) {
+    return std::tuple(w + 1, s, Tensor(zeros({})));
+  };
+  uint32_t line = 0;
+  try {
+    line = __LINE__ + 1;
+    train(step, scalar(1.0), Tensor(), Batches(8, {.size = 2}), [](const Ints&) { return scalar(0.0); },
+          {.steps = 2, .directory = dir / "a/b"});
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.message(), (dir / "a/b") + ": cannot be made: make the directory above it first");
+    EXPECT_EQ(e.where().line, line);
+  }
+}
+
+// An evaluation may look at the state too: at a mean of the parameters, say.
+TEST(Train, EvaluatesTheState) {
+  const auto step = [](const Tensor& w, const Tensor& s, const Tensor&, const Key&) {
+    return std::tuple(w + 1, s + 2, Tensor(zeros({})));
+  };
+  std::vector<double> seen;
+  train(
+      step, scalar(0.0), scalar(0.0), Batches(8, {.size = 2}), [](const Ints&) { return scalar(0.0); },
+      {.steps = 4, .evaluate_every = 2},
+      [&](const Tensor& w, const Tensor& s) {
+        seen.push_back(w.item()), seen.push_back(s.item());
+        return Scores{};
+      });
+  EXPECT_EQ(seen, (std::vector<double>{2, 4, 4, 8}));
+}
+
 TEST(Train, StopsWhenAsked) {
   std::atomic<bool> stop = false;
   TrainOptions options = quiet(100);
