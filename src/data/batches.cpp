@@ -11,6 +11,7 @@
 namespace viva {
 
 Ints permutation(int64_t n, uint64_t seed, uint64_t stream) {
+  if (n < 0) throw usage_error("[permutation] {} places: give 0 or more", n);
   Ints order(static_cast<size_t>(n));
   std::iota(order.begin(), order.end(), 0);
   const Words2 key = fold_key(words_of(seed), stream);

@@ -93,6 +93,9 @@ Tensor Conv::operator()(const Arg& a) const {
   Window w(static_cast<size_t>(weight.rank()) - 2, strides, dilation, padding, a.where);
   if (padding.to_same) pad_to_same(w, x, weight);
   const Tensor y = conv(x, weight, {w.strides, w.low, w.high, w.dilation, groups});
+  if (y.size() == 0 && x.size() != 0)
+    throw usage_at(a.where, fmt::format("[conv] {} is smaller than a kernel of {}: pad it, or give a smaller kernel",
+                                        to_string(given.type()), to_string(weight.type())));
   return finished(y, bias, given.rank() == x.rank(), a.where);
 }
 

@@ -62,13 +62,16 @@ Tensor stand_in(const ModelInput& i, int64_t open, Where where) {
 
 namespace {
 
-// Errors say what the open extent was, because their shapes show it.
-Body traced_at(const std::function<Body(int64_t)>& at_size, int64_t size, const std::string& symbol) {
+// Errors say what the open extent was, because their shapes show it; a layer that is the whole model was called by the
+// header alone, and gets the line of save_onnx.
+Body traced_at(const std::function<Body(int64_t)>& at_size, int64_t size, const std::string& symbol, Where line) {
   try {
     return at_size(size);
   } catch (const Error& e) {
-    if (symbol.empty()) throw;
-    throw Error(e.kind(), fmt::format("{} (traced with {} = {})", e.message(), symbol, size), e.where());
+    const Where at = e.where();
+    const bool header = at.file && std::string_view(at.file).ends_with("viva/onnx.h");
+    const std::string extent = symbol.empty() ? "" : fmt::format(" (traced with {} = {})", symbol, size);
+    throw Error(e.kind(), e.message() + extent, header ? line : at);
   }
 }
 
@@ -87,7 +90,7 @@ void save(const OnnxFile& to, const ModelLeaves& leaves, const std::function<Bod
     o.parameters.push_back(std::move(p));
   }
   const auto traced = [&](int64_t size) {
-    Body f = traced_at(at_size, size, o.symbol);
+    Body f = traced_at(at_size, size, o.symbol, to.where);
     const auto& given = to.options.outputs;
     if (!given.empty() && given.size() != f->outputs().size())
       throw usage_at(to.where, fmt::format("[save_onnx] {} names for {} outputs", given.size(), f->outputs().size()));

@@ -192,7 +192,8 @@ Tensor take(const Arg& x, const Arg& indices, int64_t axis) {
   const tracing::Line line(x.where);
   const Tensor t = as_tensor(x), i = as_tensor(indices);
   if (!is_integer(i.dtype()))
-    throw usage_at(indices.where, fmt::format("[take] indices are {}, not integers", to_string(i.type())));
+    throw usage_at(indices.where, fmt::format("[take] indices are {}, not integers: use convert(x, Dtype::int32)",
+                                              to_string(i.type())));
   return gathered(t, {{tracing::axis_in(axis, t.rank(), "take", x.where), i}}, OutOfBounds::clip, x.where);
 }
 
@@ -221,7 +222,8 @@ Tensor one_hot(const Arg& indices, int64_t classes, Dtype d) {
   const tracing::Line line(indices.where);
   const Tensor i = as_tensor(indices);
   if (!is_integer(i.dtype()))
-    throw usage_at(indices.where, fmt::format("[one_hot] indices are {}, not integers", to_string(i.type())));
+    throw usage_at(indices.where, fmt::format("[one_hot] indices are {}, not integers: use convert(x, Dtype::int32)",
+                                              to_string(i.type())));
   return convert(expand_dims(tracing::converted(i, Dtype::int64, indices.where), -1) == arange(classes, Dtype::int64),
                  d);
 }

@@ -81,6 +81,9 @@ Tensor shift_right(const Arg& x, const Arg& by) { return binary("shift_right", x
 
 Tensor where(const Arg& predicate, const Arg& on_true, const Arg& on_false) {
   Tensor p = as_tensor(predicate);
+  if (!is_bool(p.dtype()))
+    throw tracing::usage_at(predicate.where,
+                            fmt::format("[where] the predicate is {}: give bool, x != 0 say", to_string(p.type())));
   const Pair choice("where", on_true, on_false);
   const Shape shape = tracing::broadcast_shape(p.shape(), choice.x.shape(), "where", predicate.where);
   p = tracing::stretched(p, shape, predicate.where);

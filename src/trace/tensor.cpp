@@ -54,6 +54,9 @@ Tensor ones_like(const Arg& x) { return full_like(x, 1); }
 Tensor full_like(const Arg& x, const Number& v) { return filled(tracing::as_tensor(x).type(), v, x.where); }
 
 Tensor tensor(const std::vector<double>& v, const Shape& shape, Dtype d) {
+  if (numel(shape) != static_cast<int64_t>(v.size()))
+    throw usage_at(
+        {}, fmt::format("[tensor] {} numbers for {}: give as many as the shape holds", v.size(), to_string(shape)));
   return Array::of<double>(v, shape).converted(d);
 }
 Tensor tensor(std::initializer_list<double> v, Dtype d) {
@@ -63,7 +66,8 @@ Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, Dtype d
   std::vector<double> all;
   const size_t width = rows.size() ? rows.begin()->size() : 0;
   for (const auto& row : rows) {
-    if (row.size() != width) throw usage_error("[tensor] rows of {} and {} elements", width, row.size());
+    if (row.size() != width)
+      throw usage_error("[tensor] rows of {} and {} elements: give all the same number", width, row.size());
     all.insert(all.end(), row);
   }
   return tensor(all, {static_cast<int64_t>(rows.size()), static_cast<int64_t>(width)}, d);

@@ -297,7 +297,10 @@ void TrainRun::advance() {
   if (log) s.log();
 }
 
-void TrainRun::evaluated(const Scores& scores) { state_->put("evaluation", scores); }
+void TrainRun::evaluated(const Scores& scores) {
+  state_->put("evaluation", scores);
+  state_->look();  // an evaluation may ask to stop, before its step is saved
+}
 
 void TrainRun::save() {
   State& s = *state_;

@@ -184,5 +184,7 @@ TEST(Arrays, MapsWhatNeedsNoConversion) {
     }
 }
 
+TEST(Permutation, RefusesNegativeCounts) { EXPECT_THROW(permutation(-1, 0, 0), Error); }
+
 }  // namespace
 }  // namespace viva

@@ -145,6 +145,12 @@ TEST(Buffers, HaveNoGradientAndStayInTheTree) {
   EXPECT_EQ(compile(grad(loss))(m).weight(0).item(), 5);
 }
 
+TEST(Layers, AKernelLargerThanTheImageIsRefused) {
+  EXPECT_TRUE(check::holds(check::error_of([] { Conv::make(key(1), 3, 4, {9, 9})(ones({1, 3, 4, 8})); }),
+                           "[conv] f32[1,3,4,8] is smaller than a kernel of f32[4,3,9,9]: pad it, or give a smaller"));
+  EXPECT_EQ(Conv::make(key(1), 3, 4, {9, 9})(ones({0, 3, 9, 9})).shape(), (Shape{0, 4, 1, 1}));
+}
+
 // Raw pixels and labels are not taken for numbers.
 TEST(Layers, TakeFloats) {
   const Tensor pixels = ones({2, 3}, Dtype::uint8), image = ones({2, 3, 8, 8}, Dtype::uint8);

@@ -431,6 +431,25 @@ TEST(Train, ADirectoryWithoutAParentNamesTheLine) {
   }
 }
 
+// Early stopping: an evaluation that asks to stop is the end, and what it saw is saved.
+TEST(Train, AnEvaluationMayStop) {
+  const TempDir dir;
+  const auto step = [](const Tensor& w, const Tensor& s, const Tensor&, const Key&) {
+    return std::tuple(w + 1, s, Tensor(zeros({})));
+  };
+  std::atomic<bool> stop = false;
+  const auto end = train(
+      step, scalar(0.0), Tensor(), Batches(8, {.size = 2}), [](const Ints&) { return scalar(0.0); },
+      {.steps = 100, .directory = dir / "d", .evaluate_every = 10, .stop = &stop},
+      [&](const Tensor& w) {
+        stop = w.item() >= 30;
+        return Scores{};
+      });
+  EXPECT_EQ(end.steps, 30);
+  EXPECT_TRUE(end.cancelled);
+  EXPECT_EQ(CheckpointFiles(dir / "d", 3).newest({})->first.step, 30);
+}
+
 // An evaluation may look at the state too: at a mean of the parameters, say.
 TEST(Train, EvaluatesTheState) {
   const auto step = [](const Tensor& w, const Tensor& s, const Tensor&, const Key&) {
