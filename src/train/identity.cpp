@@ -1,18 +1,20 @@
 #include "train/identity.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/sha256.h"
 #include "graph/text.h"
+#include "train/json.h"
 
 namespace viva {
 namespace training {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr int deepest = 4;  // identity() writes two levels
 
 using Named = std::map<std::string_view, const Array*>;
 Named by_name(const std::vector<NamedTensor>& tensors) {
@@ -87,13 +89,9 @@ std::string identity(const TrainedProgram& program, const Batches& batches, cons
 void check_same_run(const Checkpoint& c, const RunHere& here, const std::string& file) {
   std::string what = tree_difference(by_name(c.tensors), here.paths, here.leaves);
   if (what.empty() && c.run != here.identity) {
-    Json there;
-    try {
-      there = Json::parse(c.run);
-    } catch (const Json::exception&) {
-      throw input_error("{}: is no checkpoint: what run it is of cannot be read", file);
-    }
-    what = difference(there, Json::parse(here.identity));
+    const auto there = parse_json<Json>(c.run, deepest);
+    if (!there) throw input_error("{}: is no checkpoint: what run it is of cannot be read", file);
+    what = difference(*there, Json::parse(here.identity));
     if (what.empty()) return;
   }
   if (!what.empty())

@@ -14,7 +14,7 @@
 #include "graph/text.h"
 #include "train/checkpoint.h"
 #include "train/identity.h"
-#include "train/metrics.h"
+#include "train/progress.h"
 #include "train/suspects.h"
 #include "viva/functions.h"
 #include "viva/train.h"
@@ -61,7 +61,7 @@ struct TrainRun::State {
   MetricsFile metrics;
 
   int64_t step = 0, saved_step = -1, logged_step = 0;
-  std::vector<std::pair<std::string, double>> sums;  // of metrics since the last line
+  Scores sums;  // of metrics since the last line
   int64_t summed = 0;
   int64_t kept_step = 0;
   std::vector<Tensor> kept;     // the leaves at kept_step
@@ -135,26 +135,17 @@ void TrainRun::State::resume(const Checkpoint& c, const std::string& file) {
   if (c.step > options.steps)
     throw input_error("{}: has made {} steps, more than the {} asked for: ask for more, or train in another directory",
                       shown, c.step, options.steps);
+  Progress p = parse_progress(c.progress, shown);
   training::assign(c, program.paths, to);
-  MetricsFile::Mark mark;
-  try {
-    const Json p = Json::parse(c.progress);
-    mark = {p.at("lines").get<uint64_t>(), p.at("sha256").get<std::string>()};
-    for (const auto& [name, sum] : p.at("sums").items()) sums.emplace_back(name, sum.get<double>());
-    summed = p.at("summed").get<int64_t>();
-    logged_step = p.at("logged").get<int64_t>();
-  } catch (const Json::exception&) { throw input_error("{}: is no checkpoint: its progress cannot be read", shown); }
-  metrics = MetricsFile(options.directory + "/metrics.jsonl", mark);
-  if (mark.lines == 0) begin_metrics();
+  sums = std::move(p.sums), summed = p.summed, logged_step = p.logged_step;
+  metrics = MetricsFile(options.directory + "/metrics.jsonl", p.mark);
+  if (p.mark.lines == 0) begin_metrics();
   step = saved_step = c.step;
   report(fmt::format("continues from step {}, {}", step, shown));
 }
 
 Checkpoint TrainRun::State::checkpoint(const MetricsFile::Mark& mark) const {
-  Json p = {{"lines", mark.lines}, {"sha256", mark.sha256}, {"summed", summed}, {"logged", logged_step}};
-  p["sums"] = Json::object();
-  for (const auto& [name, sum] : sums) p["sums"][name] = sum;
-  Checkpoint c{step, identity, p.dump(), {}};
+  Checkpoint c{step, identity, progress_text({mark, sums, summed, logged_step}), {}};
   const std::vector<Tensor*> all = program.leaves();
   for (size_t i = 0; i < all.size(); ++i)
     if (!all[i]->empty()) c.tensors.push_back({program.paths[i], all[i]->array()});

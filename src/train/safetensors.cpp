@@ -21,6 +21,7 @@ constexpr Code codes[] = {{Dtype::boolean, "BOOL"}, {Dtype::int8, "I8"},       {
                           {Dtype::float16, "F16"},  {Dtype::bfloat16, "BF16"}, {Dtype::float32, "F32"},
                           {Dtype::float64, "F64"},  {Dtype::complex64, "C64"}};
 constexpr uint64_t most_header = 100'000'000;
+constexpr int deepest = 3;  // header, tensor, shape; then numbers
 constexpr size_t length_bytes = 8, alignment = 64;
 
 std::string header_of(const std::vector<const NamedTensor*>& order,
@@ -95,10 +96,10 @@ class HeaderReader {
  public:
   HeaderReader(std::string_view text, const std::string& file) : file_(file) {
     if (!text.starts_with('{')) refuse("its header is no JSON object");
-    std::set<std::string> seen;
     std::vector<std::set<std::string>> open;
     // A key that comes twice would hide a tensor.
-    const auto once = [&](int, Json::parse_event_t event, Json& value) {
+    const auto once = [&](int depth, Json::parse_event_t event, Json& value) {
+      if (depth > deepest) refuse("its header is nested deeper than the format's");
       if (event == Json::parse_event_t::object_start) open.emplace_back();
       if (event == Json::parse_event_t::object_end) open.pop_back();
       if (event == Json::parse_event_t::key && !open.back().insert(value.get<std::string>()).second) twice_ = true;
