@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "examine/words.h"
 
@@ -41,7 +42,7 @@ class Parser {
     while (peek() == ' ' || peek() == '\t') ++at_;
   }
   [[noreturn]] void fail(std::string_view found, std::string_view mend) const {
-    throw usage_error("claim '{}', column {}: {}; {}", text_, at_ + 1, found, mend);
+    throw usage_error("claim '{}', column {}: {}; {}", printable(text_), at_ + 1, found, mend);
   }
   [[noreturn]] void missing(std::string_view what) const { fail(fmt::format("{} is expected here", what), example); }
   void expect(char c, std::string_view what) {
@@ -111,6 +112,7 @@ class Parser {
     const double bottom = decimal();
     if (bottom == 0) fail("a division by zero", example);
     v /= bottom;
+    if (!std::isfinite(v)) fail("a fraction beyond the range of a double", example);
     return fmt::format("{}/{}", top, bottom);
   }
 
@@ -162,19 +164,20 @@ const Quantity& find_quantity(const Claim& c, std::span<const QuantitySet> known
       if (c.quantity == fmt::format("{}.{}", set.examiner, q.name)) return q;
     }
   }
-  throw usage_error("claim '{}': nothing measures {}; known are {}", c.statement, c.quantity, list_of(known));
+  throw usage_error("claim '{}': nothing measures {}; known are {}", printable(c.statement), c.quantity,
+                    list_of(known));
 }
 
 void check_key(const Claim& c, const Quantity& q) {
   const std::string right = spelled(c.examiner, q);
   if (c.key.none()) {
     if (q.key == KeyKind::none || q.key_optional) return;
-    throw usage_error("claim '{}': {} needs a key; write {}", c.statement, c.quantity, right);
+    throw usage_error("claim '{}': {} needs a key; write {}", printable(c.statement), c.quantity, right);
   }
   const bool is_name = c.key.value.index() == 1;
-  if (q.key == KeyKind::none) throw usage_error("claim '{}': {} takes no key", c.statement, c.quantity);
+  if (q.key == KeyKind::none) throw usage_error("claim '{}': {} takes no key", printable(c.statement), c.quantity);
   if ((q.key == KeyKind::name && !is_name) || (q.key == KeyKind::number && is_name))
-    throw usage_error("claim '{}': the key is of the wrong kind; write {}", c.statement, right);
+    throw usage_error("claim '{}': the key is of the wrong kind; write {}", printable(c.statement), right);
 }
 
 }  // namespace
@@ -189,7 +192,8 @@ std::vector<Claim> parse_claims(std::span<const std::string> texts, std::span<co
     const Quantity& q = find_quantity(c, known);
     check_key(c, q);
     if (q.fraction && !(c.value >= 0 && c.value <= 1))
-      throw usage_error("claim '{}': {} is a fraction between 0 and 1; write 0.9, not 90", c.statement, c.quantity);
+      throw usage_error("claim '{}': {} is a fraction between 0 and 1; write 0.9, not 90", printable(c.statement),
+                        c.quantity);
     claims.push_back(std::move(c));
   }
   return claims;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "examine/examiner.h"
 #include "examine/words.h"
@@ -134,7 +135,7 @@ std::vector<const Examiner*> chosen_examiners(const ExamineOptions& options) {
   }
   for (const Claim& c : options.claims) {
     if (std::none_of(chosen.begin(), chosen.end(), [&](const Examiner* e) { return e->name == c.examiner; }))
-      throw usage_error("claim '{}': --only leaves out the examiner {}", c.statement, c.examiner);
+      throw usage_error("claim '{}': --only leaves out the examiner {}", printable(c.statement), c.examiner);
   }
   return chosen;
 }

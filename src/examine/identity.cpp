@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "data/duplicates.h"
 #include "examine/examiner.h"
@@ -258,7 +259,7 @@ void check_key(const Context&, const Claim& c) {
   const auto* name = std::get_if<std::string>(&c.key.value);
   if (c.quantity != "identity.uncovered" || !name) return;
   if (std::count(std::begin(transformations), std::end(transformations), *name)) return;
-  throw usage_error("claim '{}': no transformation '{}'; known are {}", c.statement, *name,
+  throw usage_error("claim '{}': no transformation '{}'; known are {}", printable(c.statement), printable(*name),
                     fmt::join(transformations, ", "));
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "examine/examiner.h"
 #include "examine/risk.h"
@@ -214,7 +215,7 @@ void check_key(const Context& x, const Claim& c) {
   if (const auto* number = std::get_if<double>(&c.key.value)) {
     if (classes == 0 || (*number >= 0 && *number < static_cast<double>(classes) && *number == std::floor(*number)))
       return;
-    throw usage_error("claim '{}': there is no class {}; the indexes are 0 to {}", c.statement, c.key.text,
+    throw usage_error("claim '{}': there is no class {}; the indexes are 0 to {}", printable(c.statement), c.key.text,
                       classes - 1);
   }
   const auto& name = std::get<std::string>(c.key.value);
@@ -227,9 +228,9 @@ void check_key(const Context& x, const Claim& c) {
     throw usage_error(
         "claim '{}': the classes have no names here; write an index, as in risk.recall[0], or give names with "
         "--classes",
-        c.statement);
-  throw usage_error("claim '{}': there is no class \"{}\"; the classes are {}{}", c.statement, name,
-                    fmt::join(names, ", "), classes > 40 ? ", …" : "");
+        printable(c.statement));
+  throw usage_error("claim '{}': there is no class \"{}\"; the classes are {}{}", printable(c.statement),
+                    printable(name), fmt::join(names, ", "), classes > 40 ? ", …" : "");
 }
 
 std::vector<PlanStep> plan(const Context& x) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "examine/claims.h"
 #include "examine/statistics.h"
@@ -87,7 +88,7 @@ const Measure& measure_of(const Claim& c, std::span<const Measure> measures) {
       return m;
     if (++listed <= 12) have += (have.empty() ? "" : ", ") + m.finding.id;
   }
-  throw usage_error("claim '{}': no such key; there {} {}{}", c.statement, listed == 1 ? "is" : "are",
+  throw usage_error("claim '{}': no such key; there {} {}{}", printable(c.statement), listed == 1 ? "is" : "are",
                     listed ? have : "none", listed > 12 ? ", …" : "");
 }
 

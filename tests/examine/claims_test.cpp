@@ -68,12 +68,34 @@ TEST(Claims, ErrorsNameThePlace) {
   EXPECT_NE(error_of("risk.accuracy[3] >= .7").find("takes no key"), std::string::npos);
   EXPECT_NE(error_of("risk.recall >= .7").find("needs a key"), std::string::npos);
   EXPECT_NE(error_of("robustness.accuracy[\"x\"] >= .7").find("wrong kind"), std::string::npos);
-  for (const char* bad :
-       {"", "risk", "risk.", ".accuracy >= 1", "risk.accuracy", "risk.accuracy >=", "risk.accuracy >= x",
-        "risk.accuracy >= nan", "risk.accuracy >= inf", "risk.accuracy >= 1e999", "risk.accuracy >= 1 2",
-        "risk.accuracy == 1", "risk.recall[\"a] >= 1", "risk.recall[\"a\\n\"] >= 1", "risk.recall[1/0] >= 1",
-        "risk.recall[ >= 1", "risk.accuracy >= 1e", "risk.accuracy >= .", "risk.recall[\"a\\"})
+  for (const char* bad : {"",
+                          "risk",
+                          "risk.",
+                          ".accuracy >= 1",
+                          "risk.accuracy",
+                          "risk.accuracy >=",
+                          "risk.accuracy >= x",
+                          "risk.accuracy >= nan",
+                          "risk.accuracy >= inf",
+                          "risk.accuracy >= 1e999",
+                          "risk.accuracy >= 1 2",
+                          "risk.accuracy == 1",
+                          "risk.recall[\"a] >= 1",
+                          "risk.recall[\"a\\n\"] >= 1",
+                          "risk.recall[1/0] >= 1",
+                          "risk.recall[ >= 1",
+                          "risk.recall[1e300/1e-300] >= 1",
+                          "risk.log_loss <= 1e300/-1e-300",
+                          "risk.accuracy >= 1e",
+                          "risk.accuracy >= .",
+                          "risk.recall[\"a\\"})
     error_of(bad);
+}
+
+TEST(Claims, ErrorsAreOneLine) {
+  for (const char* bad : {"risk.accuracy >= .5\nx", "risk.recall[\"a\nb\"] >= 2", "risk.recall[\"a\nb\"] >=",
+                          "x.y[\"\n\"] > 1", "risk.accuracy[\"\n\"] > 1", "robustness.accuracy[\"\n\"] > 1"})
+    EXPECT_EQ(error_of(bad).find('\n'), std::string::npos) << bad;
 }
 
 TEST(Claims, RulingAtTheBoundary) {
