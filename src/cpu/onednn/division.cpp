@@ -7,7 +7,7 @@
 namespace viva::cpu::onednn {
 namespace {
 
-constexpr double smallest_shard = 3e6;  // FLOPs
+constexpr double smallest_shard = 1.5e6;  // FLOPs
 constexpr int64_t most_shards = 16, most_partial_sums = 4;
 
 // Only kernels generated for the shape: the general ones are slower than a nest, and pad with zeros that meet

@@ -16,6 +16,7 @@ namespace {
 using loops::Product;
 
 constexpr double smallest_shard = 8e6;  // FLOPs
+constexpr double smallest_read = 4e5;   // bytes
 constexpr int64_t smallest_piece = 64;  // rows or columns: every piece packs the other operand anew
 constexpr int64_t most_shards = 16;
 constexpr double smallest_call = .1;  // of the least FLOPs of the whole
@@ -131,7 +132,9 @@ class MatrixProduct {
     for (const int l : outer_) outer_size_ *= extent(p_, l);
     for (const int l : sums_) sums_size_ *= extent(p_, l);
     const double work = 2.0 * static_cast<double>(call_.steps) * static_cast<double>(outer_size_ * sums_size_);
-    const int64_t worth = even_parts(work / smallest_shard, most_shards);
+    // A vector times a matrix takes as long as reading the matrix.
+    const double read = call_.m == 1 || call_.n == 1 ? static_cast<double>(call_.steps) * sizeof(float) : 0;
+    const int64_t worth = even_parts(std::max(work / smallest_shard, read / smallest_read), most_shards);
     by_rows_ = call_.m >= call_.n;
     if (outer_size_ < worth)
       pieces_ = std::clamp<int64_t>(worth / outer_size_, 1, std::max<int64_t>(cut_extent() / smallest_piece, 1));
