@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/output_directory.h"
+#include "cli/examine_options.h"
 #include "cli/progress.h"
 #include "cli/report_directory.h"
 #include "cli/rows.h"
@@ -25,6 +26,7 @@ namespace {
 
 struct Arguments {
   std::string model, data, train, classes, output;
+  std::string output_kind = "auto", range, eps, rows, normalize, data_normalized;
   std::optional<std::string> out;
   std::vector<std::string> claims, only;
   std::string seed = "0";
@@ -42,13 +44,15 @@ uint64_t seed_of(const std::string& text) {
 
 // All that the report is a function of, in one spelling: no --threads, no --out, claims as they were understood, --only
 // in the order of the list and just where it leaves something out.
-std::string canonical_command(const Arguments& a, const std::vector<Claim>& claims,
+std::string canonical_command(const Arguments& a, const ExamineOptions& options,
                               const std::vector<const Examiner*>& chosen) {
   std::string s = "viva examine " + shell_quoted(a.model) + " --data " + shell_quoted(a.data);
   if (!a.train.empty()) s += " --train " + shell_quoted(a.train);
   if (!a.output.empty()) s += " --output " + shell_quoted(a.output);
   if (!a.classes.empty()) s += " --classes " + shell_quoted(a.classes);
-  for (const Claim& c : claims) s += " --claim " + shell_quoted(c.statement);
+  if (!a.normalize.empty()) s += canonical("--normalize", normalization_of("--normalize", a.normalize));
+  s += canonical(options);
+  for (const Claim& c : options.claims) s += " --claim " + shell_quoted(c.statement);
   if (chosen.size() < examiners().size()) {
     std::string names;
     for (const Examiner* e : chosen) names += (names.empty() ? "" : ",") + std::string(e->name);
@@ -138,17 +142,31 @@ RowSource rows_with_names(const Arguments& a, Session& s, const Subject& subject
   return data;
 }
 
+ExamineOptions options_of(const Arguments& a) {
+  ExamineOptions o;
+  o.claims = parse_claims(a.claims, known_quantities());
+  o.only = a.only;
+  o.seed = seed_of(a.seed);
+  o.output = output_choice(a.output_kind);
+  if (!a.range.empty()) o.range = range_of(a.range);
+  if (!a.eps.empty()) o.eps = radii_from(a.eps);
+  if (!a.rows.empty()) o.rows = row_count(a.rows);
+  if (!a.data_normalized.empty()) o.data_normalized = normalization_of("--data-normalized", a.data_normalized);
+  if (!a.data_normalized.empty() && !a.normalize.empty())
+    throw usage_error("--normalize is for raw data, --data-normalized for data that are normalised already: give one");
+  return o;
+}
+
 int run(const Arguments& a, Session& s) {
-  ExamineOptions options;
-  options.claims = parse_claims(a.claims, known_quantities());
-  options.only = a.only;
-  options.seed = seed_of(a.seed);
+  const ExamineOptions options = options_of(a);
   const auto chosen = chosen_examiners(options);
   const int threads = thread_count(a.threads);
   const std::string target = a.out.value_or(a.model + ".viva");
   if (target.empty()) throw usage_error("--out: is empty: name a directory, or leave the option out");
   std::optional<OutputDirectory> directory;
-  const auto subject = s.open.subject(a.model, {a.output, [&] { return s.open.row_shape(a.data); }});
+  SubjectChoice choice{a.output, [&] { return s.open.row_shape(a.data); }, {}};
+  if (!a.normalize.empty()) choice.normalize = normalization_of("--normalize", a.normalize);
+  const auto subject = s.open.subject(a.model, choice);
   const RowSource data = rows_with_names(a, s, *subject);
   std::optional<RowSource> train;
   if (!a.train.empty()) train = s.open.data(a.train, "train", *subject);
@@ -166,7 +184,7 @@ int run(const Arguments& a, Session& s) {
                           [&](double f, std::string_view what) { bar.show(f, what); });
   bar.clear();
   report.viva = version();
-  report.command = canonical_command(a, options.claims, chosen);
+  report.command = canonical_command(a, options, chosen);
   const ReportOptions written{.cost = !a.no_cost};
   directory->write("report.json", report_json_text(report, written));
   directory->write("report.html", report_html(report, written));
@@ -189,6 +207,18 @@ std::function<int(Session&)> declare(CLI::App& app) {
   app.add_option("--classes", a->classes, "names of the classes, one a line, for claims and the report")
       ->type_name("FILE");
   app.add_option("--output", a->output, "the output to examine, where the network has several")->type_name("NAME");
+  app.add_option("--output-kind", a->output_kind, "what the outputs are: auto, logits, probabilities or scores (auto)")
+      ->type_name("KIND");
+  app.add_option("--normalize", a->normalize, "the network takes (x - MEAN) / STD of the data; channels with colons")
+      ->type_name("MEAN,STD");
+  app.add_option("--data-normalized", a->data_normalized,
+                 "the data are (raw - MEAN) / STD: radii and the range are in raw units")
+      ->type_name("MEAN,STD");
+  app.add_option("--range", a->range, "valid values of the raw data (0,1 where the data keep to it)")
+      ->type_name("LO,HI");
+  app.add_option("--eps", a->eps, "radii of the attack, raw units, by commas (1/255,2/255,4/255,8/255 of the range)")
+      ->type_name("LIST");
+  app.add_option("--rows", a->rows, "rows to attack (1000)")->type_name("N");
   app.add_option("--claim", a->claims, "examiner.quantity[key] (>=|<=|>|<) number; repeat for more")
       ->allow_extra_args(false)
       ->type_name("CLAIM");

@@ -4,11 +4,14 @@
 
 #include "base/error.h"
 #include "cli/chunks.h"
+#include "cli/examine_options.h"
 #include "cli/model_record.h"
 #include "cli/open.h"
 #include "cli/open_extents.h"
 #include "cpu/executable.h"
-#include "graph/graph.h"
+#include "examine/evaluation.h"
+#include "examine/input_space.h"
+#include "graph/build.h"
 
 namespace viva {
 namespace {
@@ -59,26 +62,42 @@ template <class F> auto without_usage(F&& f) {
   }
 }
 
+// f of rows that are normalised first.
+Body normalized(const Body& f, const Normalization& n) {
+  const Type x = f->params()[0].type();
+  if (!is_float(x.dtype))
+    throw usage_error("--normalize: the network takes {}: only floats are normalised", name(x.dtype));
+  const int64_t axis = channel_axis(Shape(x.shape.begin() + 1, x.shape.end()), n.mean.size(), "--normalize");
+  Build b(f->name());
+  Values args;
+  for (const Value& p : f->params()) args.push_back(b.parameter_like(p));
+  const auto each = [&](const std::vector<double>& v) {
+    if (axis < 0) return b.full(x, v[0]);
+    return b.broadcast(b.constant(Array::of(v, {std::ssize(v)}).converted(x.dtype)), x.shape, {axis + 1});
+  };
+  args[0] = b.div(b.sub(args[0], each(n.mean)), each(n.deviation));
+  return b.finish(b.inline_call(*f, args), f->output_names());
+}
+
 class ModelSubject final : public Subject {
  public:
-  ModelSubject(const std::string& path, const SubjectChoice& choice) : model_(open_model(path)) {
+  ModelSubject(const std::string& path, const SubjectChoice& choice)
+      : model_(open_model(path)), normalize_(choice.normalize) {
     if (model_.file.graph.inputs.size() != 1)
       throw unsupported("{}: examine takes networks of one input; this one has {}", path,
                         model_.file.graph.inputs.size());
     std::optional<Shape> row;
     if (leaves_rows_open(model_)) row = choice.row_shape();
-    const auto batched_at = [&](int64_t n, std::vector<std::string> extra) {
-      Binding binding = row ? bound_to_rows(model_, *row, n) : Binding{};
-      binding.extra_outputs = std::move(extra);
-      return without_usage([&] { return with_batch(model_, n, binding); });
-    };
+    row_ = row;
     const BatchedModel one = batched_at(model_.batching == Batching::fixed ? model_.fixed_batch : 1, {});
     const size_t output = chosen_output(model_, one, choice.output);
     record_ = record_of(model_, one, output);
+    if (normalize_) record_.prepended = in_words(*normalize_);
     rows_ = chunk_rows(model_, *one.function);
     model_.file.graph.outputs = {model_.file.graph.outputs[output]};
     const FinalSoftmax* softmax = class_softmax(model_, one.imported, record_.output_name);
-    compile_for(batched_at(rows_, softmax ? std::vector{softmax->logits} : std::vector<std::string>{}));
+    if (softmax) extra_ = {softmax->logits};
+    compile_for(batched_at(rows_, extra_));
   }
 
   const ModelRecord& record() const override { return record_; }
@@ -123,7 +142,37 @@ class ModelSubject final : public Subject {
     return model_.batching == Batching::single ? 0 : company_calls(std::min(n, rows_)) * rows_;
   }
 
+  NetworkFunction network(int64_t rows) override {
+    const int64_t classes = classes_of(*this);
+    if (classes == 0)
+      throw unsupported("{}: output {} is not one number for each of at least two classes", record_.path,
+                        record_.output_name);
+    const int64_t batch = model_.batching == Batching::fixed ? rows_ : std::min(rows, rows_);
+    const BatchedModel m = batched_at(batch, softmax_ ? extra_ : std::vector<std::string>{});
+    Build b("scores");
+    Values args;
+    for (const Value& p : m.function->params()) args.push_back(b.parameter_like(p));
+    const Value scores = b.inline_call(*m.function, args).back();
+    return {b.finish({b.reshape(scores, {batch, classes})}, {"scores"}), m.imported.weights, batch};
+  }
+
+  Compiled compiled(const Body& f, std::vector<std::pair<int64_t, Array>> bound) override {
+    CompileOptions options;
+    options.constants = std::move(bound);
+    return [run = compile(f, options)](std::vector<Array> arguments, ThreadPool& pool, const Cancel& cancel) {
+      return run.call(std::move(arguments), pool, &cancel).take();
+    };
+  }
+
  private:
+  BatchedModel batched_at(int64_t n, std::vector<std::string> extra) const {
+    Binding binding = row_ ? bound_to_rows(model_, *row_, n) : Binding{};
+    binding.extra_outputs = std::move(extra);
+    BatchedModel m = without_usage([&] { return with_batch(model_, n, binding); });
+    if (normalize_) m.function = normalized(m.function, *normalize_);
+    return m;
+  }
+
   void compile_for(const BatchedModel& batched) {
     PlanOptions options;
     for (size_t i = 0; i < batched.imported.weights.size(); ++i)
@@ -154,6 +203,9 @@ class ModelSubject final : public Subject {
   }
 
   OpenModel model_;
+  std::optional<Normalization> normalize_;
+  std::optional<Shape> row_;        // of a stored row, where the file leaves more than the batch open
+  std::vector<std::string> extra_;  // the Softmax's input, where there is one
   ModelRecord record_;
   std::optional<Executable> executable_;
   Type row_type_, output_type_;

@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "base/thread_pool.h"
-#include "examine/subject.h"
+#include "examine/examiner.h"
 
 namespace viva {
 
@@ -19,6 +19,7 @@ namespace viva {
 struct SubjectChoice {
   std::string output;                // the one to examine; "" where the file is to say
   std::function<Shape()> row_shape;  // of a stored row; asked only where the file leaves more than the batch open
+  std::optional<Normalization> normalize = {};  // done to rows before the network
 };
 
 // How verbs get at files; tests put closed forms in their place.

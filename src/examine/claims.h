@@ -61,6 +61,7 @@ struct Measure {
   struct Tally {
     int64_t k = 0, n = 0;
     std::string noun;
+    Sided sided = Sided::two;  // upper: only an upper limit rules
   };
   std::optional<Tally> tally;
 };

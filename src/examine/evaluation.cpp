@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "base/error.h"
@@ -56,8 +57,10 @@ struct Scores {
 
 class Accumulator {
  public:
-  Accumulator(int64_t classes, const Subject& subject)
-      : classes_(classes),
+  Accumulator(int64_t rows, int64_t classes, const Subject& subject, OutputChoice choice)
+      : rows_(rows),
+        classes_(classes),
+        choice_(choice),
         softmax_(subject.record().softmax_axis.has_value()),
         unit_end_(!subject.record().unit_end.empty()),
         counts_{KindTolerance(subject.output_epsilon())},
@@ -66,6 +69,7 @@ class Accumulator {
   void add(const Outputs& out, std::span<const int64_t> labels) {
     const auto values = doubles(out.values, labels.size()),
                logits = softmax_ ? doubles(out.before_softmax, labels.size()) : values;
+    keep(softmax_ ? out.before_softmax : out.values);
     const auto k = static_cast<size_t>(classes_);
     for (size_t i = 0; i < labels.size(); ++i) {
       const std::span v(values.data() + i * k, k), l(logits.data() + i * k, k);
@@ -76,6 +80,7 @@ class Accumulator {
   Evaluation finish() && {
     e_.classes = classes_;
     e_.kind = kind();
+    e_.stated = choice_ != OutputChoice::automatic;
     e_.worst_sum = counts_.worst_sum;
     e_.fitting = fitting();
     if (has_scores(e_.kind)) {
@@ -87,6 +92,13 @@ class Accumulator {
   }
 
  private:
+  void keep(const Array& scores) {
+    const Array held = scores.dtype() == Dtype::float64 ? scores : scores.converted(Dtype::float32);
+    if (e_.scores.empty()) e_.scores = Array::make({held.dtype(), {rows_, classes_}});
+    std::memcpy(e_.scores.mutable_data() + e_.rows * classes_ * size_of(held.dtype()), held.data(),
+                static_cast<size_t>(held.bytes()));
+  }
+
   std::vector<double> doubles(const Array& a, size_t rows) const {
     if (a.empty() || a.size() != static_cast<int64_t>(rows) * classes_)
       throw internal_error("evaluate: {} outputs for {} rows of {}", a.empty() ? 0 : a.size(), rows, classes_);
@@ -110,7 +122,12 @@ class Accumulator {
     e_.predicted.push_back(static_cast<int32_t>(top - v.begin()));
     e_.ties += std::count(v.begin(), v.end(), *top) > 1;
     if (std::any_of(v.begin(), v.end(), [](double x) { return std::isinf(x); })) e_.infinite_out.push_back(row);
+    const int64_t fit = counts_.probabilities;
     counts_.add(v);
+    if (choice_ == OutputChoice::probabilities && !softmax_ && counts_.probabilities == fit)
+      throw input_error(
+          "--output-kind probabilities: the outputs of row {} are none: they leave [0, 1] or sum to {:.6g}", row,
+          sum_of(v));
     viva::softmax(logits, p_);
     logit_.add(log_loss_of_logits(logits, label), brier(p_, label));
     // What rounding put below 0 is a probability of 0.
@@ -119,6 +136,9 @@ class Accumulator {
 
   OutputKind kind() const {
     const KindCounts& c = counts_;
+    if (choice_ == OutputChoice::logits) return OutputKind::logits;
+    if (choice_ == OutputChoice::scores) return OutputKind::scores;
+    if (choice_ == OutputChoice::probabilities) return softmax_ ? OutputKind::softmax : OutputKind::probabilities;
     if (c.judged == 0) return softmax_ ? OutputKind::softmax : OutputKind::unknown;
     if (softmax_) return OutputKind::softmax;
     if (c.probabilities == c.judged) return OutputKind::probabilities;
@@ -140,7 +160,8 @@ class Accumulator {
     }
   }
 
-  int64_t classes_;
+  int64_t rows_, classes_;
+  OutputChoice choice_;
   bool softmax_, unit_end_;
   Evaluation e_;
   KindCounts counts_;
@@ -173,10 +194,15 @@ void check_indexes(const RowSource& data, const Array& rows, int64_t first, int6
 }  // namespace
 
 std::string_view to_string(OutputKind k) {
-  constexpr std::string_view names[] = {
-      "softmax",     "probabilities", "log-probabilities", "fractions", "one-hot regression", "logits",
-      "not classes", "unknown"};
+  constexpr std::string_view names[] = {"softmax",   "probabilities",      "log-probabilities",
+                                        "fractions", "one-hot regression", "logits",
+                                        "scores",    "not classes",        "unknown"};
   return names[static_cast<size_t>(k)];
+}
+
+std::string_view to_string(OutputChoice c) {
+  constexpr std::string_view names[] = {"auto", "logits", "probabilities", "scores"};
+  return names[static_cast<size_t>(c)];
 }
 
 bool has_scores(OutputKind k) {
@@ -219,8 +245,16 @@ int64_t rows_at_once(const Type& row) {
   return std::clamp<int64_t>(elements / std::max<int64_t>(1, numel(row.shape)), 1, 1000);
 }
 
-Evaluation evaluate(Subject& subject, const RowSource& data, ThreadPool& pool, const Cancel& cancel,
-                    const Progress& progress) {
+void logits_of(const Evaluation& e, int64_t i, std::span<double> logits) {
+  const bool log = e.kind == OutputKind::probabilities;
+  for (size_t k = 0; k < logits.size(); ++k) {
+    const double v = e.scores.at(i * e.classes + static_cast<int64_t>(k));
+    logits[k] = log ? std::log(std::max(0.0, v)) : v;
+  }
+}
+
+Evaluation evaluate(Subject& subject, const RowSource& data, OutputChoice choice, ThreadPool& pool,
+                    const Cancel& cancel, const Progress& progress) {
   const auto start = std::chrono::steady_clock::now();
   const int64_t classes = classes_of(subject), n = data.size();
   Evaluation e;
@@ -230,7 +264,10 @@ Evaluation evaluate(Subject& subject, const RowSource& data, ThreadPool& pool, c
     return e;
   }
   check_labels(data, classes);
-  Accumulator all(classes, subject);
+  if (choice == OutputChoice::logits && subject.record().softmax_axis)
+    throw usage_error("--output-kind logits: {} ends in a Softmax, whose input holds the logits: leave the option out",
+                      subject.record().path);
+  Accumulator all(n, classes, subject, choice);
   const int64_t step = rows_at_once(subject.row_type());
   for (int64_t first = 0; first < n; first += step) {
     if (cancel) throw Error(ErrorKind::cancelled, "interrupted");

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,11 +22,16 @@ enum class OutputKind : uint8_t {
                        // standard deviation at most .2 sqrt(K), as of independent errors of .2 an entry, and a mean
                        // within .1 and three standard errors of 1
   logits,              // none of these: an assumption
+  scores,              // the user says that they are neither probabilities nor logits
   not_classes,         // a row is not a vector of at least two numbers
   unknown,             // no row to judge by: all hold NaN
 };
 std::string_view to_string(OutputKind k);
 bool has_scores(OutputKind k);  // log-loss and Brier are defined
+
+// What the user says of the outputs; automatic: the first rule that fits.
+enum class OutputChoice : uint8_t { automatic, logits, probabilities, scores };
+std::string_view to_string(OutputChoice c);  // auto, logits, probabilities, scores
 
 // How far rounding may move probabilities whose float type has this distance from 1 to the next number.
 struct KindTolerance {
@@ -43,6 +49,8 @@ struct Evaluation {
   int64_t ties = 0;                   // rows whose largest output occurs more than once
   std::vector<double> loss, brier;    // a row, nats and squared probability; empty unless has_scores(kind)
   double worst_sum = 0;               // largest distance of a row's sum from 1, over rows without NaN
+  Array scores;         // [rows, classes], float32 or float64: before a Softmax at the end, else the outputs
+  bool stated = false;  // the kind is the user's word
   double seconds = 0;
 };
 
@@ -59,7 +67,11 @@ Array checked_rows(const RowSource& data, int64_t first, int64_t count, const Su
 // How many rows to hold at once: a function of their type alone.
 int64_t rows_at_once(const Type& row);
 
-Evaluation evaluate(Subject& subject, const RowSource& data, ThreadPool& pool, const Cancel& cancel,
-                    const Progress& progress);
+// Throws an input error where a row contradicts the choice, a usage error where the network's end does.
+Evaluation evaluate(Subject& subject, const RowSource& data, OutputChoice choice, ThreadPool& pool,
+                    const Cancel& cancel, const Progress& progress);
+
+// Row i in float64 as logits: scores, or the logarithms of probabilities (those below 0 count as 0).
+void logits_of(const Evaluation& e, int64_t i, std::span<double> logits);
 
 }  // namespace viva

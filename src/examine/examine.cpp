@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 
 #include "base/bytes.h"
 #include "base/error.h"
 #include "examine/examiner.h"
+#include "examine/programs.h"
 #include "examine/words.h"
 
 namespace viva {
@@ -42,12 +44,12 @@ void check_influence(Context& x) {
 }
 
 // The examiner's own work and, for what is read off the outputs, the pass over the data that all examiners share.
-Cost cost_of(const Measure& m, double seconds, Context& x) {
-  Cost c{.seconds = seconds, .evaluations = 0, .flops = 0};
+Cost cost_of(const Measure& m, double seconds, const Work& own, Context& x) {
+  Cost c{.seconds = seconds, .evaluations = own.evaluations, .flops = own.flops};
   if (!m.from_outputs) return c;
   c.seconds += x.evaluation().seconds;
-  c.evaluations = x.data.size();
-  c.flops = x.subject.record().flops * static_cast<double>(c.evaluations);
+  c.evaluations += x.data.size();
+  c.flops += x.subject.record().flops * static_cast<double>(x.data.size());
   return c;
 }
 
@@ -69,6 +71,7 @@ void add_limits(const Context& x, Report& report) {
     if (d && !d->record.layout.empty())
       report.limits.push_back({"limit.layout." + d->record.id, d->record.spec + ": rows of " + d->record.layout});
   }
+  if (!m.prepended.empty()) report.limits.push_back({"limit.prepended", "before the file's graph: " + m.prepended});
   if (!m.other_outputs.empty())
     report.limits.push_back({"limit.outputs", fmt::format("the network has {} outputs; only {} is examined",
                                                           m.other_outputs.size() + 1, m.output_name)});
@@ -109,8 +112,32 @@ void add_diagnosis(Context& x, Report& report) {
 
 }  // namespace
 
+const Array& Context::scores64() {
+  if (!scores64_.empty()) return scores64_;
+  const NetworkFunction n = retyped(subject.network(program_rows), Dtype::float64);
+  const RowProgram scores(subject, n, scores_of(n), 1);
+  const int64_t rows = data.size(), step = rows_at_once(subject.row_type());
+  Array all = Array::make({Dtype::float64, {rows, classes_of(subject)}});
+  for (int64_t first = 0; first < rows; first += step) {
+    const int64_t count = std::min(step, rows - first);
+    const Array given = checked_rows(data, first, count, subject);
+    const Array wide = is_float(given.dtype()) ? given.converted(Dtype::float64) : given;
+    const Array out = scores({wide}, pool, cancel)[0];
+    std::memcpy(all.mutable_data() + first * (all.bytes() / rows), out.data(), static_cast<size_t>(out.bytes()));
+    if (progress) progress(static_cast<double>(first + count) / static_cast<double>(rows), "network in float64");
+  }
+  add_work(rows, 1);
+  scores64_ = std::move(all);
+  return scores64_;
+}
+
+void Context::add_work(int64_t rows, double passes) {
+  work.evaluations += rows;
+  work.flops += subject.record().flops * passes * static_cast<double>(rows);
+}
+
 const Evaluation& Context::evaluation() {
-  if (!evaluation_) evaluation_ = evaluate(subject, data, pool, cancel, progress);
+  if (!evaluation_) evaluation_ = evaluate(subject, data, options.output, pool, cancel, progress);
   return *evaluation_;
 }
 
@@ -145,7 +172,7 @@ std::vector<PlanStep> plan_examination(const ExamineOptions& options, Subject& s
   const auto chosen = chosen_examiners(options);
   ThreadPool none(1);
   const Cancel go{false};
-  const Context x(subject, data, train, options.claims, options.seed, none, go, {});
+  const Context x(subject, data, train, options, none, go, {});
   check_inputs(x, chosen);
   std::vector<PlanStep> steps;
   const double flops = subject.record().flops;
@@ -169,7 +196,7 @@ Report examine(const ExamineOptions& options, Subject& subject, const RowSource&
                ThreadPool& pool, const Cancel& cancel, const Progress& progress) {
   const auto start = std::chrono::steady_clock::now();
   const auto chosen = chosen_examiners(options);
-  Context x(subject, data, train, options.claims, options.seed, pool, cancel, progress);
+  Context x(subject, data, train, options, pool, cancel, progress);
   check_inputs(x, chosen);
   Report report;
   report.seed = options.seed;
@@ -183,10 +210,12 @@ Report examine(const ExamineOptions& options, Subject& subject, const RowSource&
     if (cancel) throw Error(ErrorKind::cancelled, "interrupted");
     if (e->needs_outputs) x.evaluation();
     const auto began = std::chrono::steady_clock::now();
+    const Work before = x.work;
     auto found = e->run(x);
     const double seconds = seconds_since(began);
+    const Work own{x.work.evaluations - before.evaluations, x.work.flops - before.flops};
     for (Measure& m : found) {
-      m.finding.cost = cost_of(m, seconds, x);
+      m.finding.cost = cost_of(m, seconds, own, x);
       m.finding.cost.shared_by = static_cast<int64_t>(found.size());
       measures.push_back(std::move(m));
     }
@@ -195,8 +224,9 @@ Report examine(const ExamineOptions& options, Subject& subject, const RowSource&
   add_limits(x, report);
   add_diagnosis(x, report);
   report.threads = pool.threads();
-  report.cost.evaluations = x.influence.evaluations + (x.evaluated() ? data.size() : 0);
-  report.cost.flops = subject.record().flops * static_cast<double>(report.cost.evaluations);
+  const int64_t forward = x.influence.evaluations + (x.evaluated() ? data.size() : 0);
+  report.cost.evaluations = forward + x.work.evaluations;
+  report.cost.flops = subject.record().flops * static_cast<double>(forward) + x.work.flops;
   report.cost.seconds = seconds_since(start);
   return report;
 }

@@ -12,12 +12,45 @@
 
 namespace viva {
 
-// What examiners work on. The pass over the data is made once, when first asked for.
+// Counted work.
+struct Work {
+  int64_t evaluations = 0;  // rows through the network, derivatives counted as they come
+  double flops = 0;
+};
+
+struct ValueRange {
+  double low = 0, high = 1;
+};
+
+// (raw - mean) / deviation: one number each, or one for each channel.
+struct Normalization {
+  std::vector<double> mean, deviation;
+};
+
+// What is added to a row may be at most that large in any element, in the units of the raw data.
+struct Radius {
+  double value = 0;
+  std::string text;  // as the user wrote it: 8/255
+};
+
+struct ExamineOptions {
+  std::vector<Claim> claims;
+  std::vector<std::string> only;  // names of examiners; empty: all
+  uint64_t seed = 0;
+  OutputChoice output = OutputChoice::automatic;
+  std::optional<ValueRange> range;               // of the raw data's values
+  std::optional<Normalization> data_normalized;  // what was done to the raw data to give the rows
+  std::vector<Radius> eps;                       // ascending; empty: the examiner's own
+  std::optional<int64_t> rows;                   // attacked
+};
+
+// What examiners work on. Passes over the data are made once, when first asked for.
 class Context {
  public:
   Subject& subject;
   const RowSource& data;
   const RowSource* train;  // null where none was given
+  const ExamineOptions& options;
   std::span<const Claim> claims;
   uint64_t seed;
   ThreadPool& pool;
@@ -25,20 +58,35 @@ class Context {
   Progress progress;
   RowInfluence influence;
   std::vector<Limit> limits;  // examiners add what readers must know
+  Work work;                  // rows through the network apart from evaluation()
 
   const Evaluation& evaluation();
   bool evaluated() const { return evaluation_.has_value(); }
+  // The scores of all rows from the same graph in float64: [rows, classes]. Throws an unsupported error as
+  // Subject::network does, or where the graph cannot be retyped.
+  const Array& scores64();
+  // Rows that went through the network, at so many times the cost of its outputs.
+  void add_work(int64_t rows, double passes);
   // The name of a class, or its index as text where the data name none.
   std::string class_name(int64_t k) const;
   bool has_class_names() const;
 
  private:
   std::optional<Evaluation> evaluation_;
+  Array scores64_;
 
  public:
-  Context(Subject& s, const RowSource& d, const RowSource* t, std::span<const Claim> c, uint64_t seed_, ThreadPool& p,
+  Context(Subject& s, const RowSource& d, const RowSource* t, const ExamineOptions& o, ThreadPool& p,
           const Cancel& stop, Progress report)
-      : subject(s), data(d), train(t), claims(c), seed(seed_), pool(p), cancel(stop), progress(std::move(report)) {}
+      : subject(s),
+        data(d),
+        train(t),
+        options(o),
+        claims(o.claims),
+        seed(o.seed),
+        pool(p),
+        cancel(stop),
+        progress(std::move(report)) {}
 };
 
 // One line of a plan: work counted before it is done.
@@ -61,12 +109,6 @@ struct Examiner {
 
 std::span<const Examiner* const> examiners();
 std::vector<QuantitySet> known_quantities();
-
-struct ExamineOptions {
-  std::vector<Claim> claims;
-  std::vector<std::string> only;  // names of examiners; empty: all
-  uint64_t seed = 0;
-};
 
 // The chosen examiners in the order of the list; a usage error for an unknown name, or for a claim on one not chosen.
 std::vector<const Examiner*> chosen_examiners(const ExamineOptions& options);

@@ -28,6 +28,7 @@ struct Interval {
   double level = .95;               // probability that the procedure covers the truth
   std::string method;
   Sided sided = Sided::two;
+  std::string coverage = {};  // what is known of how often the method covers, in words
 };
 
 // Findings whose intervals hold together.
@@ -170,6 +171,7 @@ struct ModelRecord {
   bool computed_indexes = false;        // indexes of a table are computed from the input
   BatchMode batch = BatchMode::symbolic;
   int64_t batch_size = 0;                       // of the file where it is fixed, else 0
+  std::string prepended;                        // what is done to rows before the file's graph, "" for nothing
   std::vector<std::string> training_operators;  // in training mode, by node name
   std::optional<int64_t> softmax_axis;          // of the last node where that is a Softmax over the classes
   std::string unit_end;                         // the last operator where that gives numbers in [0, 1]: Sigmoid, Clip
@@ -185,6 +187,7 @@ struct DataRecord {
   std::string scaling;  // what was done to the stored values, "" for nothing
   std::string layout;   // how a stored row was read as one of the network's, "" where the shapes agree
   std::vector<std::string> classes;
+  std::string role = "unknown";  // unknown, test, selection or train: what the rows were used for before
 };
 
 struct Diagnosis {

@@ -128,7 +128,11 @@ std::string kind_in_words(const Evaluation& e, const ModelRecord& model) {
           "fractions: the last node is a {}, and rows do not sum to one; log-loss and Brier score are withheld",
           model.unit_end);
     case OutputKind::logits:
+      if (e.stated) return "logits, as --output-kind says";
       return "logits, by assumption: no Softmax node, rows do not sum to one, not like one-hot regression";
+    case OutputKind::scores:
+      return "scores, as --output-kind says: neither probabilities nor logits; log-loss, Brier score and calibration "
+             "are withheld";
     case OutputKind::not_classes:
       return "not a vector of at least two numbers a row: no classifier's output";
     case OutputKind::unknown:
@@ -160,7 +164,7 @@ void add_output_kind(Context& x, std::vector<Measure>& out) {
             {{std::string("largest distance from one"), e.worst_sum}}};
     f.evidence.tables.push_back(std::move(t));
   }
-  if (e.kind == OutputKind::logits)
+  if (e.kind == OutputKind::logits && !e.stated)
     f.assumptions.push_back("the outputs are logits: softmax turns them into the probabilities that the network means");
   out.push_back(std::move(m));
 }

@@ -2,12 +2,17 @@
 
 namespace viva {
 
-extern const Examiner identity_examiner, risk_examiner;
+extern const Examiner identity_examiner;
+extern const Examiner risk_examiner;
+extern const Examiner calibration_examiner;
+extern const Examiner numerics_examiner;
+extern const Examiner sensitivity_examiner;
+extern const Examiner robustness_examiner;
 
 std::span<const Examiner* const> examiners() {
   static constexpr const Examiner* list[] = {
-      &identity_examiner,
-      &risk_examiner,
+      &identity_examiner, &risk_examiner,        &calibration_examiner,
+      &numerics_examiner, &sensitivity_examiner, &robustness_examiner,
   };
   return list;
 }

@@ -6,7 +6,6 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
-#include "examine/examiner.h"
 #include "examine/risk.h"
 #include "examine/statistics.h"
 #include "examine/words.h"
@@ -26,28 +25,6 @@ constexpr Quantity quantities[] = {
 
 constexpr std::string_view one_number =
     "; to examine a classifier of two classes, export two columns, such as [1 - p, p] or [0, logit]";
-
-Measure proportion(Measure m, int64_t k, int64_t n, double level_alpha, const std::string& method) {
-  Finding& f = m.finding;
-  f.n = n;
-  f.rows_used->count = n;
-  f.assumptions.emplace_back(independent_rows);
-  f.evidence.counts = {{"correct", k}, {"rows", n}};
-  m.tally = Measure::Tally{k, n, "correct"};
-  if (n == 0) {
-    f.status = Status::withheld;
-    f.why = "there are no such rows";
-    return m;
-  }
-  f.estimate = static_cast<double>(k) / static_cast<double>(n);
-  m.interval = [k, n](double a) -> std::optional<Interval> {
-    const Range r = clopper_pearson(k, n, a);
-    return Interval{r.low, r.high, 1 - a, "Clopper-Pearson", Sided::two};
-  };
-  f.interval = m.interval(level_alpha);
-  if (!method.empty()) f.interval->method = method;
-  return m;
-}
 
 bool is_correct(const Evaluation& e, const RowSource& data, size_t i) { return e.predicted[i] == data.labels[i]; }
 
@@ -88,8 +65,9 @@ Table confusions(const Context& x, const Evaluation& e) {
 Measure accuracy(Context& x, const Evaluation& e) {
   int64_t correct = 0;
   for (size_t i = 0; i < e.predicted.size(); ++i) correct += is_correct(e, x.data, i);
-  Measure m = risk_measure("accuracy", "Accuracy", Target::rows_drawn_like_these, Kind::estimate, "fraction", x.data);
-  m = proportion(std::move(m), correct, e.rows, risk_alpha, "");
+  Measure m =
+      make_measure("risk.accuracy", "Accuracy", Target::rows_drawn_like_these, Kind::estimate, "fraction", x.data);
+  set_proportion(m, correct, e.rows, "correct", x.data, finding_alpha);
   Finding& f = m.finding;
   f.check = Check{"the outputs of a row do not depend on the rows beside it: " + x.influence.measure,
                   x.influence.independent};
@@ -107,7 +85,8 @@ Measure accuracy(Context& x, const Evaluation& e) {
 }
 
 Measure nan_rows(const Context& x, const Evaluation& e) {
-  Measure m = risk_measure("nan_rows", "Rows with NaN in the output", Target::these_rows, Kind::exact, "rows", x.data);
+  Measure m =
+      make_measure("risk.nan_rows", "Rows with NaN in the output", Target::these_rows, Kind::exact, "rows", x.data);
   const auto count = static_cast<int64_t>(e.nan_rows.size());
   m.finding.estimate = static_cast<double>(count);
   m.finding.check = Check{"no output is NaN", count == 0};
@@ -132,22 +111,23 @@ void add_recalls(Context& x, const Evaluation& e, std::vector<Measure>& out) {
   }
   for (int64_t k = 0; k < e.classes; ++k) {
     const auto at = static_cast<size_t>(k);
-    Measure m = risk_measure("recall", "Recall of " + x.class_name(k), Target::rows_drawn_like_these, Kind::estimate,
-                             "fraction", x.data);
+    Measure m = make_measure("risk.recall", "Recall of " + x.class_name(k), Target::rows_drawn_like_these,
+                             Kind::estimate, "fraction", x.data);
     m.name = x.class_name(k);
     m.number = static_cast<double>(k);
     m.finding.id = fmt::format("risk.recall[{}]", x.has_class_names() ? quoted_key(m.name) : std::to_string(k));
     m.finding.rows_used->which = fmt::format("label {}", k);
     m.finding.family = Family{"risk.recall", e.classes, "Šidák"};
-    out.push_back(proportion(std::move(m), correct[at], rows[at], sidak(risk_alpha, e.classes),
-                             "Clopper-Pearson at Šidák's level"));
+    set_proportion(m, correct[at], rows[at], "correct", x.data, sidak(finding_alpha, e.classes), Sided::two,
+                   "Clopper-Pearson at Šidák's level");
+    out.push_back(std::move(m));
   }
 }
 
 Measure baseline(const Context& x, const Evaluation& e) {
   const auto rows = class_counts(x.data, e.classes);
   const auto most = std::max_element(rows.begin(), rows.end());
-  Measure m = risk_measure("baseline", "Majority class: always naming " + x.class_name(most - rows.begin()),
+  Measure m = make_measure("risk.baseline", "Majority class: always naming " + x.class_name(most - rows.begin()),
                            Target::these_rows, Kind::exact, "fraction", x.data);
   m.finding.estimate = static_cast<double>(*most) / static_cast<double>(e.rows);
   m.from_outputs = false;
@@ -168,11 +148,11 @@ Fixed fixed_rate(const Context& x, double measured) {
 }
 
 Measure detectable(const Context& x, std::string_view name, std::string title, std::optional<double> difference) {
-  Measure m = risk_measure(name, std::move(title), Target::rows_drawn_like_these, Kind::exact, "difference of accuracy",
-                           x.data);
+  Measure m = make_measure(fmt::format("risk.{}", name), std::move(title), Target::rows_drawn_like_these, Kind::exact,
+                           "difference of accuracy", x.data);
   m.quantity.clear();
   m.finding.estimate = difference;
-  m.finding.assumptions.emplace_back(independent_rows);
+  m.finding.assumptions.push_back(population_assumption(x.data.record));
   return m;
 }
 
@@ -238,36 +218,14 @@ std::vector<PlanStep> plan(const Context& x) {
            2 * BcaMean::resamples, fmt::format("resamples of {} rows", grouped(x.data.size())), 0}};
 }
 
-// Every quantity withheld with one reason, so that a claim on it is undecided and not unknown.
-std::vector<Measure> all_withheld(Context& x, const std::string& why) {
-  std::vector<Measure> out;
-  for (const Quantity& q : quantities) {
-    if (q.key != KeyKind::none) continue;
-    Measure m = risk_measure(q.name, std::string(q.name), Target::rows_drawn_like_these, Kind::estimate, "", x.data);
-    withhold(m.finding, why);
-    out.push_back(std::move(m));
-  }
-  for (const Claim& c : x.claims) {
-    if (c.quantity != "risk.recall") continue;
-    Measure m = risk_measure("recall", "Recall", Target::rows_drawn_like_these, Kind::estimate, "", x.data);
-    m.finding.id = fmt::format("risk.recall[{}]", c.key.text);
-    if (const auto* name = std::get_if<std::string>(&c.key.value)) m.name = *name;
-    else m.number = std::get<double>(c.key.value);
-    withhold(m.finding, why);
-    const bool again =
-        std::any_of(out.begin(), out.end(), [&](const Measure& o) { return o.finding.id == m.finding.id; });
-    if (!again) out.push_back(std::move(m));
-  }
-  return out;
-}
-
 std::vector<Measure> run(Context& x) {
   const Evaluation& e = x.evaluation();
   if (e.kind == OutputKind::not_classes)
-    return all_withheld(
-        x, fmt::format("a row of the output has shape {}: not one number for each of at least two classes{}",
-                       to_string(x.subject.output_row_shape()),
-                       numel(x.subject.output_row_shape()) == 1 ? one_number : ""));
+    return all_left_out(
+        x, "risk", quantities, Status::withheld,
+        fmt::format("a row of the output has shape {}: not one number for each of at least two classes{}",
+                    to_string(x.subject.output_row_shape()),
+                    numel(x.subject.output_row_shape()) == 1 ? one_number : ""));
   std::vector<Measure> out;
   out.push_back(accuracy(x, e));
   const double measured = *out[0].finding.estimate;
@@ -282,34 +240,6 @@ std::vector<Measure> run(Context& x) {
 }
 
 }  // namespace
-
-Measure risk_measure(std::string_view name, std::string title, Target target, Kind kind, std::string unit,
-                     const RowSource& data) {
-  Measure m;
-  m.quantity = fmt::format("risk.{}", name);
-  m.from_outputs = true;
-  Finding& f = m.finding;
-  f.id = m.quantity;
-  f.title = std::move(title);
-  f.target = target;
-  f.kind = kind;
-  f.unit_of_estimate = std::move(unit);
-  f.n = data.size();
-  f.unit = "row";
-  f.rows_used = RowsUsed{data.record.id, "all", data.size()};
-  return m;
-}
-
-void withhold(Finding& f, std::string why) {
-  f.status = Status::withheld;
-  f.why = std::move(why);
-}
-
-Examples examples_of(std::string id, std::string title, const std::vector<int64_t>& rows, const RowSource& data) {
-  Examples e{std::move(id), std::move(title), data.record.id, {}};
-  for (size_t i = 0; i < std::min<size_t>(rows.size(), 10); ++i) e.rows.emplace_back(rows[i], "");
-  return e;
-}
 
 extern const Examiner risk_examiner;
 const Examiner risk_examiner = {

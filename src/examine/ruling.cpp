@@ -10,7 +10,9 @@
 namespace viva {
 namespace {
 
-Verdict rule_tally(const Claim& c, int64_t k, int64_t n, double alpha) {
+Verdict rule_tally(const Claim& c, Sided sided, int64_t k, int64_t n, double alpha) {
+  if (sided == Sided::upper) return rule(c.op, c.value, std::nullopt, clopper_pearson_upper(k, n, alpha));
+  if (sided == Sided::lower) return rule(c.op, c.value, clopper_pearson_lower(k, n, alpha), std::nullopt);
   const Range r = clopper_pearson(k, n, alpha);
   return rule(c.op, c.value, r.low, r.high);
 }
@@ -20,11 +22,11 @@ bool wants_high(Op op) { return op == Op::at_least || op == Op::above; }
 // The count nearest to k that gives `wanted`, searching towards n (up) or 0; nullopt where none does.
 std::optional<int64_t> nearest_count(const Claim& c, const Measure::Tally& t, double alpha, Verdict wanted, bool up) {
   const int64_t last = up ? t.n : 0;
-  if (rule_tally(c, last, t.n, alpha) != wanted) return std::nullopt;
+  if (rule_tally(c, t.sided, last, t.n, alpha) != wanted) return std::nullopt;
   int64_t no = t.k, yes = last;  // both ends of the interval grow with k, so the ruling changes once
   while (std::abs(yes - no) > 1) {
     const int64_t middle = no + (yes - no) / 2;
-    (rule_tally(c, middle, t.n, alpha) == wanted ? yes : no) = middle;
+    (rule_tally(c, t.sided, middle, t.n, alpha) == wanted ? yes : no) = middle;
   }
   return yes;
 }
@@ -34,7 +36,7 @@ std::optional<int64_t> rows_at_this_rate(const Claim& c, const Measure::Tally& t
   const double rate = static_cast<double>(t.k) / static_cast<double>(t.n);
   const auto decided = [&](int64_t n) {
     const auto k = static_cast<int64_t>(std::llround(rate * static_cast<double>(n)));
-    return rule_tally(c, std::min(k, n), n, alpha) != Verdict::undecided;
+    return rule_tally(c, t.sided, std::min(k, n), n, alpha) != Verdict::undecided;
   };
   int64_t low = t.n, high = t.n;
   while (!decided(high)) {

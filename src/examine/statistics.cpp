@@ -5,6 +5,7 @@
 #include <boost/math/special_functions/beta.hpp>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "base/error.h"
 
@@ -82,16 +83,39 @@ bool enough_rows(int64_t n, double alpha) {
   return std::ldexp(1., static_cast<int>(1 - std::min<int64_t>(n, 1000))) <= alpha;
 }
 
-std::optional<Range> student_t(std::span<const double> rows, double alpha) {
+namespace {
+
+// Mean and half the width of an interval with alpha in each tail.
+struct Student {
+  double mean, half;
+};
+std::optional<Student> student(std::span<const double> rows, double alpha) {
   if (rows.size() < 2 || !all_finite(rows) || !have_spread(rows)) return std::nullopt;
   const double n = static_cast<double>(rows.size()), mean = mean_of(rows);
   std::vector<double> squares(rows.size());
   for (size_t i = 0; i < rows.size(); ++i) squares[i] = (rows[i] - mean) * (rows[i] - mean);
   const boost::math::students_t law(n - 1);
   const double half =
-      boost::math::quantile(boost::math::complement(law, alpha / 2)) * std::sqrt(sum_of(squares) / (n - 1) / n);
+      boost::math::quantile(boost::math::complement(law, alpha)) * std::sqrt(sum_of(squares) / (n - 1) / n);
   if (!std::isfinite(half)) return std::nullopt;
-  return Range{mean - half, mean + half};
+  return Student{mean, half};
+}
+
+}  // namespace
+
+std::optional<Range> student_t(std::span<const double> rows, double alpha) {
+  const auto s = student(rows, alpha / 2);
+  return s ? std::optional(Range{s->mean - s->half, s->mean + s->half}) : std::nullopt;
+}
+
+std::optional<double> student_t_lower(std::span<const double> rows, double alpha) {
+  const auto s = student(rows, alpha);
+  return s ? std::optional(s->mean - s->half) : std::nullopt;
+}
+
+std::optional<double> student_t_upper(std::span<const double> rows, double alpha) {
+  const auto s = student(rows, alpha);
+  return s ? std::optional(s->mean + s->half) : std::nullopt;
 }
 
 bool student_t_applies(std::span<const double> rows) {
@@ -139,6 +163,62 @@ Detectable detectable_against(double p0, int64_t n, double alpha, double power) 
 std::optional<double> detectable_paired(double discordance, int64_t n) {
   if (n <= 0) return std::nullopt;
   return (1.960 + 0.842) * std::sqrt(discordance / static_cast<double>(n));
+}
+
+double quantile_of(std::span<const double> sorted, double q) {
+  if (!(q > 0 && q < 1)) throw usage_error("quantile_of: {} is not between 0 and 1", q);
+  if (sorted.empty()) return std::numeric_limits<double>::quiet_NaN();
+  const auto n = static_cast<double>(sorted.size());
+  const auto at = static_cast<size_t>(std::max(0.0, std::ceil(n * q) - 1));
+  return sorted[std::min(at, sorted.size() - 1)];
+}
+
+// The r-th smallest row lies above the quantile with probability P(Bin(n, q) <= r - 1), and below it with at most
+// P(Bin(n, q) >= r).
+QuantileInterval quantile_interval(std::span<const double> sorted, double q, double alpha) {
+  if (!(q > 0 && q < 1)) throw usage_error("quantile_interval: {} is not between 0 and 1", q);
+  const int64_t n = std::ssize(sorted);
+  int64_t low = 0, high = n;  // the largest r whose lower tail is at most alpha / 2; 0: none
+  while (low < high) {
+    const int64_t r = low + (high - low + 1) / 2;
+    if (lower_tail(r - 1, n, q) <= alpha / 2) low = r;
+    else high = r - 1;
+  }
+  const int64_t first = low;
+  low = 1, high = n + 1;  // the smallest r whose upper tail is; n + 1: none
+  while (low < high) {
+    const int64_t r = low + (high - low) / 2;
+    if (upper_tail(r, n, q) <= alpha / 2) high = r;
+    else low = r + 1;
+  }
+  QuantileInterval i;
+  if (first >= 1) i.low = sorted[static_cast<size_t>(first - 1)];
+  if (high <= n) i.high = sorted[static_cast<size_t>(high - 1)];
+  return i;
+}
+
+double dkw_band(int64_t n, double alpha) {
+  if (n < 1 || !(alpha > 0 && alpha <= .5)) throw usage_error("dkw_band: {} rows at error rate {}", n, alpha);
+  return std::sqrt(-std::log(alpha) / (2 * static_cast<double>(n)));
+}
+
+double mcnemar(int64_t b, int64_t c) {
+  if (b < 0 || c < 0) throw usage_error("mcnemar: {} and {} pairs", b, c);
+  return std::min(1.0, 2 * lower_tail(std::min(b, c), b + c, .5));
+}
+
+std::vector<double> holm(std::span<const double> p) {
+  std::vector<size_t> order(p.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  const auto value = [&](size_t i) { return std::isnan(p[i]) ? 1.0 : p[i]; };
+  std::ranges::stable_sort(order, {}, value);
+  std::vector<double> adjusted(p.size());
+  double least = 0;
+  for (size_t k = 0; k < order.size(); ++k) {
+    least = std::max(least, std::min(1.0, static_cast<double>(order.size() - k) * value(order[k])));
+    adjusted[order[k]] = least;
+  }
+  return adjusted;
 }
 
 double log_sum_exp(std::span<const double> v) {

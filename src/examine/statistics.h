@@ -45,6 +45,30 @@ std::optional<Range> student_t(std::span<const double> rows, double alpha);
 // When Student's interval for a mean is trusted: at least 200 rows and none above a tenth of the sum of magnitudes.
 bool student_t_applies(std::span<const double> rows);
 
+// Student's one-sided limits for that mean: the truth lies at or above (below) the limit with probability 1 - alpha.
+// nullopt as for student_t. For paired rows, give their differences.
+std::optional<double> student_t_lower(std::span<const double> rows, double alpha);
+std::optional<double> student_t_upper(std::span<const double> rows, double alpha);
+
+// The q-quantile of sorted rows, 0 < q < 1: the smallest row that at least a fraction q do not exceed. NaN for no rows.
+double quantile_of(std::span<const double> sorted, double q);
+// An interval between two order statistics that covers the q-quantile of any law with probability at least 1 - alpha,
+// each tail alpha / 2, from the binomial law of the rows below it. An end is absent where no order statistic serves.
+// Source: David and Nagaraja, Order Statistics (2003), section 7.1.
+struct QuantileInterval {
+  std::optional<double> low, high;
+};
+QuantileInterval quantile_interval(std::span<const double> sorted, double q, double alpha);
+
+// How far a law's distribution function may lie to one side of that of n rows anywhere, with probability 1 - alpha:
+// sqrt(log(1 / alpha) / (2 n)), alpha <= 1/2. Source: Massart, Annals of Probability 18 (1990) 1269.
+double dkw_band(int64_t n, double alpha);
+
+// McNemar's exact two-sided p-value: of the pairs that disagree, b went one way and c the other.
+double mcnemar(int64_t b, int64_t c);
+// Holm's adjusted p-values, in the order given (Scandinavian Journal of Statistics 6 (1979) 65); NaN counts as 1.
+std::vector<double> holm(std::span<const double> p);
+
 // Efron's bias-corrected and accelerated bootstrap for the mean (JASA 82 (1987) 171), acceleration from the jackknife.
 // Resample b takes its i-th row from block (i, b) of Threefry-2x32 under the key fold(seed, stream): row
 // floor(u n / 2^64) of the 64 bits u, so that the result is a function of rows, seed and stream alone.

@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/array.h"
 #include "base/thread_pool.h"
 #include "examine/finding.h"
+#include "graph/graph.h"
 
 namespace viva {
 
@@ -24,6 +26,19 @@ struct RowInfluence {
   int64_t evaluations = 0;  // rows sent through the network to see it
   std::string measure;      // what was compared, and the largest difference found
 };
+
+// The network as a function of the graph language, for programs made of it. Rows do not influence one another.
+struct NetworkFunction {
+  Body function;               // parameters: rows [batch, row…], then the weights; output: scores [batch, classes],
+                               // before a Softmax at the end
+  std::vector<Array> weights;  // one for each parameter after the first
+  int64_t batch = 1;
+};
+
+// A compiled function. Arguments: the parameters that were not bound, in order. Callable from many threads at once; the
+// same bits for any pool.
+using Compiled =
+    std::function<std::vector<Array>(std::vector<Array> arguments, ThreadPool& pool, const Cancel& cancel)>;
 
 // A network under examination. outputs may be called from one thread at a time.
 class Subject {
@@ -41,6 +56,12 @@ class Subject {
   virtual RowInfluence row_influence(const Array& inputs, ThreadPool& pool, const Cancel& cancel) = 0;
   // What that costs for n rows, in rows sent through the network.
   virtual int64_t influence_evaluations(int64_t n) const = 0;
+
+  // For about so many rows at once, fewer where memory or the file says so. Throws an unsupported error, as by default,
+  // where there is no graph or its output is not one number for each of at least two classes.
+  virtual NetworkFunction network(int64_t rows);
+  // bound: parameters of f with the arrays that they always have.
+  virtual Compiled compiled(const Body& f, std::vector<std::pair<int64_t, Array>> bound);
 };
 
 // Labelled rows. `rows(first, count)` gives [count, row…] as the network takes them: its dtype, scaled, its shape.

@@ -146,7 +146,7 @@ std::string report_html(const Report& r, ReportOptions options) {
   s += "</style>\n</head>\n<body>\n<main>\n";
   // Page one first: what was examined, the risk, the rulings, the limits and how to have it again.
   s += header(r) + headline_section(r) + ledger(r) + diagnosis(r) + limits(r) + reproduction(r, options.cost);
-  s += recall_section(r) + identity_section(r) + findings_section(r) + evidence_section(r);
+  s += recall_section(r) + area_sections(r) + identity_section(r) + findings_section(r) + evidence_section(r);
   return s + "</main>\n</body>\n</html>\n";
 }
 

@@ -131,6 +131,57 @@ std::string evidence_rows(const Examples& e) {
          markup::table("evidence", {"row of " + escape(e.data), ""}, rows) + cut_note(e.rows.size()) + "</div>\n";
 }
 
+// The examiner that made a finding.
+std::string area_of(const Finding& f) { return f.id.substr(0, f.id.find('.')); }
+
+// Risk and identity stand on page one; claims beside their rulings.
+bool has_section(const Finding& f) {
+  const std::string area = area_of(f);
+  return area != "risk" && area != "identity" && area != "claim";
+}
+
+template <class F> std::string findings_table(const Report& r, F&& shown) {
+  std::vector<std::string> rows;
+  for (const Finding& f : r.findings) {
+    if (is_recall(f) || !shown(f)) continue;
+    std::string about = escape(f.title) + "<br><small><code>" + escape(f.id) + "</code> · " +
+                        std::string(to_string(f.target)) + "</small>";
+    std::string number = element("span", "num", markup::estimate(f));
+    if (f.estimate) number += "<br><small>" + escape(f.unit_of_estimate) + "</small>";
+    std::string verdict = f.verdict == Verdict::none ? "" : markup::ruling(f.verdict) + " ";
+    rows.push_back(markup::row(
+        {about, number, markup::interval(f), f.n ? element("span", "num", grouped(*f.n)) : "", verdict + check(f)}));
+  }
+  return markup::table("findings", {"Finding", "Estimate", "Interval", "n", "Verdict and check"}, rows);
+}
+
+// "assumes …" is a sentence of its own.
+std::string assumption(const std::string& a) {
+  return element("p", "note",
+                 a.starts_with("assumes ") ? "A" + escape(a.substr(1)) + "." : "Assumed: " + escape(a) + ".");
+}
+
+template <class F> std::string evidence_articles(const Report& r, F&& shown) {
+  std::string s;
+  for (const Finding& f : r.findings) {
+    const Evidence& e = f.evidence;
+    if (f.id.starts_with("claim.") || is_recall(f) || !shown(f)) continue;
+    const bool spoken = f.status == Status::run && (!f.assumptions.empty() || !f.why.empty());
+    if (e.tables.empty() && e.examples.empty() && !spoken) continue;
+    s += "<article>" + element("h3", "", escape(f.title));
+    if (!f.why.empty()) s += element("p", "", escape(f.why) + ".");
+    for (const std::string& a : f.assumptions) s += assumption(a);
+    if (f.interval && !f.interval->coverage.empty())
+      s += element("p", "note",
+                   "Interval: " + escape(f.interval->method) + "; covers: " + escape(f.interval->coverage) + ".");
+    s += "<div class=\"columns\">\n";
+    for (const Table& t : e.tables) s += evidence_table(t);
+    for (const Examples& x : e.examples) s += evidence_rows(x);
+    s += "</div></article>\n";
+  }
+  return s;
+}
+
 }  // namespace
 
 std::string identity_section(const Report& r) {
@@ -142,38 +193,28 @@ std::string identity_section(const Report& r) {
 }
 
 std::string findings_section(const Report& r) {
-  std::vector<std::string> rows;
-  for (const Finding& f : r.findings) {
-    if (is_recall(f)) continue;
-    std::string about = escape(f.title) + "<br><small><code>" + escape(f.id) + "</code> · " +
-                        std::string(to_string(f.target)) + "</small>";
-    std::string number = element("span", "num", markup::estimate(f));
-    if (f.estimate) number += "<br><small>" + escape(f.unit_of_estimate) + "</small>";
-    std::string verdict = f.verdict == Verdict::none ? "" : markup::ruling(f.verdict) + " ";
-    rows.push_back(markup::row(
-        {about, number, markup::interval(f), f.n ? element("span", "num", grouped(*f.n)) : "", verdict + check(f)}));
-  }
   return "<section id=\"findings\">\n<h2>Findings</h2>\n" +
-         markup::table("findings", {"Finding", "Estimate", "Interval", "n", "Verdict and check"}, rows) +
-         "</section>\n";
+         findings_table(r, [](const Finding& f) { return !has_section(f); }) + "</section>\n";
 }
 
 std::string evidence_section(const Report& r) {
-  std::string s;
-  for (const Finding& f : r.findings) {
-    const Evidence& e = f.evidence;
-    if (f.id.starts_with("claim.") || is_recall(f)) continue;
-    const bool spoken = f.status == Status::run && (!f.assumptions.empty() || !f.why.empty());
-    if (e.tables.empty() && e.examples.empty() && !spoken) continue;
-    s += "<article>" + element("h3", "", escape(f.title));
-    if (!f.why.empty()) s += element("p", "", escape(f.why) + ".");
-    for (const std::string& a : f.assumptions) s += element("p", "note", "Assumed: " + escape(a) + ".");
-    s += "<div class=\"columns\">\n";
-    for (const Table& t : e.tables) s += evidence_table(t);
-    for (const Examples& x : e.examples) s += evidence_rows(x);
-    s += "</div></article>\n";
-  }
+  const std::string s = evidence_articles(r, [](const Finding& f) { return !has_section(f); });
   return s.empty() ? "" : "<section id=\"evidence\">\n<h2>Methods and evidence</h2>\n" + s + "</section>\n";
+}
+
+std::string area_sections(const Report& r) {
+  std::vector<std::string> areas;
+  for (const Finding& f : r.findings)
+    if (has_section(f) && std::ranges::find(areas, area_of(f)) == areas.end()) areas.push_back(area_of(f));
+  std::string s;
+  for (const std::string& area : areas) {
+    const auto here = [&](const Finding& f) { return area_of(f) == area; };
+    std::string title = area;
+    if (title[0] >= 'a' && title[0] <= 'z') title[0] = static_cast<char>(title[0] - 'a' + 'A');
+    s += "<section class=\"area\" id=\"" + escape(area) + "\">\n" + element("h2", "", escape(title)) + "\n" +
+         findings_table(r, here) + evidence_articles(r, here) + "</section>\n";
+  }
+  return s;
 }
 
 }  // namespace viva

@@ -10,7 +10,8 @@ namespace viva {
 std::string headline_section(const Report& report);  // accuracy, scores, what can be detected
 std::string recall_section(const Report& report);    // per class, with plots
 std::string identity_section(const Report& report);  // files, hashes, coverage
-std::string findings_section(const Report& report);  // one row a finding
+std::string area_sections(const Report& report);     // one <section> an examiner beyond identity and risk
+std::string findings_section(const Report& report);  // one row a finding of identity and risk
 std::string evidence_section(const Report& report);  // assumptions, tables, example rows
 
 }  // namespace viva

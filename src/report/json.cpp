@@ -70,11 +70,8 @@ Json cost(const Cost& c) {
 }
 
 Json interval(const Interval& i) {
-  return {{"low", number(i.low)},
-          {"high", number(i.high)},
-          {"level", i.level},
-          {"method", text(i.method)},
-          {"sided", to_string(i.sided)}};
+  return {{"low", number(i.low)},     {"high", number(i.high)},      {"level", i.level},
+          {"method", text(i.method)}, {"sided", to_string(i.sided)}, {"coverage", text(i.coverage)}};
 }
 
 Json finding(const Finding& f, bool with_cost) {
@@ -162,7 +159,7 @@ Json model(const ModelRecord& m) {
 Json data(const DataRecord& d) {
   return {{"id", text(d.id)},         {"spec", text(d.spec)},         {"files", files(d.files)},
           {"rows", d.rows},           {"row_type", text(d.row_type)}, {"scaling", text(d.scaling)},
-          {"layout", text(d.layout)}, {"classes", texts(d.classes)}};
+          {"layout", text(d.layout)}, {"classes", texts(d.classes)},  {"role", text(d.role)}};
 }
 
 }  // namespace

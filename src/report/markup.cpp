@@ -95,7 +95,11 @@ std::string estimate(const Finding& f) {
   return sign + value(*f.estimate);
 }
 
-std::string ends(const Interval& i) { return fmt::format("[{}, {}]", outward(i.low, true), outward(i.high, false)); }
+std::string ends(const Interval& i) {
+  if (i.sided == Sided::upper) return "≤ " + outward(i.high, false);
+  if (i.sided == Sided::lower) return "≥ " + outward(i.low, true);
+  return fmt::format("[{}, {}]", outward(i.low, true), outward(i.high, false));
+}
 
 std::string level(double level) { return fmt::format("{:.5g} %", 100 * level); }
 

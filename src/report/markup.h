@@ -21,7 +21,7 @@ std::string table(std::string_view css_class, const std::vector<std::string>& he
 // An estimate with its unit's digits: four decimals for fractions and nats, grouped whole numbers for counts.
 std::string estimate(const Finding& f);
 std::string value(double v);
-// Rounded outward; a dash where an end is absent.
+// Rounded outward; a dash where an end is absent, "≤ 0.4715" where one is stated only.
 std::string ends(const Interval& i);
 std::string level(double level);  // 95 %, 98.333 %
 // "[0.8967, 0.9085]" and below it level and method; the reason where there is none.

@@ -44,6 +44,10 @@ Body hessian(const Body& f, int64_t parameter);
 // The gradients of each of `size` examples: f takes one example; axes as for vmap. Outputs: batched at axis 0.
 Body per_example_grad(const Body& f, const Mask& active, const std::vector<int>& axes, int64_t size);
 
+// The same function with every float dtype, those of constants and parameters too, made `to`. Throws an unsupported
+// error at the line of a bitcast from or to a float.
+Body retype(const Body& f, Dtype to);
+
 // The same function under another name.
 Body renamed(const Body& f, std::string name);
 

@@ -1,0 +1,289 @@
+// calibration: whether the confidence of a network is how often it is right.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/math/distributions/binomial.hpp>
+#include <cmath>
+#include <memory>
+
+#include "base/error.h"
+#include "examine/calibration_error.h"
+#include "examine/measure.h"
+#include "examine/risk.h"
+#include "examine/temperature.h"
+#include "examine/words.h"
+
+namespace viva {
+namespace {
+
+constexpr Quantity quantities[] = {
+    {.name = "gap", .doc = "mean confidence minus accuracy; above 0: over-confident"},
+    {.name = "ece", .fraction = true, .doc = "expected calibration error, 15 bins of equal width, top label"},
+    {.name = "smooth_ece", .fraction = true, .doc = "calibration error smoothed at its own width"},
+    {.name = "temperature", .doc = "T that makes softmax(logits / T) most likely"},
+    {.name = "gap_after", .doc = "the gap at a temperature fitted on the other half of the rows"},
+    {.name = "log_loss_gain", .doc = "log-loss less that at a temperature fitted on the other half, nats"},
+};
+
+// The rows' logits with what follows from them.
+struct Calibration {
+  LabelledLogits logits;
+  Confidences top;
+};
+
+// Confidence and rightness of the label that the network names, at a temperature.
+double confidence_at(std::span<const double> logits, int32_t named, double temperature) {
+  return std::exp(-log_loss_at(logits, named, temperature));
+}
+
+Calibration calibration_of(const Context& x, const Evaluation& e) {
+  Calibration c;
+  c.logits.classes = e.classes;
+  c.logits.labels = x.data.labels;
+  c.logits.logits.resize(static_cast<size_t>(e.rows * e.classes));
+  for (int64_t i = 0; i < e.rows; ++i) {
+    const auto at = static_cast<size_t>(i);
+    logits_of(e, i,
+              std::span(c.logits.logits).subspan(at * static_cast<size_t>(e.classes), static_cast<size_t>(e.classes)));
+    c.top.confidence.push_back(confidence_at(c.logits.row(i), e.predicted[at], 1));
+    c.top.right.push_back(e.predicted[at] == x.data.labels[at]);
+  }
+  return c;
+}
+
+Measure population(std::string_view quantity, std::string title, std::string unit, const Context& x) {
+  return make_measure(fmt::format("calibration.{}", quantity), std::move(title), Target::rows_drawn_like_these,
+                      Kind::estimate, std::move(unit), x.data);
+}
+
+// With few wrong (or right) rows a mean of confidence - right is far from normal: its two parts apart, each at half the
+// error rate. Confidences lie in [1 / classes, 1]: Hoeffding's bound.
+constexpr int64_t few = 30;
+
+Interval gap_of_parts(const Confidences& c, double least, double alpha) {
+  const auto n = static_cast<double>(c.rows());
+  const Range right = clopper_pearson(std::ranges::count(c.right, true), c.rows(), alpha / 2);
+  const double mean = mean_of(c.confidence), half = (1 - least) * std::sqrt(std::log(4 / alpha) / (2 * n));
+  Range confidence{mean - half, mean + half};
+  if (student_t_applies(c.confidence)) confidence = student_t(c.confidence, alpha / 2).value_or(confidence);
+  return {confidence.low - right.high,
+          confidence.high - right.low,
+          1 - alpha,
+          "Clopper-Pearson for accuracy and an interval for confidence, together by Bonferroni",
+          Sided::two,
+          std::string(exact_coverage)};
+}
+
+void set_gap(Measure& m, const Confidences& c, Context& x) {
+  std::vector<double> gaps(c.confidence);
+  for (size_t i = 0; i < gaps.size(); ++i) gaps[i] -= c.right[i];
+  const int64_t right = std::ranges::count(c.right, true);
+  if (std::min(right, c.rows() - right) >= few) return set_mean(m, std::move(gaps), Stream::gap, x);
+  m.finding.estimate = mean_of(gaps);
+  m.finding.assumptions.push_back(population_assumption(x.data.record));
+  m.finding.limits.push_back(
+      fmt::format("fewer than {} rows are {}: the interval is wider than Student's, which is not trusted here", few,
+                  right < few ? "right" : "wrong"));
+  const double least = 1 / static_cast<double>(classes_of(x.subject));
+  m.interval = [c, least](double a) { return std::optional(gap_of_parts(c, least, a)); };
+  m.finding.interval = m.interval(finding_alpha);
+}
+
+Measure gap(const Calibration& c, Context& x) {
+  Measure m = population("gap", "Mean confidence minus accuracy", "signed fraction", x);
+  set_gap(m, c.top, x);
+  m.finding.evidence.tables.push_back({"parts",
+                                       "What the gap is made of",
+                                       {"quantity", "value"},
+                                       {{std::string("mean confidence"), mean_of(c.top.confidence)},
+                                        {std::string("accuracy"), mean_of(c.top.confidence) - *m.finding.estimate}}});
+  return m;
+}
+
+// How many of a bin's rows are right if its confidence is: the central 95 % of the binomial law.
+Range consistent(const Bin& b) {
+  const auto n = static_cast<double>(b.rows);
+  using Law =
+      boost::math::binomial_distribution<double, boost::math::policies::policy<boost::math::policies::discrete_quantile<
+                                                     boost::math::policies::integer_round_outwards>>>;
+  const Law law(n, std::clamp(b.confidence / n, 0.0, 1.0));
+  return {boost::math::quantile(law, .025) / n, boost::math::quantile(boost::math::complement(law, .025)) / n};
+}
+
+void add_reliability(Finding& f, std::span<const Bin> bins) {
+  const int64_t filled = std::ranges::count_if(bins, [](const Bin& b) { return b.rows > 0; });
+  const double each = sidak(finding_alpha, std::max<int64_t>(filled, 1));
+  Table t{
+      "bins",
+      "Rows by confidence: bins ((b - 1) / 15, b / 15]; intervals for accuracy hold together; consistent: the central "
+      "95 % of accuracies in a bin whose confidence is right",
+      {"confidence above", "up to", "rows", "mean confidence", "accuracy", "low", "high", "consistent from", "to"},
+      {}};
+  Series s{"reliability", "Accuracy by confidence", "mean confidence", "accuracy", {}};
+  for (size_t b = 0; b < bins.size(); ++b) {
+    if (bins[b].rows == 0) continue;
+    const double n = static_cast<double>(bins[b].rows), width = 1. / calibration_bins;
+    const double confidence = bins[b].confidence / n, accuracy = static_cast<double>(bins[b].right) / n;
+    const Range a = clopper_pearson(bins[b].right, bins[b].rows, each), band = consistent(bins[b]);
+    t.rows.push_back({static_cast<double>(b) * width, static_cast<double>(b + 1) * width, bins[b].rows, confidence,
+                      accuracy, a.low, a.high, band.low, band.high});
+    s.points.push_back({fmt::format("bin {}", b + 1), confidence, accuracy, a.low, a.high});
+  }
+  f.evidence.tables.push_back(std::move(t));
+  f.evidence.series.push_back(std::move(s));
+}
+
+// Beside what labels drawn as the confidences say would give.
+void set_null(Finding& f, std::span<const double> draws) {
+  const double p = null_p(draws, *f.estimate), mean = mean_of(draws), high = quantile_of(draws, .95);
+  f.why = fmt::format(
+      "a calibrated network of these confidences would show {} on average and more than {} in one of twenty data sets "
+      "of this size; p = {} ({} draws of the labels)",
+      shown(mean, 3), shown(high, 3), shown(p, 2), grouped(std::ssize(draws)));
+  f.evidence.tables.push_back({"null",
+                               "Were the confidences right",
+                               {"mean", "95th percentile", "p", "draws"},
+                               {{mean, high, p, std::ssize(draws)}}});
+}
+
+Measure binned_error(const Calibration& c, const CalibrationNull& null, Context& x) {
+  Measure m = population("ece", "Expected calibration error, 15 bins", "fraction", x);
+  const std::vector<Bin> bins = binned(c.top);
+  Finding& f = m.finding;
+  f.estimate = calibration_error(bins);
+  f.assumptions.push_back(population_assumption(x.data.record));
+  f.assumptions.emplace_back("the error meant is that of these bins at these rows' confidences");
+  m.interval = [bins](double a) -> std::optional<Interval> {
+    const Range r = calibration_error_interval(bins, a);
+    return Interval{r.low,      r.high,
+                    1 - a,      "Clopper-Pearson in each non-empty bin at Šidák's level, propagated",
+                    Sided::two, std::string(exact_coverage)};
+  };
+  f.interval = m.interval(finding_alpha);
+  set_null(f, null.binned);
+  add_reliability(f, bins);
+  f.limits.emplace_back("it is above 0 for a calibrated network too: read it beside its null, not alone");
+  return m;
+}
+
+Measure smooth_error(const Calibration& c, const CalibrationNull& null, Context& x) {
+  Measure m = population("smooth_ece", "Smooth calibration error", "fraction", x);
+  m.finding.estimate = smooth_calibration_error(c.top);
+  m.interval = [](double) -> std::optional<Interval> { return std::nullopt; };
+  set_null(m.finding, null.smooth);
+  m.finding.limits.emplace_back("no interval is known for it");
+  return m;
+}
+
+std::vector<int64_t> rows_where(int64_t n, const std::function<bool(int64_t)>& keep) {
+  std::vector<int64_t> rows;
+  for (int64_t i = 0; i < n; ++i)
+    if (keep(i)) rows.push_back(i);
+  return rows;
+}
+
+// An infinite loss stays infinite at every temperature.
+std::string why_no_temperature(const Evaluation& e) {
+  const int64_t infinite = std::ranges::count_if(e.loss, [](double l) { return std::isinf(l); });
+  return infinite == 0 ? ""
+                       : fmt::format("{} probability 0 to the label at every temperature",
+                                     counted(infinite, "row gives", "rows give"));
+}
+
+Measure temperature(const Calibration& c, const Evaluation& e, Context& x) {
+  Measure m = population("temperature", "Temperature of greatest likelihood", "divides the logits", x);
+  Finding& f = m.finding;
+  if (std::string why = why_no_temperature(e); !why.empty()) return withhold(f, std::move(why)), m;
+  const Temperature t = fit_temperature(c.logits, rows_where(e.rows, [](int64_t) { return true; }));
+  if (!t.value) return withhold(f, t.why), m;
+  f.estimate = t.value;
+  f.assumptions.push_back(population_assumption(x.data.record));
+  const auto bootstrap = std::make_shared<TemperatureBootstrap>(c.logits, *t.value, x.seed, x.pool, x.cancel);
+  m.interval = [bootstrap, n = e.rows](double a) -> std::optional<Interval> {
+    const auto ends = enough_rows(n, a) ? bootstrap->interval(a) : std::nullopt;
+    if (!ends) return std::nullopt;
+    return Interval{ends->low,  ends->high,
+                    1 - a,      "percentile bootstrap over rows, 1,999 resamples",
+                    Sided::two, temperature_coverage(n)};
+  };
+  f.interval = m.interval(finding_alpha);
+  if (!f.interval) f.why = "too few rows for a bootstrap";
+  return m;
+}
+
+// What remains of the gap, and what log-loss is gained, at temperatures that each half lends the other.
+void add_cross_fitted(const Calibration& c, const Evaluation& e, Context& x, std::vector<Measure>& out) {
+  Measure after =
+      population("gap_after", "Mean confidence minus accuracy at a cross-fitted temperature", "signed fraction", x);
+  Measure gain = population("log_loss_gain", "Log-loss gained by a cross-fitted temperature", "signed nats", x);
+  const auto in_a = [&](int64_t i) { return in_half_a(x.seed, i); };
+  std::string why = why_no_temperature(e);
+  Temperature a, b;
+  if (why.empty()) {
+    a = fit_temperature(c.logits, rows_where(e.rows, in_a));
+    b = fit_temperature(c.logits, rows_where(e.rows, [&](int64_t i) { return !in_a(i); }));
+    if (!a.value || !b.value) why = "on one half of the rows " + (a.value ? b.why : a.why);
+  }
+  for (Measure* m : {&after, &gain}) {
+    if (!why.empty()) withhold(m->finding, why);
+    m->finding.assumptions.emplace_back(
+        "each row is measured at the temperature fitted on the half of the rows that it is not in");
+  }
+  if (why.empty()) {
+    std::vector<double> gains;
+    Confidences cooled = c.top;
+    for (int64_t i = 0; i < e.rows; ++i) {
+      const double t = in_a(i) ? *b.value : *a.value;
+      const auto at = static_cast<size_t>(i);
+      gains.push_back(e.loss[at] - log_loss_at(c.logits.row(i), x.data.labels[at], t));
+      cooled.confidence[at] = confidence_at(c.logits.row(i), e.predicted[at], t);
+    }
+    set_gap(after, cooled, x);
+    set_mean(gain, std::move(gains), Stream::gap, x);
+    gain.finding.evidence.tables.push_back(
+        {"temperatures", "Fitted on each half", {"half A", "half B"}, {{*a.value, *b.value}}});
+  }
+  out.push_back(std::move(after));
+  out.push_back(std::move(gain));
+}
+
+std::vector<PlanStep> plan(const Context& x) {
+  return {{"labels drawn as a calibrated network's", CalibrationNull::draws,
+           fmt::format("draws of {} rows", grouped(x.data.size())), 0},
+          {"bootstrap of the temperature", TemperatureBootstrap::resamples,
+           fmt::format("resamples of {} rows", grouped(x.data.size())), 0}};
+}
+
+std::vector<Measure> run(Context& x) {
+  const Evaluation& e = x.evaluation();
+  if (std::string why = e.kind == OutputKind::not_classes
+                            ? "the output is not one number for each of at least two classes"
+                            : why_no_scores(e, e.loss);
+      !why.empty())
+    return all_left_out(x, "calibration", quantities, Status::withheld, why);
+  const Calibration c = calibration_of(x, e);
+  const CalibrationNull null = calibration_null(c.top, x.seed, x.pool, x.cancel);
+  std::vector<Measure> out;
+  out.push_back(gap(c, x));
+  out.push_back(binned_error(c, null, x));
+  out.push_back(smooth_error(c, null, x));
+  out.push_back(temperature(c, e, x));
+  add_cross_fitted(c, e, x, out);
+  for (Measure& m : out) add_source(m.finding, e);
+  return out;
+}
+
+}  // namespace
+
+extern const Examiner calibration_examiner;
+const Examiner calibration_examiner = {
+    .name = "calibration",
+    .doc = "whether confidence is how often the network is right",
+    .quantities = quantities,
+    .needs_outputs = true,
+    .check_key = nullptr,
+    .plan = plan,
+    .run = run,
+};
+
+}  // namespace viva

@@ -1,0 +1,176 @@
+#include "examine/measure.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+#include "base/error.h"
+#include "examine/statistics.h"
+#include "examine/words.h"
+
+namespace viva {
+
+std::string population_assumption(const DataRecord& data) {
+  return "assumes independent, held-out rows; not checkable from the files; data role " + data.role;
+}
+
+Measure make_measure(std::string id, std::string title, Target target, Kind kind, std::string unit_of_estimate,
+                     const RowSource& data) {
+  Measure m;
+  m.quantity = id;
+  m.from_outputs = true;
+  Finding& f = m.finding;
+  f.id = std::move(id);
+  f.title = std::move(title);
+  f.target = target;
+  f.kind = kind;
+  f.unit_of_estimate = std::move(unit_of_estimate);
+  f.n = data.size();
+  f.unit = "row";
+  f.rows_used = RowsUsed{data.record.id, "all", data.size()};
+  return m;
+}
+
+void withhold(Finding& f, std::string why) {
+  f.status = Status::withheld;
+  f.why = std::move(why);
+}
+
+void not_run(Finding& f, std::string why) {
+  f.status = Status::not_run;
+  f.why = std::move(why);
+}
+
+Examples examples_of(std::string id, std::string title, const std::vector<int64_t>& rows, const RowSource& data) {
+  Examples e{std::move(id), std::move(title), data.record.id, {}};
+  for (size_t i = 0; i < std::min<size_t>(rows.size(), 10); ++i) e.rows.emplace_back(rows[i], "");
+  return e;
+}
+
+void set_proportion(Measure& m, int64_t k, int64_t n, std::string noun, const RowSource& data, double alpha,
+                    Sided sided, const std::string& method) {
+  Finding& f = m.finding;
+  f.n = n;
+  f.rows_used->count = n;
+  f.assumptions.push_back(population_assumption(data.record));
+  f.evidence.counts = {{noun, k}, {"rows", n}};
+  m.sided = sided;
+  m.tally = Measure::Tally{k, n, std::move(noun), sided};
+  if (n == 0) return withhold(f, "there are no such rows");
+  f.estimate = static_cast<double>(k) / static_cast<double>(n);
+  m.interval = [k, n, sided](double a) -> std::optional<Interval> {
+    if (sided == Sided::upper)
+      return Interval{std::nullopt, clopper_pearson_upper(k, n, a), 1 - a, "Clopper-Pearson, one-sided",
+                      sided,        std::string(exact_coverage)};
+    const Range r = clopper_pearson(k, n, a);
+    return Interval{r.low, r.high, 1 - a, "Clopper-Pearson", Sided::two, std::string(exact_coverage)};
+  };
+  f.interval = m.interval(alpha);
+  if (!method.empty()) f.interval->method = method;
+}
+
+std::string why_no_interval(std::span<const double> rows) {
+  const auto n = static_cast<int64_t>(rows.size());
+  if (n == 1) return "one row has no spread: no interval";
+  if (!have_spread(rows))
+    return fmt::format("all {} rows score alike to rounding: rows without spread do not tell how far new ones may be",
+                       grouped(n));
+  if (!enough_rows(n, finding_alpha))
+    return fmt::format(
+        "{} rows are too few: an interval within them misses with probability up to 2^(1 - {}) = {}, more than {}", n,
+        n, shown(std::ldexp(1., static_cast<int>(1 - n))), finding_alpha);
+  return "";
+}
+
+std::string student_coverage(int64_t n) {
+  if (n >= 1000) return "95 % intervals covered at least 94.3 % of the time at n = 1,000 and 10,000, skewed rows too";
+  return "95 % intervals covered about 94 % of the time at n = 200 on skewed rows";
+}
+
+std::string bootstrap_coverage(int64_t n) {
+  return fmt::format("95 % intervals covered {} % of the time on skewed rows", n < 100 ? "about 89" : "about 90 to 92");
+}
+
+std::string temperature_coverage(int64_t n) {
+  if (n >= 1000) return "95 % intervals covered about 95 % of the time at n = 1,000";
+  return "95 % intervals covered about 94 % of the time at n = 200";
+}
+
+std::optional<Interval> student_interval(std::span<const double> rows, double alpha, Sided sided) {
+  const auto r = student_t(rows, sided == Sided::two ? alpha : 2 * alpha);
+  if (!r) return std::nullopt;
+  Interval i{r->low, r->high, 1 - alpha, "Student t over rows", sided, student_coverage(std::ssize(rows))};
+  if (sided != Sided::two) i.method += ", one-sided";
+  if (sided == Sided::lower) i.high.reset();
+  if (sided == Sided::upper) i.low.reset();
+  return i;
+}
+
+void set_mean(Measure& m, std::vector<double> rows, Stream stream, Context& x) {
+  Finding& f = m.finding;
+  f.estimate = mean_of(rows);
+  f.assumptions.push_back(population_assumption(x.data.record));
+  m.interval = [](double) -> std::optional<Interval> { return std::nullopt; };
+  f.why = why_no_interval(rows);
+  if (!f.why.empty()) return;
+  if (student_t_applies(rows)) {
+    f.assumptions.emplace_back(
+        "the mean of so many rows is close to normal: n >= 200 and no row is above a tenth of the sum");
+    m.interval = [rows = std::move(rows)](double a) { return student_interval(rows, a); };
+  } else {
+    const auto bca = std::make_shared<BcaMean>(rows, x.seed, static_cast<uint64_t>(stream), x.pool, x.cancel);
+    f.limits.push_back(
+        fmt::format("fewer than 200 rows, or one row above a tenth of the sum: the interval is a bootstrap's ({} "
+                    "resamples, BCa) and may miss the truth more often than stated",
+                    grouped(BcaMean::resamples)));
+    m.interval = [bca, n = std::ssize(rows)](double a) -> std::optional<Interval> {
+      const auto r = bca->interval(a);
+      if (!r) return std::nullopt;
+      return Interval{
+          r->low, r->high, 1 - a, "BCa bootstrap over rows, 10,000 resamples", Sided::two, bootstrap_coverage(n)};
+    };
+  }
+  f.interval = m.interval(finding_alpha);
+  if (!f.interval) f.why = "the bootstrap cannot give an interval for these rows";
+}
+
+void set_key(Measure& m, const ClaimKey& key) {
+  if (const auto* name = std::get_if<std::string>(&key.value)) m.name = *name;
+  if (const auto* number = std::get_if<double>(&key.value)) m.number = *number;
+  if (!key.none()) m.finding.id += fmt::format("[{}]", key.text);
+}
+
+void set_key(Measure& m, double number, const std::string& text) {
+  m.number = number;
+  m.finding.id += fmt::format("[{}]", text);
+}
+
+std::vector<Measure> all_left_out(const Context& x, std::string_view examiner, std::span<const Quantity> quantities,
+                                  Status status, const std::string& why) {
+  std::vector<Measure> out;
+  const auto add = [&](const Quantity& q, const ClaimKey& key) {
+    Measure m = make_measure(fmt::format("{}.{}", examiner, q.name), std::string(q.doc), Target::rows_drawn_like_these,
+                             Kind::estimate, "", x.data);
+    set_key(m, key);
+    m.finding.status = status;
+    m.finding.why = why;
+    const bool again = std::ranges::any_of(out, [&](const Measure& o) { return o.finding.id == m.finding.id; });
+    if (!again) out.push_back(std::move(m));
+  };
+  for (const Quantity& q : quantities) {
+    if (q.key == KeyKind::none || q.key_optional) add(q, {});
+    for (const Claim& c : x.claims)
+      if (c.quantity == fmt::format("{}.{}", examiner, q.name) && !c.key.none()) add(q, c.key);
+  }
+  return out;
+}
+
+std::string rows_list(const std::vector<int64_t>& rows) {
+  const size_t shown_rows = std::min<size_t>(rows.size(), 5);
+  return fmt::format("{}{}", fmt::join(rows.begin(), rows.begin() + static_cast<ptrdiff_t>(shown_rows), ", "),
+                     rows.size() > shown_rows ? ", …" : "");
+}
+
+}  // namespace viva

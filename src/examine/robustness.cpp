@@ -1,0 +1,377 @@
+// robustness: how many rows stay right however they are moved within a radius, bounded from above by attacks.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "examine/attack.h"
+#include "examine/measure.h"
+#include "examine/statistics.h"
+#include "examine/words.h"
+
+namespace viva {
+namespace {
+
+constexpr Quantity quantities[] = {
+    {.name = "accuracy",
+     .key = KeyKind::number,
+     .fraction = true,
+     .doc = "fraction of rows right however they are moved by at most that in any element, raw units"},
+    {.name = "masking", .doc = "rows that a weaker attack breaks and the attack does not, over all checks"},
+};
+
+constexpr int64_t standard_rows = 1000, random_draws = 10, float64_rows = 8, rows_a_run = 32;
+
+// Distinct for each attack on a row: where it starts.
+constexpr uint32_t tags_a_radius = 8;
+constexpr uint32_t cross_entropy_tag = 0, margin_tag = 1, float64_tag = 2;
+
+// What one radius gave.
+struct AtRadius {
+  Radius eps;
+  int64_t attacked = 0, by_cross_entropy = 0, by_margin = 0, unconfirmed = 0, left = 0;
+  // Rows left that a check broke; nobody asks them of the half range.
+  int64_t single_step = 0, random_signs = 0, float64 = 0, float64_tried = 0;
+};
+
+struct Attacked {
+  int64_t rows = 0, right = 0, flat = 0;
+  double scale = 1;
+  std::vector<AtRadius> radii;
+  AtRadius half;
+  int64_t witness = -1, of_witness = 0;  // the label of the constant row, and the rows attacked that have it
+};
+
+int64_t attacked_rows(const Context& x) {
+  return std::min<int64_t>(x.options.rows.value_or(standard_rows), x.data.size());
+}
+
+// Without replacement: those with the smallest random words, in their order.
+std::vector<int64_t> chosen_rows(const Context& x) {
+  const Words2 key = stream_key(x.seed, Stream::attack_rows);
+  std::vector<std::pair<uint64_t, int64_t>> drawn;
+  for (int64_t i = 0; i < x.data.size(); ++i) {
+    const Words2 w = threefry2x32(key, words_of(static_cast<uint64_t>(i)));
+    drawn.emplace_back(uint64_t{w[0]} << 32 | w[1], i);
+  }
+  std::ranges::sort(drawn);
+  std::vector<int64_t> rows;
+  for (int64_t i = 0; i < attacked_rows(x); ++i) rows.push_back(drawn[static_cast<size_t>(i)].second);
+  std::ranges::sort(rows);
+  return rows;
+}
+
+// Ascending: those asked for, or some 255ths of the range, and those that claims name.
+std::vector<Radius> radii_of(const Context& x) {
+  std::vector<Radius> all = x.options.eps;
+  if (all.empty()) {
+    const ValueRange r = x.options.range.value_or(ValueRange{});
+    for (const int k : {1, 2, 4, 8}) {
+      const double eps = k / 255.0 * (r.high - r.low);
+      all.push_back({eps, r.high - r.low == 1 ? fmt::format("{}/255", k) : shown(eps, 6)});
+    }
+  }
+  for (const Claim& c : x.claims) {
+    const auto* eps = std::get_if<double>(&c.key.value);
+    if (c.quantity == "robustness.accuracy" && eps && *eps > 0) all.push_back({*eps, c.key.text});
+  }
+  std::ranges::stable_sort(all, {}, &Radius::value);
+  const auto again = std::ranges::unique(all, {}, &Radius::value);
+  all.erase(again.begin(), again.end());
+  return all;
+}
+
+Victims victims_of(const Context& x, const std::vector<int64_t>& rows) {
+  Victims v;
+  Type t = x.subject.row_type();
+  t.shape.insert(t.shape.begin(), std::ssize(rows));
+  v.rows = Array::make(t);
+  v.numbers = rows;
+  const int64_t bytes = v.rows.bytes() / std::ssize(rows);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const Array one = checked_rows(x.data, rows[i], 1, x.subject);
+    std::copy_n(one.data(), bytes, v.rows.mutable_data() + static_cast<int64_t>(i) * bytes);
+    v.labels.push_back(x.data.labels[static_cast<size_t>(rows[i])]);
+  }
+  return v;
+}
+
+// The attack and its checks, in blocks of rows that fit into memory.
+class Campaign {
+ public:
+  Campaign(Context& x, const InputSpace& space)
+      : x_(x), space_(space), attacker_(x, space, x.subject.row_type().dtype, rows_a_run), rows_(chosen_rows(x)) {}
+
+  Attacked run() {
+    result_.rows = std::ssize(rows_);
+    const Evaluation& e = x_.evaluation();
+    for (const int64_t i : rows_)
+      if (e.predicted[static_cast<size_t>(i)] == x_.data.labels[static_cast<size_t>(i)]) left_.push_back(i);
+    result_.right = std::ssize(left_);
+    look_at_rows();
+    const std::vector<Radius> radii = radii_of(x_);
+    uint32_t tag = 0;
+    for (const Radius& r : radii) {
+      if (x_.progress) x_.progress(tag / static_cast<double>(tags_a_radius * (radii.size() + 1)), "attacks");
+      AtRadius a = attack(r, tag);
+      check(a, tag);
+      // Gradients in float64 are dear: at the least and the greatest radius.
+      if (&r == &radii.front() || &r == &radii.back()) check_in_float64(a, tag);
+      result_.radii.push_back(std::move(a));
+      tag += tags_a_radius;
+    }
+    const double half = (space_.raw.high - space_.raw.low) / 2;
+    result_.half = attack({half, shown(half)}, tag);
+    look_at_witness();
+    return std::move(result_);
+  }
+
+ private:
+  // f(victims, their places in `rows`) over blocks of rows.
+  template <class F> void in_blocks(const std::vector<int64_t>& rows, F&& f) {
+    const auto step = static_cast<size_t>(rows_at_once(x_.subject.row_type()));
+    for (size_t first = 0; first < rows.size(); first += step) {
+      const std::vector<int64_t> block(rows.begin() + static_cast<ptrdiff_t>(first),
+                                       rows.begin() + static_cast<ptrdiff_t>(std::min(first + step, rows.size())));
+      f(victims_of(x_, block));
+    }
+  }
+
+  void look_at_rows() {
+    std::vector<double> sizes;
+    in_blocks(rows_, [&](const Victims& v) {
+      const Attacker::Clean c = attacker_.clean(v);
+      for (const double m : c.margin)
+        if (std::isfinite(m)) sizes.push_back(std::abs(m));
+      result_.flat += std::ranges::count(c.flat, true);
+    });
+    std::ranges::sort(sizes);
+    if (const double s = quantile_of(sizes, .5); s > 0) result_.scale = s;
+    attacker_.set_scale(result_.scale);
+  }
+
+  // Takes the rows that broke out of left_, and returns how many did.
+  int64_t drop(const std::function<Broken(const Victims&)>& how, int64_t& unconfirmed) {
+    std::vector<int64_t> kept;
+    in_blocks(left_, [&](const Victims& v) {
+      const Broken b = how(v);
+      unconfirmed += b.unconfirmed;
+      for (size_t i = 0; i < b.row.size(); ++i)
+        if (!b.row[i]) kept.push_back(v.numbers[i]);
+    });
+    const int64_t broken = std::ssize(left_) - std::ssize(kept);
+    left_ = std::move(kept);
+    return broken;
+  }
+
+  AtRadius attack(const Radius& r, uint32_t tag) {
+    AtRadius a{.eps = r};
+    a.attacked = std::ssize(left_);
+    const auto pgd = [&](AttackLoss loss, uint32_t which) {
+      return drop([&](const Victims& v) { return attacker_.pgd(v, r.value, loss, tag + which); }, a.unconfirmed);
+    };
+    a.by_cross_entropy = pgd(AttackLoss::cross_entropy, cross_entropy_tag);
+    a.by_margin = pgd(AttackLoss::margin, margin_tag);
+    a.left = std::ssize(left_);
+    return a;
+  }
+
+  void check(AtRadius& a, uint32_t tag) {
+    in_blocks(left_, [&](const Victims& v) {
+      const Broken up = attacker_.fgsm(v, a.eps.value, AttackLoss::cross_entropy),
+                   down = attacker_.fgsm(v, a.eps.value, AttackLoss::margin),
+                   signs = attacker_.random_signs(v, a.eps.value, random_draws, tag / tags_a_radius * random_draws);
+      for (size_t i = 0; i < up.row.size(); ++i) a.single_step += up.row[i] || down.row[i];
+      a.random_signs += std::ranges::count(signs.row, true);
+    });
+  }
+
+  // The same attack with gradients in float64, on the first rows left.
+  void check_in_float64(AtRadius& a, uint32_t tag) {
+    if (left_.empty() || x_.subject.row_type().dtype == Dtype::float64) return;
+    if (!wide_) wide_.emplace(x_, space_, Dtype::float64, float64_rows / 2), wide_->set_scale(result_.scale);
+    std::vector<int64_t> some(left_.begin(), left_.begin() + std::min<ptrdiff_t>(float64_rows, std::ssize(left_)));
+    a.float64_tried = std::ssize(some);
+    in_blocks(some, [&](const Victims& v) {
+      const Broken up = wide_->pgd(v, a.eps.value, AttackLoss::cross_entropy, tag + float64_tag),
+                   down = wide_->pgd(v, a.eps.value, AttackLoss::margin, tag + float64_tag + 1);
+      for (size_t i = 0; i < up.row.size(); ++i) a.float64 += up.row[i] || down.row[i];
+    });
+  }
+
+  // The row in the middle of the range is within half of it of every row.
+  void look_at_witness() {
+    Type t = x_.subject.row_type();
+    t.shape.insert(t.shape.begin(), 1);
+    std::vector<double> middle;
+    for (size_t j = 0; j < space_.low.size(); ++j) middle.push_back((space_.low[j] + space_.high[j]) / 2);
+    const Array row = Array::of(middle, t.shape).converted(t.dtype);
+    result_.witness = attacker_.named(row)[0];
+    result_.of_witness = std::ranges::count_if(
+        rows_, [&](int64_t i) { return x_.data.labels[static_cast<size_t>(i)] == result_.witness; });
+  }
+
+  Context& x_;
+  const InputSpace& space_;
+  Attacker attacker_;
+  std::optional<Attacker> wide_;
+  std::vector<int64_t> rows_, left_;  // attacked; not broken yet
+  Attacked result_;
+};
+
+std::string range_in_words(const InputSpace& s) {
+  return fmt::format("values between {} and {} are valid{}", shown(s.raw.low), shown(s.raw.high),
+                     s.assumed ? ": assumed, because all rows keep to it" : ", as --range says");
+}
+
+Measure accuracy(const Context& x, const Attacked& a, const InputSpace& s, const Radius& eps, int64_t left) {
+  Measure m = make_measure("robustness.accuracy", fmt::format("Robust accuracy at eps = {}", eps.text),
+                           Target::rows_drawn_like_these, Kind::bound, "fraction", x.data);
+  set_key(m, eps.value, eps.text);
+  set_proportion(m, left, a.rows, "unbroken", x.data, finding_alpha, Sided::upper);
+  Finding& f = m.finding;
+  f.rows_used->which = "drawn without replacement";
+  f.assumptions.push_back(range_in_words(s));
+  f.why = fmt::format(
+      "R({}) <= {}: the share of rows drawn like these that are right, and for which no valid row within "
+      "{} of it in every element is wrong",
+      eps.text, shown(f.interval->high.value_or(1)), eps.text);
+  f.limits.emplace_back("an upper bound: a stronger attack may break more rows, and nothing is certified from below");
+  return m;
+}
+
+Table by_radius(const Attacked& a, double band) {
+  Table t{"radii",
+          "Rows by radius; broken rows leave. Of those left: what the checks break. Band: holds at all radii together",
+          {"eps", "attacked", "broken by cross-entropy", "then by margin", "not confirmed", "left", "left of all",
+           "band up to", "broken by one step", "by random signs", "by float64", "float64 tried"},
+          {}};
+  const double n = static_cast<double>(a.rows);
+  for (const AtRadius& r : a.radii) {
+    const double share = static_cast<double>(r.left) / n;
+    t.rows.push_back({r.eps.text, r.attacked, r.by_cross_entropy, r.by_margin, r.unconfirmed, r.left, share,
+                      std::min(1.0, share + band), r.single_step, r.random_signs, r.float64, r.float64_tried});
+  }
+  return t;
+}
+
+Measure curve(const Context& x, const Attacked& a) {
+  const double band = dkw_band(a.rows, finding_alpha), n = static_cast<double>(a.rows);
+  Measure m = make_measure("robustness.curve", "Height of the band above the curve of attacked accuracy",
+                           Target::rows_drawn_like_these, Kind::exact, "fraction", x.data);
+  m.quantity.clear();
+  Finding& f = m.finding;
+  f.estimate = band;
+  f.n = f.rows_used->count = a.rows;
+  f.rows_used->which = "drawn without replacement";
+  f.why =
+      "sqrt(log 20 / (2 n)): with probability .95 the robust accuracy lies below the curve plus this at every radius "
+      "(Dvoretzky, Kiefer, Wolfowitz; Massart), one-sided";
+  f.assumptions.push_back(population_assumption(x.data.record));
+  Series s{"curve", "Attacked accuracy by radius", "eps, raw units", "fraction of rows not broken", {}};
+  const auto add = [&](const std::string& label, double eps, int64_t left) {
+    const double share = static_cast<double>(left) / n;
+    s.points.push_back({label, eps, share, std::nullopt, std::min(1.0, share + band)});
+  };
+  add("0", 0, a.right);
+  for (const AtRadius& r : a.radii) add(r.eps.text, r.eps.value, r.left);
+  f.evidence.series.push_back(std::move(s));
+  f.evidence.tables.push_back(by_radius(a, band));
+  return m;
+}
+
+Measure masking(const Context& x, const Attacked& a) {
+  Measure m = make_measure("robustness.masking", "Rows that a check breaks and the attack does not", Target::these_rows,
+                           Kind::exact, "rows, over all radii and checks", x.data);
+  Finding& f = m.finding;
+  f.n = f.rows_used->count = a.rows;
+  f.rows_used->which = "drawn without replacement";
+  int64_t single = 0, signs = 0, wide = 0, tried = 0;
+  for (const AtRadius& r : a.radii)
+    single += r.single_step, signs += r.random_signs, wide += r.float64, tried += r.float64_tried;
+  f.estimate = static_cast<double>(single + signs + wide);
+  const bool reached = a.half.left <= a.of_witness;
+  f.check = Check{
+      "no check beats the attack, every row has a gradient, and at half the range no more rows are left than "
+      "the constant row names",
+      single + signs + wide == 0 && a.flat == 0 && reached};
+  const std::string witness = a.witness < 0 ? "NaN" : x.class_name(a.witness);
+  f.evidence.tables.push_back(
+      {"checks",
+       "Signs of masked gradients",
+       {"check", "rows", "of"},
+       {{std::string("gradient of the margin is zero"), a.flat, a.rows},
+        {fmt::format("broken by one step of eps, not by {}", Attacker::steps), single, a.rows},
+        {fmt::format("broken by {} corners at random, not by the attack", random_draws), signs, a.rows},
+        {fmt::format("broken with gradients in float64, not in float32 (of the first {} left at the least and the "
+                     "greatest eps)",
+                     float64_rows),
+         wide, tried},
+        {fmt::format("left at eps = {}, half the range", a.half.eps.text), a.half.left, a.rows},
+        {fmt::format("of the class that the constant row in mid-range is given: {}", witness), a.of_witness, a.rows}}});
+  if (!reached)
+    f.limits.emplace_back(
+        "at half the range one constant row reaches all: that more rows are left than it names proves "
+        "that the attack fails here");
+  if (a.flat > 0) f.limits.emplace_back("rows without a gradient are attacked from random starts only");
+  return m;
+}
+
+void check_key(const Context&, const Claim& c) {
+  const auto* eps = std::get_if<double>(&c.key.value);
+  if (eps && !(*eps >= 0))
+    throw usage_error("claim '{}': the key is a radius, 0 or above: write robustness.accuracy[8/255]", c.statement);
+}
+
+std::vector<PlanStep> plan(const Context& x) {
+  const int64_t gradients = attacked_rows(x) * (std::ssize(radii_of(x)) + 1) * 2 * (Attacker::steps + 1);
+  return {{"gradients of the attack, at most", gradients, "rows",
+           3 * x.subject.record().flops * static_cast<double>(gradients)}};
+}
+
+std::vector<Measure> run(Context& x) {
+  const auto left_out = [&](const std::string& why) {
+    return all_left_out(x, "robustness", quantities, Status::not_run, why);
+  };
+  const Dtype input = x.subject.row_type().dtype;
+  if (x.evaluation().kind == OutputKind::not_classes)
+    return left_out("the output is not one number for each of at least two classes");
+  if (is_float(input) && input != Dtype::float32 && input != Dtype::float64)
+    return left_out(fmt::format("the input is {}: attacks take float32 and float64", name(input)));
+  try {
+    const FoundSpace found = input_space(x);
+    if (!found.space) return left_out(found.why);
+    const Attacked a = Campaign(x, *found.space).run();
+    std::vector<Measure> out;
+    out.push_back(accuracy(x, a, *found.space, {0, "0"}, a.right));
+    for (const AtRadius& r : a.radii) out.push_back(accuracy(x, a, *found.space, r.eps, r.left));
+    out.push_back(curve(x, a));
+    out.push_back(masking(x, a));
+    for (Measure& m : out)
+      if (m.quantity == "robustness.accuracy" && *m.number > 0)
+        m.finding.assumptions.push_back(fmt::format(
+            "attack: the worse of cross-entropy of scores / {} and of the margin, each {} steps of 2.5 eps / {} from a "
+            "random start, eps ascending; every point found was fed to the network again",
+            shown(a.scale), Attacker::steps, Attacker::steps));
+    return out;
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::unsupported) throw;
+    return left_out(error.message());
+  }
+}
+
+}  // namespace
+
+extern const Examiner robustness_examiner;
+const Examiner robustness_examiner = {
+    .name = "robustness",
+    .doc = "accuracy under attack, an upper bound",
+    .quantities = quantities,
+    .needs_outputs = true,
+    .check_key = check_key,
+    .plan = plan,
+    .run = run,
+};
+
+}  // namespace viva

@@ -1,0 +1,33 @@
+// Where random numbers come from: every use has a stream of its own under the run's seed, so that none moves another's.
+#pragma once
+
+#include <cstdint>
+
+#include "base/threefry.h"
+
+namespace viva {
+
+enum class Stream : uint64_t {
+  log_loss = 1,      // resamples of the bootstrap
+  brier = 2,         // likewise
+  halves = 3,        // which half a row belongs to
+  ece_null = 4,      // labels of a calibrated network
+  temperature = 5,   // resamples of the bootstrap
+  gap = 6,           // likewise
+  attack_rows = 7,   // which rows are attacked
+  attack_start = 8,  // where an attack starts
+  random_signs = 9,  // directions that an attack must beat
+};
+
+constexpr Words2 stream_key(uint64_t seed, Stream s) { return fold_key(words_of(seed), static_cast<uint64_t>(s)); }
+
+// Whatever is chosen by looking is chosen on half A and measured on half B. The half of a row depends on the seed and
+// its number alone.
+constexpr bool in_half_a(uint64_t seed, int64_t row) {
+  return (threefry2x32(stream_key(seed, Stream::halves), words_of(static_cast<uint64_t>(row)))[0] & 1) == 0;
+}
+
+// Uniform on [0, 1) in steps of 2^-32.
+constexpr double uniform(uint32_t word) { return word * 0x1p-32; }
+
+}  // namespace viva

@@ -1,0 +1,65 @@
+// The same graph in another precision, to see what rounding did.
+#include <unordered_map>
+
+#include "graph/opdef.h"
+#include "transform/rewrite.h"
+
+namespace viva {
+namespace {
+
+class Retyping {
+ public:
+  explicit Retyping(Dtype to) : to_(to) {}
+
+  Body run(const Body& f) {
+    if (const auto it = memo_.find(f.get()); it != memo_.end()) return it->second;
+    Build b(f->name());
+    ValueMap map;
+    for (const Value& p : f->params()) {
+      b.at(p.node()->where);
+      map[p] = b.parameter({changed(p.dtype()), p.shape()}, p.name());
+    }
+    for (const Node& n : f->nodes()) {
+      if (!n.op) continue;
+      const Values out = retyped(b, n, mapped(map, n.in));
+      for (int i = 0; i < n.outputs(); ++i) {
+        const Value v = map[n.out(i)] = out[static_cast<size_t>(i)];
+        b.name_if_none(v, n.names[static_cast<size_t>(i)]);
+      }
+    }
+    return memo_.emplace(f.get(), b.finish(mapped(map, f->outputs()), f->output_names())).first->second;
+  }
+
+ private:
+  Dtype changed(Dtype d) const { return is_float(d) ? to_ : d; }
+
+  Values retyped(Build& b, const Node& n, Values in) {
+    if (n.op->name == "bitcast" && (is_float(n.in[0].dtype()) || is_float(n.types[0].dtype)))
+      throw Error(ErrorKind::unsupported, "[retype] bitcast: the bits of a float mean nothing in another precision",
+                  n.where);
+    Attrs attrs;
+    for (const auto& [name, value] : n.attrs.items()) attrs.set(name, changed(value));
+    std::vector<Body> bodies;
+    for (const Body& f : n.bodies) bodies.push_back(run(f));
+    b.at(n.where);
+    return b.emit(*n.op, std::move(in), std::move(attrs), std::move(bodies), n.where);
+  }
+
+  Attr changed(const Attr& a) const {
+    if (const auto* d = std::get_if<Dtype>(&a)) return changed(*d);
+    const auto* array = std::get_if<Array>(&a);
+    return array && is_float(array->dtype()) ? Attr(array->converted(to_)) : a;
+  }
+
+  Dtype to_;
+  std::unordered_map<const Function*, Body> memo_;  // the caller of run holds the keys
+};
+
+}  // namespace
+
+Body retype(const Body& f, Dtype to) {
+  if (!is_float(to)) throw usage_error("[retype] {} is no float dtype", name(to));
+  return Retyping(to).run(f);
+}
+
+}  // namespace viva
