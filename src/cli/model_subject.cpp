@@ -157,7 +157,7 @@ class ModelSubject final : public Subject {
   }
 
   Compiled compiled(const Body& f, std::vector<std::pair<int64_t, Array>> bound) override {
-    CompileOptions options;
+    PlanOptions options;
     options.constants = std::move(bound);
     return [run = compile(f, options)](std::vector<Array> arguments, ThreadPool& pool, const Cancel& cancel) {
       return run.call(std::move(arguments), pool, &cancel).take();

@@ -65,13 +65,17 @@ Interval gap_of_parts(const Confidences& c, double least, double alpha) {
   const Range right = clopper_pearson(std::ranges::count(c.right, true), c.rows(), alpha / 2);
   const double mean = mean_of(c.confidence), half = (1 - least) * std::sqrt(std::log(4 / alpha) / (2 * n));
   Range confidence{mean - half, mean + half};
-  if (student_t_applies(c.confidence)) confidence = student_t(c.confidence, alpha / 2).value_or(confidence);
+  std::string coverage(exact_coverage);
+  if (const auto t = student_t_applies(c.confidence) ? student_t(c.confidence, alpha / 2) : std::nullopt) {
+    confidence = *t;
+    coverage += ", as far as Student's interval for the confidence does";
+  }
   return {confidence.low - right.high,
           confidence.high - right.low,
           1 - alpha,
           "Clopper-Pearson for accuracy and an interval for confidence, together by Bonferroni",
           Sided::two,
-          std::string(exact_coverage)};
+          coverage};
 }
 
 void set_gap(Measure& m, const Confidences& c, Context& x) {
@@ -171,7 +175,7 @@ Measure smooth_error(const Calibration& c, const CalibrationNull& null, Context&
   m.finding.estimate = smooth_calibration_error(c.top);
   m.interval = [](double) -> std::optional<Interval> { return std::nullopt; };
   set_null(m.finding, null.smooth);
-  m.finding.limits.emplace_back("no interval is known for it");
+  m.finding.why = "no interval is known for it; " + m.finding.why;
   return m;
 }
 

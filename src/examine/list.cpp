@@ -10,10 +10,16 @@ extern const Examiner sensitivity_examiner;
 extern const Examiner robustness_examiner;
 
 std::span<const Examiner* const> examiners() {
+  // clang-format off: one a line, so that an examiner is one line
   static constexpr const Examiner* list[] = {
-      &identity_examiner, &risk_examiner,        &calibration_examiner,
-      &numerics_examiner, &sensitivity_examiner, &robustness_examiner,
+      &identity_examiner,
+      &risk_examiner,
+      &calibration_examiner,
+      &numerics_examiner,
+      &sensitivity_examiner,
+      &robustness_examiner,
   };
+  // clang-format on
   return list;
 }
 

@@ -28,7 +28,7 @@ class GraphSubject : public FakeSubject {
     return {b.finish({scores_(b, x)}), {}, rows};
   }
   Compiled compiled(const Body& f, std::vector<std::pair<int64_t, Array>> bound) override {
-    CompileOptions options;
+    PlanOptions options;
     options.constants = std::move(bound);
     return [run = compile(f, options)](std::vector<Array> arguments, ThreadPool& pool, const Cancel& cancel) {
       return run.call(std::move(arguments), pool, &cancel).take();
