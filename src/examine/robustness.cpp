@@ -24,8 +24,8 @@ constexpr Quantity quantities[] = {
 constexpr int64_t standard_rows = 1000, random_draws = 10, float64_rows = 8, rows_a_run = 32;
 
 // Distinct for each attack on a row: where it starts.
-constexpr uint32_t tags_a_radius = 8;
-constexpr uint32_t cross_entropy_tag = 0, margin_tag = 1, float64_tag = 2;
+constexpr uint32_t tags_a_radius = 2;
+constexpr uint32_t cross_entropy_tag = 0, margin_tag = 1;
 
 // What one radius gave.
 struct AtRadius {
@@ -187,15 +187,15 @@ class Campaign {
     });
   }
 
-  // The same attack with gradients in float64, on the first rows left.
+  // The same attack from the same starts with gradients in float64, on the first rows left.
   void check_in_float64(AtRadius& a, uint32_t tag) {
     if (left_.empty() || x_.subject.row_type().dtype == Dtype::float64) return;
     if (!wide_) wide_.emplace(x_, space_, Dtype::float64, float64_rows / 2), wide_->set_scale(result_.scale);
     std::vector<int64_t> some(left_.begin(), left_.begin() + std::min<ptrdiff_t>(float64_rows, std::ssize(left_)));
     a.float64_tried = std::ssize(some);
     in_blocks(some, [&](const Victims& v) {
-      const Broken up = wide_->pgd(v, a.eps.value, AttackLoss::cross_entropy, tag + float64_tag),
-                   down = wide_->pgd(v, a.eps.value, AttackLoss::margin, tag + float64_tag + 1);
+      const Broken up = wide_->pgd(v, a.eps.value, AttackLoss::cross_entropy, tag + cross_entropy_tag),
+                   down = wide_->pgd(v, a.eps.value, AttackLoss::margin, tag + margin_tag);
       for (size_t i = 0; i < up.row.size(); ++i) a.float64 += up.row[i] || down.row[i];
     });
   }
@@ -292,10 +292,12 @@ Measure masking(const Context& x, const Attacked& a) {
     single += r.single_step, signs += r.random_signs, wide += r.float64, tried += r.float64_tried;
   f.estimate = static_cast<double>(single + signs + wide);
   const bool reached = a.half.left <= a.of_witness;
+  // Any two attacks differ by a few rows; a gradient that is hidden shows in many.
+  const auto rare = [](int64_t rows, int64_t of) { return static_cast<double>(rows) <= .01 * static_cast<double>(of); };
   f.check = Check{
-      "no check beats the attack, every row has a gradient, and at half the range no more rows are left than "
-      "the constant row names",
-      single + signs + wide == 0 && a.flat == 0 && reached};
+      "one step, corners at random and rows without a gradient are at most 1 % of all each, float64 breaks at most a "
+      "quarter of those tried, and at half the range no more rows are left than the constant row names",
+      rare(single, a.rows) && rare(signs, a.rows) && rare(a.flat, a.rows) && 4 * wide <= tried && reached};
   const std::string witness = a.witness < 0 ? "NaN" : x.class_name(a.witness);
   f.evidence.tables.push_back(
       {"checks",
