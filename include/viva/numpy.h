@@ -88,7 +88,6 @@ Tensor logspace(double start, double stop, int64_t count, Dtype d = Dtype::float
 enum class PadMode : uint8_t { edge, reflect, wrap };
 Tensor pad(const Arg& x, const Ints& low, const Ints& high, PadMode mode);
 
-// Positions and counts.
 // Order: ascending, equal elements as they came, NaN last; descending: the greatest first, NaN last still.
 Tensor sort(const Arg& x, int64_t axis = -1, bool descending = false);
 Tensor argsort(const Arg& x, int64_t axis = -1, bool descending = false);  // int32
@@ -100,6 +99,7 @@ Top top_k(const Arg& x, int64_t k, int64_t axis = -1);  // the k greatest, great
 Tensor quantile(const Arg& x, double q, std::optional<int64_t> axis = {}, bool keep = false);
 Tensor median(const Arg& x, std::optional<int64_t> axis = {}, bool keep = false);
 
+// Positions and counts.
 Tensor searchsorted(const Arg& sorted, const Arg& x, bool right = false);  // how many of a sorted vector lie below x
 Tensor interp(const Arg& x, const Arg& xp, const Arg& fp);                 // linear between points of increasing xp
 Tensor bincount(const Arg& x, int64_t length);                             // of integers; those outside are dropped

@@ -15,7 +15,7 @@ constexpr size_t most_kept = size_t{512} << 20;  // idle bytes of the process
 
 // Eight sizes between powers of two, so that blocks of nearly equal arrays fit each other.
 size_t rounded(size_t bytes) {
-  if (bytes < smallest) return (bytes + 63) / 64 * 64;
+  if (bytes < smallest) return whole_lines(bytes);
   const size_t step = std::bit_floor(bytes) / 8;
   return (bytes + step - 1) / step * step;
 }

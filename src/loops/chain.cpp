@@ -85,7 +85,7 @@ void Stage::end_chain(const Step& s, const std::byte* const* values, std::byte* 
 class Stage::Chains {
  public:
   Chains(std::vector<Step>& steps, size_t values, std::span<const int> kept)
-      : steps_(steps), chains_(steps.size()), uses_(values, 0), maker_(values, none) {
+      : steps_(steps), chains_(steps.size()), joined_(steps.size(), false), uses_(values, 0), maker_(values, none) {
     for (const Step& s : steps) each_value(s, [&](int v) { ++uses_[static_cast<size_t>(v)]; });
     for (int v : kept) uses_[static_cast<size_t>(v)] += 2;
   }
@@ -99,7 +99,10 @@ class Stage::Chains {
       steps_[i].args = std::move(chains_[i].args);
       steps_[i].chain = std::move(chains_[i].links);
     }
-    std::erase_if(steps_, [](const Step& s) { return s.act == Act::joined; });
+    std::vector<Step> kept;
+    for (size_t i = 0; i < steps_.size(); ++i)
+      if (!joined_[i]) kept.push_back(std::move(steps_[i]));
+    steps_ = std::move(kept);
   }
 
  private:
@@ -134,7 +137,7 @@ class Stage::Chains {
   }
 
   Chain take(size_t step) {
-    steps_[step].act = Act::joined;
+    joined_[step] = true;
     return std::exchange(chains_[step], {});
   }
 
@@ -165,6 +168,7 @@ class Stage::Chains {
 
   std::vector<Step>& steps_;
   std::vector<Chain> chains_;  // of each step that is one's last
+  std::vector<bool> joined_;   // steps that a later one's chain has taken
   std::vector<int> uses_;
   std::vector<size_t> maker_;
 };

@@ -84,12 +84,16 @@ size_t Prepared::scratch_bytes(int threads) const {
 std::string Prepared::describe() const {
   if (program_->contraction) return loops::describe(*program_->contraction);
   const TilePlan& t = program_->tiles;
-  return fmt::format("tiles of {} over {}{}, {} parts, {} shards", viva::to_string(t.box),
+  const int64_t chains = t.main.chains() + t.epilogue.chains();
+  return fmt::format("tiles of {} over {}{}, {} parts, {} shards{}", viva::to_string(t.box),
                      viva::to_string(program_->flat.extents),
                      t.reduction.empty() ? ""
                      : t.rows            ? ", rows"
                                          : ", columns",
-                     t.parts, t.shards);
+                     t.parts, t.shards,
+                     chains == 0   ? ""
+                     : chains == 1 ? ", 1 chain"
+                                   : fmt::format(", {} chains", chains));
 }
 
 void check_cancel(const Run& run) {

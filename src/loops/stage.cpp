@@ -54,8 +54,6 @@ void Stage::execute(const Step& s, const Call& call, int64_t n) const {
     }
     case Act::chain:
       return run_chain(s, values, out, n);
-    case Act::joined:
-      return;
     case Act::select:
       return s.select(out, values[s.args[0]], values[s.args[1]], values[s.args[2]], n);
     case Act::convert:

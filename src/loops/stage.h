@@ -28,6 +28,7 @@ class Stage {
   size_t frame_bytes() const { return frame_bytes_; }
   int64_t buffers() const { return static_cast<int64_t>(buffer_bytes_); }
   const StageSpec& spec() const { return spec_; }
+  int64_t chains() const { return std::ranges::count(steps_, Act::chain, &Step::act); }
   int64_t points(const Tile& tile) const;
   // Sides of an array with these strides over the tile, merged where contiguous; returns their number.
   int sides(const Ints& strides, const Tile& tile, Side* out) const;
@@ -81,7 +82,7 @@ class Stage {
     constant,
     apply,
     chain,
-    joined,
+
     select,
     inside,
     clip,

@@ -45,10 +45,10 @@ uint64_t TileCursor::next(Tile& tile) const {
 namespace {
 
 // The states of one folding while it runs over the blocks of a reduction.
-class Blocks {
+class BlockSums {
  public:
-  Blocks() = default;
-  Blocks(const Folding& f, std::byte* memory, int64_t capacity, int64_t n)
+  BlockSums() = default;
+  BlockSums(const Folding& f, std::byte* memory, int64_t capacity, int64_t n)
       : reducer_(&f.reducer),
         bytes_(whole_lines(static_cast<size_t>(f.reducer.bytes(capacity)))),
         memory_(memory),
@@ -239,10 +239,10 @@ class Runner {
   void fold(Tile& tile, int64_t first, int64_t end, std::byte* slot) const {
     const int64_t n = results(tile);
     std::byte* memory = slot + plan_.states_at;
-    std::array<Blocks, most_foldings> blocks;
+    std::array<BlockSums, most_foldings> blocks;
     for (size_t i = 0; i < plan_.foldings.size(); ++i) {
       const Folding& f = plan_.foldings[i];
-      blocks[i] = Blocks(f, memory, plan_.results, n);
+      blocks[i] = BlockSums(f, memory, plan_.results, n);
       memory += state_of(f) * static_cast<size_t>(3 + plan_.levels);
     }
     if (first < end) reduction_.seek(first, tile);
@@ -258,7 +258,7 @@ class Runner {
     for (size_t i = 0; i < plan_.foldings.size(); ++i) blocks[i].finish();
   }
 
-  void step(const Folding& f, Blocks& b, const Tile& tile, int64_t n, bool opens, bool closes,
+  void step(const Folding& f, BlockSums& b, const Tile& tile, int64_t n, bool opens, bool closes,
             const std::byte* slot) const {
     const Reducer::Args args{
         .x = plan_.main.root(slot, static_cast<size_t>(f.x)),

@@ -2,6 +2,7 @@
 // and the form of the other operand, and whatever memory the results replace.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <numeric>
 #include <random>
@@ -123,6 +124,28 @@ TEST(Chain, BitsOfTheInterpreter) {
   for (const Dtype d : {Dtype::float32, Dtype::float64})
     for (const Shape& shape : shapes)
       for (const int steps : {4, 9, 20, 45}) check(++seed, d, shape, steps);
+}
+
+// Long enough for several parts, which write over donated arguments at once.
+TEST(Chain, OnSeveralThreads) {
+  for (const Dtype d : {Dtype::float32, Dtype::float64}) {
+    const Executable compiled = compile(Drawn(7, d, {5, 60001}, 20).body());
+    EXPECT_TRUE(std::ranges::any_of(compiled.summary().lines, [](const std::string& l) {
+      return l.find(" 1 parts") == std::string::npos && l.find("parts") != std::string::npos;
+    }));
+    for (uint64_t seed = 5; seed < 9; ++seed) check(seed, d, {5, 60001}, 20);
+  }
+}
+
+// The tiles of sums, products and roots are read and written once for all of them.
+TEST(Chain, IsOneStepOfATile) {
+  Build b("f");
+  const Type t{Dtype::float32, {4096}};
+  const Value x = b.parameter(t), y = b.parameter(t);
+  const Body f = b.finish({b.sqrt(b.add(b.scale(b.sub(x, y), .5), b.square(y)))});
+  const Executable compiled = compile(f);
+  ASSERT_EQ(compiled.summary().lines.size(), 1U);
+  EXPECT_NE(compiled.summary().lines[0].find("1 chain"), std::string::npos) << compiled.summary().lines[0];
 }
 
 // More operations in a row than one chain takes.

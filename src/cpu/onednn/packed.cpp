@@ -1,5 +1,6 @@
 #include "cpu/onednn/packed.h"
 
+#include <algorithm>
 #include <string>
 
 namespace viva::cpu::onednn {
@@ -25,11 +26,17 @@ Forward::primitive_desc described(int64_t rows, int64_t k, int64_t n) {
   return made;
 }
 
+// Zeros of padding would meet what lies behind a row.
+bool padded(const Desc& d) {
+  const dnnl_memory_desc_t& raw = d.data;
+  return !std::equal(raw.dims, raw.dims + raw.ndims, raw.padded_dims);
+}
+
 }  // namespace
 
 std::optional<PackedMatrix> PackedMatrix::of(const float* data, int64_t k, int64_t n, int64_t k_stride,
                                              int64_t n_stride, std::span<const int64_t> row_counts) {
-  constexpr int64_t vector = 8;  // a vector that runs over a row's end would meet zeros with what lies there
+  constexpr int64_t vector = 8;  // of the narrowest kernels; wider ones pad
   if (k % vector != 0 || n % vector != 0) return std::nullopt;
   const OneThread guard;
   PackedMatrix m;
@@ -37,7 +44,7 @@ std::optional<PackedMatrix> PackedMatrix::of(const float* data, int64_t k, int64
     for (const int64_t rows : row_counts) {
       const auto made = described(rows, k, n);
       if (m.variants_.empty()) m.layout_ = made.weights_desc();
-      if (made.weights_desc() != m.layout_) return std::nullopt;
+      if (made.weights_desc() != m.layout_ || padded(m.layout_)) return std::nullopt;
       m.variants_[rows] = {Forward(made), made.src_desc(), made.dst_desc(), made.scratchpad_desc()};
     }
     m.packed_ = block_of(m.layout_.get_size());
