@@ -1,20 +1,22 @@
 // viva examine: the referee.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <ostream>
 
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/output_directory.h"
+#include "cli/examine_arguments.h"
 #include "cli/examine_options.h"
+#include "cli/ledger_place.h"
 #include "cli/progress.h"
 #include "cli/report_directory.h"
 #include "cli/rows.h"
 #include "cli/verb.h"
+#include "examine/evaluation.h"
 #include "examine/examiner.h"
 #include "examine/words.h"
 #include "report/html.h"
@@ -23,44 +25,6 @@
 
 namespace viva {
 namespace {
-
-struct Arguments {
-  std::string model, data, train, classes, output;
-  std::string output_kind = "auto", range, eps, rows, normalize, data_normalized;
-  std::optional<std::string> out;
-  std::vector<std::string> claims, only;
-  std::string seed = "0";
-  std::optional<int> threads;
-  bool plan = false, no_cost = false;
-};
-
-uint64_t seed_of(const std::string& text) {
-  uint64_t v = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), v);
-  if (error != std::errc() || end != text.data() + text.size())
-    throw usage_error("--seed {}: write a whole number from 0 to 2^64 - 1", text);
-  return v;
-}
-
-// All that the report is a function of, in one spelling: no --threads, no --out, claims as they were understood, --only
-// in the order of the list and just where it leaves something out.
-std::string canonical_command(const Arguments& a, const ExamineOptions& options,
-                              const std::vector<const Examiner*>& chosen) {
-  std::string s = "viva examine " + shell_quoted(a.model) + " --data " + shell_quoted(a.data);
-  if (!a.train.empty()) s += " --train " + shell_quoted(a.train);
-  if (!a.output.empty()) s += " --output " + shell_quoted(a.output);
-  if (!a.classes.empty()) s += " --classes " + shell_quoted(a.classes);
-  if (!a.normalize.empty()) s += canonical("--normalize", normalization_of("--normalize", a.normalize));
-  s += canonical(options);
-  for (const Claim& c : options.claims) s += " --claim " + shell_quoted(c.statement);
-  if (chosen.size() < examiners().size()) {
-    std::string names;
-    for (const Examiner* e : chosen) names += (names.empty() ? "" : ",") + std::string(e->name);
-    s += " --only " + names;
-  }
-  s += fmt::format(" --seed {}", seed_of(a.seed));
-  return s + (a.no_cost ? " --no-cost" : "");
-}
 
 void print_model(std::ostream& out, const ModelRecord& m) {
   out << "model      " << printable(m.path) << ", SHA-256 " << m.sha256 << '\n';
@@ -92,8 +56,8 @@ void print_notes(std::ostream& err, const ModelRecord& m, const RowSource& data)
   if (!d.scaling.empty()) err << "viva: " << printable(d.spec) << ": " << d.scaling << '\n';
   if (!d.layout.empty()) err << "viva: " << printable(d.spec) << ": rows of " << d.layout << '\n';
   if (d.id == "data" && !m.other_outputs.empty())
-    err << fmt::format("viva: {}: has {} outputs: {} is examined; --output NAME takes another\n", printable(m.path),
-                       m.other_outputs.size() + 1, printable(m.output_name));
+    err << fmt::format("viva: {}: has {} outputs: {} is examined; --output-name NAME takes another\n",
+                       printable(m.path), m.other_outputs.size() + 1, printable(m.output_name));
   if (d.id == "data" && m.batch == BatchMode::padded)
     err << fmt::format("viva: {}: fixes its batch at {}: {} in padded chunks of that size\n", printable(m.path),
                        m.batch_size, counted(d.rows, "row goes", "rows go"));
@@ -133,43 +97,62 @@ void print_summary(std::ostream& out, const Report& r, const std::string& direct
   out << "report in " << printable(directory) << '\n';
 }
 
-RowSource rows_with_names(const Arguments& a, Session& s, const Subject& subject) {
-  RowSource data = s.open.data(a.data, "data", subject);
-  if (a.classes.empty()) return data;
-  DataFile file;
-  data.record.classes = read_class_names(a.classes, classes_of(subject), file);
-  data.record.files.push_back({file.path, file.sha256, file.bytes});
-  return data;
+// Names from --classes, else from the network's metadata, else the data's own.
+void name_classes(const ExamineArguments& a, const Subject& subject, RowSource& data) {
+  if (!a.classes.empty()) {
+    DataFile file;
+    data.record.classes = read_class_names(a.classes, classes_of(subject), file);
+    data.record.files.push_back({file.path, file.sha256, file.bytes});
+  } else if (!subject.record().classes.empty()) {
+    data.record.classes = subject.record().classes;
+  }
 }
 
-ExamineOptions options_of(const Arguments& a) {
-  ExamineOptions o;
-  o.claims = parse_claims(a.claims, known_quantities());
-  o.only = a.only;
-  o.seed = seed_of(a.seed);
-  o.output = output_choice(a.output_kind);
-  if (!a.range.empty()) o.range = range_of(a.range);
-  if (!a.eps.empty()) o.eps = radii_from(a.eps);
-  if (!a.rows.empty()) o.rows = row_count(a.rows);
-  if (!a.data_normalized.empty()) o.data_normalized = normalization_of("--data-normalized", a.data_normalized);
-  if (!a.data_normalized.empty() && !a.normalize.empty())
-    throw usage_error("--normalize is for raw data, --data-normalized for data that are normalised already: give one");
-  return o;
+void check_classifies(const Subject& subject) {
+  if (classes_of(subject) > 0) return;
+  const ModelRecord& m = subject.record();
+  throw unsupported(
+      "{}: has no classification output: {} is {}{}; examine needs floats with one number for each of at least two "
+      "classes{}",
+      m.path, m.output_name, m.output_type,
+      m.other_outputs.empty() ? "" : fmt::format(", nor is one among {}", fmt::join(m.other_outputs, ", ")),
+      numel(subject.output_row_shape()) == 1 ? ", such as two columns [1 - p, p] or [0, logit]" : "");
 }
 
-int run(const Arguments& a, Session& s) {
-  const ExamineOptions options = options_of(a);
+struct Examined {
+  Report report;
+  std::vector<EarlierRuling> earlier;
+};
+
+void write_report(const ExamineArguments& a, const Examined& e, OutputDirectory& directory, const std::string& target) {
+  const ReportOptions written{.cost = !a.no_cost};
+  directory.write("report.json", report_json_text(e.report, written));
+  directory.write("report.html", report_html(e.report, written, e.earlier));
+  directory.write("report.schema.json", report_schema());
+  const std::string lines = ledger_lines(e.report, date_now());
+  commit_with_ledger(directory, target, a.ledger ? "" : lines);
+  if (a.ledger) append_to_ledger(*a.ledger, lines);
+}
+
+int run(const ExamineArguments& a, Session& s) {
+  Examined e;
+  const ExamineOptions options = options_of(a, e.report.claim_files);
+  const std::vector<FileRecord> claim_files = e.report.claim_files;
   const auto chosen = chosen_examiners(options);
   const int threads = thread_count(a.threads);
   const std::string target = a.out.value_or(a.model + ".viva");
   if (target.empty()) throw usage_error("--out: is empty: name a directory, or leave the option out");
+  if (a.ledger) e.earlier = read_ledger(*a.ledger);
   std::optional<OutputDirectory> directory;
-  SubjectChoice choice{a.output, [&] { return s.open.row_shape(a.data); }, {}};
+  SubjectChoice choice{a.input, a.output, [&] { return s.open.row_shape(a.data); }, {}};
   if (!a.normalize.empty()) choice.normalize = normalization_of("--normalize", a.normalize);
   const auto subject = s.open.subject(a.model, choice);
-  const RowSource data = rows_with_names(a, s, *subject);
+  check_classifies(*subject);
+  RowSource data = s.open.data(a.data, "data", *subject);
+  data.record.role = a.data_role;
+  name_classes(a, *subject, data);
   std::optional<RowSource> train;
-  if (!a.train.empty()) train = s.open.data(a.train, "train", *subject);
+  if (!a.train.empty()) train = s.open.data(a.train, "train", *subject), train->record.role = "train";
   const RowSource* train_rows = train ? &*train : nullptr;
   if (a.plan) {
     print_plan(s.out, *subject, data, train_rows, options, plan_examination(options, *subject, data, train_rows));
@@ -180,58 +163,23 @@ int run(const Arguments& a, Session& s) {
   if (train) print_notes(s.err, subject->record(), *train);
   ThreadPool pool(threads);
   ProgressBar bar(s);
-  Report report = examine(options, *subject, data, train_rows, pool, s.cancel,
-                          [&](double f, std::string_view what) { bar.show(f, what); });
+  e.report = examine(options, *subject, data, train_rows, pool, s.cancel,
+                     [&](double f, std::string_view what) { bar.show(f, what); });
   bar.clear();
-  report.viva = version();
-  report.command = canonical_command(a, options, chosen);
-  const ReportOptions written{.cost = !a.no_cost};
-  directory->write("report.json", report_json_text(report, written));
-  directory->write("report.html", report_html(report, written));
-  directory->write("report.schema.json", report_schema());
+  e.report.viva = version();
+  e.report.claim_files = claim_files;
+  e.report.command = canonical_command(a, options, chosen);
   if (s.cancel) throw Error(ErrorKind::cancelled, "interrupted; nothing was written");
-  directory->commit();
-  print_summary(s.out, report, target);
-  const bool refuted = std::any_of(report.claims.begin(), report.claims.end(),
-                                   [](const Claim& c) { return c.ruling == Verdict::refuted; });
+  write_report(a, e, *directory, target);
+  print_summary(s.out, e.report, target);
+  const bool refuted =
+      std::ranges::any_of(e.report.claims, [](const Claim& c) { return c.ruling == Verdict::refuted; });
   return refuted ? 1 : 0;
 }
 
 std::function<int(Session&)> declare(CLI::App& app) {
-  auto a = std::make_shared<Arguments>();
-  app.add_option("model", a->model, "ONNX file (.onnx, .onnx.gz)")->required()->type_name("MODEL");
-  app.add_option("--data", a->data, "rows to examine on: fashion-mnist, images.idx:labels.idx, x.npy:y.npy or file.npz")
-      ->required()
-      ->type_name("D");
-  app.add_option("--train", a->train, "rows the network was trained on, e.g. fashion-mnist:train")->type_name("D");
-  app.add_option("--classes", a->classes, "names of the classes, one a line, for claims and the report")
-      ->type_name("FILE");
-  app.add_option("--output", a->output, "the output to examine, where the network has several")->type_name("NAME");
-  app.add_option("--output-kind", a->output_kind, "what the outputs are: auto, logits, probabilities or scores (auto)")
-      ->type_name("KIND");
-  app.add_option("--normalize", a->normalize, "the network takes (x - MEAN) / STD of the data; channels with colons")
-      ->type_name("MEAN,STD");
-  app.add_option("--data-normalized", a->data_normalized,
-                 "the data are (raw - MEAN) / STD: radii and the range are in raw units")
-      ->type_name("MEAN,STD");
-  app.add_option("--range", a->range, "valid values of the raw data (0,1 where the data keep to it)")
-      ->type_name("LO,HI");
-  app.add_option("--eps", a->eps, "radii of the attack, raw units, by commas (1/255,2/255,4/255,8/255 of the range)")
-      ->type_name("LIST");
-  app.add_option("--rows", a->rows, "rows to attack (1000)")->type_name("N");
-  app.add_option("--claim", a->claims, "examiner.quantity[key] (>=|<=|>|<) number; repeat for more")
-      ->allow_extra_args(false)
-      ->type_name("CLAIM");
-  app.add_option("--out", a->out, "directory of the report (MODEL.viva); replaces only a report")->type_name("DIR");
-  app.add_option("--seed", a->seed, "seed of everything random (0)")->type_name("N");
-  app.add_option("--threads", a->threads, "threads (VIVA_THREADS, else the processors); no result depends on it")
-      ->type_name("N");
-  app.add_option("--only", a->only, "examiners to run, by commas")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->type_name("LIST");
-  app.add_flag("--plan", a->plan, "print what was inferred and the counted cost, and run nothing");
-  app.add_flag("--no-cost", a->no_cost, "leave costs out: the report is then equal byte for byte on repetition");
+  auto a = std::make_shared<ExamineArguments>();
+  declare_arguments(app, *a);
   return [a](Session& s) { return run(*a, s); };
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "cli/class_names.h"
 #include "examine/evaluation.h"
 #include "graph/opdef.h"
 #include "graph/text.h"
@@ -80,7 +81,8 @@ size_t chosen_output(const OpenModel& m, const BatchedModel& one, const std::str
   if (!name.empty()) {
     const auto at = std::ranges::find(g.outputs, name, &ValueDef::name);
     if (at == g.outputs.end())
-      throw usage_error("--output {}: {} has no such output; it has {}", name, m.file.files.at(0).path, names_of(g));
+      throw usage_error("--output-name {}: {} has no such output; it has {}", name, m.file.files.at(0).path,
+                        names_of(g));
     return static_cast<size_t>(at - g.outputs.begin());
   }
   std::vector<size_t> classifying;
@@ -91,7 +93,7 @@ size_t chosen_output(const OpenModel& m, const BatchedModel& one, const std::str
   }
   if (classifying.empty()) return 0;
   if (classifying.size() > 1 && classifying[0] != 0)
-    throw usage_error("{}: more than one output has a number for each class: name one of {} with --output",
+    throw usage_error("{}: more than one output has a number for each class: name one of {} with --output-name",
                       m.file.files.at(0).path, names_of(g));
   return classifying[0];
 }
@@ -134,6 +136,8 @@ ModelRecord record_of(const OpenModel& m, const BatchedModel& one, size_t output
   std::vector<bool> active(one.function->params().size(), false);
   active[0] = has_tangent(one.function->params()[0].dtype());
   r.coverage = coverage_of(one.function, active);
+  const Shape scores = one.function->outputs()[output].shape();
+  if (!scores.empty()) r.classes = class_names_in(file.metadata, classes_of(Shape{scores.begin() + 1, scores.end()}));
   return r;
 }
 

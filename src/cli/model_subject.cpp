@@ -83,9 +83,7 @@ class ModelSubject final : public Subject {
  public:
   ModelSubject(const std::string& path, const SubjectChoice& choice)
       : model_(open_model(path)), normalize_(choice.normalize) {
-    if (model_.file.graph.inputs.size() != 1)
-      throw unsupported("{}: examine takes networks of one input; this one has {}", path,
-                        model_.file.graph.inputs.size());
+    check_input(path, choice.input);
     std::optional<Shape> row;
     if (leaves_rows_open(model_)) row = choice.row_shape();
     row_ = row;
@@ -165,6 +163,17 @@ class ModelSubject final : public Subject {
   }
 
  private:
+  void check_input(const std::string& path, const std::string& name) const {
+    const auto& inputs = model_.file.graph.inputs;
+    std::string all;
+    for (const ValueDef& v : inputs) all += (all.empty() ? "" : ", ") + v.name;
+    if (!name.empty() && std::ranges::find(inputs, name, &ValueDef::name) == inputs.end())
+      throw usage_error("--input-name {}: {} has no such input; it has {}", name, path, all);
+    if (inputs.size() != 1)
+      throw unsupported("{}: takes {} inputs ({}), and a row of data fills one: export a network with the others fixed",
+                        path, inputs.size(), all);
+  }
+
   BatchedModel batched_at(int64_t n, std::vector<std::string> extra) const {
     Binding binding = row_ ? bound_to_rows(model_, *row_, n) : Binding{};
     binding.extra_outputs = std::move(extra);

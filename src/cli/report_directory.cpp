@@ -8,18 +8,19 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "cli/ledger_place.h"
 
 namespace viva {
 
 bool is_replaceable_report(const std::string& directory) {
-  constexpr std::array<std::string_view, 3> files = {"report.json", "report.html", "report.schema.json"};
+  constexpr std::array<std::string_view, 4> files = {"report.json", "report.html", "report.schema.json", ledger_name};
   std::error_code error;
   bool has_json = false, empty = true;
   for (std::filesystem::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
     const std::string name = at->path().filename().string();
     if (std::find(files.begin(), files.end(), name) == files.end()) return false;
     if (at->symlink_status(error).type() != std::filesystem::file_type::regular) return false;
-    empty = false;
+    empty = empty && name == ledger_name;
     has_json = has_json || name == "report.json";
   }
   if (error) return false;

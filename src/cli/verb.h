@@ -17,6 +17,7 @@ namespace viva {
 
 // What the command line and the data settle about a network.
 struct SubjectChoice {
+  std::string input = {};            // the one that takes the rows; "" where there is one
   std::string output;                // the one to examine; "" where the file is to say
   std::function<Shape()> row_shape;  // of a stored row; asked only where the file leaves more than the batch open
   std::optional<Normalization> normalize = {};  // done to rows before the network

@@ -84,6 +84,8 @@ void add_limits(const Context& x, Report& report) {
                            "chosen attacks or the choice of the data"});
   report.limits.push_back(
       {"limit.multiplicity", "intervals without a family hold one at a time; claims share one error rate of .05"});
+  if (!x.options.examples)
+    report.limits.push_back({"limit.examples", "rows of the data are not shown, because of --no-examples"});
   for (const Limit& l : x.limits) report.limits.push_back(l);
 }
 
@@ -217,6 +219,7 @@ Report examine(const ExamineOptions& options, Subject& subject, const RowSource&
     for (Measure& m : found) {
       m.finding.cost = cost_of(m, seconds, own, x);
       m.finding.cost.shared_by = static_cast<int64_t>(found.size());
+      if (!options.examples) m.finding.evidence.examples.clear();
       measures.push_back(std::move(m));
     }
   }

@@ -42,6 +42,7 @@ struct ExamineOptions {
   std::optional<Normalization> data_normalized;  // what was done to the raw data to give the rows
   std::vector<Radius> eps;                       // ascending; empty: the examiner's own
   std::optional<int64_t> rows;                   // attacked
+  bool examples = true;                          // single rows may be shown
 };
 
 // What examiners work on. Passes over the data are made once, when first asked for.

@@ -119,7 +119,7 @@ struct ClaimKey {
 };
 
 struct Claim {
-  std::string id;         // "claim.1", …, in the order given
+  std::string id;         // "claim.1", …, in the order given; "claim.ID" from a file of claims
   std::string statement;  // normalised spelling
   std::string examiner, quantity;
   ClaimKey key;
@@ -176,6 +176,7 @@ struct ModelRecord {
   std::optional<int64_t> softmax_axis;          // of the last node where that is a Softmax over the classes
   std::string unit_end;                         // the last operator where that gives numbers in [0, 1]: Sigmoid, Clip
   std::vector<Coverage> coverage;
+  std::vector<std::string> classes;  // names in the file's metadata, where there are as many as classes
 };
 
 struct DataRecord {
@@ -204,6 +205,7 @@ struct Report {
   uint64_t seed = 0;
   std::vector<ModelRecord> models;
   std::vector<DataRecord> data;
+  std::vector<FileRecord> claim_files;
   std::vector<Claim> claims;
   std::vector<Finding> findings;
   std::vector<Diagnosis> diagnosis;

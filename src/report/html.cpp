@@ -48,29 +48,6 @@ std::string header(const Report& r) {
   return s + "\n</header>\n";
 }
 
-// A reader must see the ruling, so the words come before the numbers of the ledger.
-std::string ledger(const Report& r) {
-  std::string s = "<section id=\"claims\">\n<h2>Claims, fixed beforehand</h2>\n";
-  if (r.claims.empty())
-    return s +
-           "<p>None. A finding gets a verdict only where a claim was stated before the run, as in <code>--claim "
-           "'risk.accuracy &gt;= 0.90'</code>.</p>\n</section>\n";
-  std::vector<std::string> rows;
-  for (size_t i = 0; i < std::min<size_t>(r.claims.size(), 200); ++i) {
-    const Claim& c = r.claims[i];
-    const Finding* f = r.find(c.finding);
-    std::string about = element("code", "", escape(c.statement));
-    if (!c.would_decide.empty()) about += "<br><small>What would decide it: " + escape(c.would_decide) + ".</small>";
-    rows.push_back(markup::row({markup::ruling(c.ruling), about, f ? element("span", "num", markup::estimate(*f)) : "–",
-                                f ? markup::interval(*f) : "–",
-                                f && f->check ? escape(f->check->passed ? "passed" : "failed") : "–"}));
-  }
-  s += markup::table("ledger", {"Ruling", "Claim", "Estimate", "Interval", "Check"}, rows);
-  s += "<p class=\"note\">A claim is supported or refuted only where the whole interval lies on one side of its value. "
-       "The claims share one error rate of 0.05: with k claims each two-sided interval is at 1 − 0.05/k.</p>\n";
-  return s + "</section>\n";
-}
-
 std::string diagnosis(const Report& r) {
   if (r.diagnosis.empty()) return "";
   std::string s = "<section id=\"diagnosis\">\n<h2>Diagnosed failure modes</h2>\n<dl>\n";
@@ -135,7 +112,7 @@ std::string reproduction(const Report& r, bool cost) {
 
 }  // namespace
 
-std::string report_html(const Report& r, ReportOptions options) {
+std::string report_html(const Report& r, ReportOptions options, std::span<const EarlierRuling> earlier) {
   std::string s = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
   s += "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n";
   s += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" "
@@ -145,7 +122,8 @@ std::string report_html(const Report& r, ReportOptions options) {
   s += report_style();
   s += "</style>\n</head>\n<body>\n<main>\n";
   // Page one first: what was examined, the risk, the rulings, the limits and how to have it again.
-  s += header(r) + headline_section(r) + ledger(r) + diagnosis(r) + limits(r) + reproduction(r, options.cost);
+  s += header(r) + headline_section(r) + claims_section(r, earlier) + diagnosis(r) + limits(r) +
+       reproduction(r, options.cost);
   s += recall_section(r) + area_sections(r) + identity_section(r) + findings_section(r) + evidence_section(r);
   return s + "</main>\n</body>\n</html>\n";
 }

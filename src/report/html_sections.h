@@ -1,12 +1,16 @@
 // The longer sections of the page, each a complete <section> or nothing.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "examine/finding.h"
+#include "report/ledger.h"
 
 namespace viva {
 
+// Rulings, and earlier ones of the same claims.
+std::string claims_section(const Report& report, std::span<const EarlierRuling> earlier);
 std::string headline_section(const Report& report);  // accuracy, scores, what can be detected
 std::string recall_section(const Report& report);    // per class, with plots
 std::string identity_section(const Report& report);  // files, hashes, coverage

@@ -171,6 +171,7 @@ nlohmann::ordered_json report_json(const Report& report, ReportOptions options) 
   j["command"] = text(report.command);
   j["models"] = each(report.models, model);
   j["data"] = each(report.data, data);
+  j["claim_files"] = files(report.claim_files);
   j["claims"] = each(report.claims, claim);
   j["findings"] = each(report.findings, [&](const Finding& f) { return finding(f, options.cost); });
   j["diagnosis"] = each(report.diagnosis, [](const Diagnosis& d) {

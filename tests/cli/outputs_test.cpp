@@ -89,25 +89,25 @@ TEST_F(Outputs, LabelledOutputs) {
 TEST_F(Outputs, TheOutputIsChosen) {
   EXPECT_EQ(examine("two_heads", rows(30)).code, 0);
   EXPECT_EQ(report()["models"][0]["output"]["id"], "coarse");
-  EXPECT_EQ(report()["command"].get<std::string>().find("--output"), std::string::npos);
-  const Outcome o = examine("two_heads", rows(30), {"--output", "fine"});
+  EXPECT_EQ(report()["command"].get<std::string>().find("--output-name"), std::string::npos);
+  const Outcome o = examine("two_heads", rows(30), {"--output-name", "fine"});
   EXPECT_EQ(o.code, 0) << o.err;
   EXPECT_EQ(report()["models"][0]["output"]["id"], "fine");
-  VIVA_EXPECT_HAS(report()["command"].get<std::string>(), " --output fine ");
-  const Outcome none = examine("two_heads", rows(30), {"--output", "other"});
+  VIVA_EXPECT_HAS(report()["command"].get<std::string>(), " --output-name fine ");
+  const Outcome none = examine("two_heads", rows(30), {"--output-name", "other"});
   EXPECT_EQ(none.code, 2);
   VIVA_EXPECT_HAS(none.err, "it has \"coarse\", \"fine\", \"label\"");
-  EXPECT_EQ(examine("two_heads", rows(30), {"--output", "label"}).code, 4);
+  EXPECT_EQ(examine("two_heads", rows(30), {"--output-name", "label"}).code, 4);
 }
 
 TEST_F(Outputs, OneNumberIsNoClassifier) {
-  const Outcome refused = examine("one_number", rows(30));
-  EXPECT_EQ(refused.code, 3);
-  VIVA_EXPECT_HAS(refused.err, "row 2 (counting from 0) has label 2, but the network gives one number");
-  EXPECT_FALSE(written());
-  const Outcome o = examine("one_number", rows_of(30, {2}, 2, wave));
-  EXPECT_EQ(o.code, 0) << o.err;
-  VIVA_EXPECT_HAS(o.out, "export two columns");
+  for (const std::string& data : {rows(30), rows_of(30, {2}, 2, wave)}) {
+    const Outcome o = examine("one_number", data);
+    EXPECT_EQ(o.code, 4) << o.err;
+    VIVA_EXPECT_HAS(o.err, "has no classification output: ");
+    VIVA_EXPECT_HAS(o.err, "such as two columns [1 - p, p] or [0, logit]");
+    EXPECT_FALSE(written());
+  }
 }
 
 }  // namespace

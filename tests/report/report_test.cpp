@@ -55,8 +55,8 @@ TEST(ReportJson, TopLevelAndOrder) {
   const Json j = report_json(sample(), {});
   std::vector<std::string> keys;
   for (const auto& [k, v] : j.items()) keys.push_back(k);
-  EXPECT_EQ(keys, (std::vector<std::string>{"schema", "viva", "command", "models", "data", "claims", "findings",
-                                            "diagnosis", "limits", "cost"}));
+  EXPECT_EQ(keys, (std::vector<std::string>{"schema", "viva", "command", "models", "data", "claim_files", "claims",
+                                            "findings", "diagnosis", "limits", "cost"}));
   for (const char* list : {"models", "data", "claims", "findings", "limits"}) {
     for (const Json& o : j[list]) EXPECT_TRUE(o.contains("id")) << list;
   }

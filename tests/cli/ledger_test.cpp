@@ -1,0 +1,120 @@
+// Claims from a file, the ledger beside the report, roles, names of classes, and what is not shown.
+#include <nlohmann/json.hpp>
+
+#include "cli/class_names.h"
+#include "cli/examine_files.h"
+
+namespace viva {
+namespace {
+
+class Rulings : public ExamineFiles {
+ protected:
+  std::string claims(const std::string& text) const { return put(dir_ / "claims.toml", text); }
+  std::string ledger(const std::string& name = "out/ledger.jsonl") const { return get(dir_ / name); }
+  const std::string two_ =
+      "[[claim]]\nid = \"acc\"\nstatement = \"risk.accuracy >= 0.2\"\n[[claim]]\nid = \"less\"\n"
+      "statement = \"risk.accuracy < 0.99\"\n";
+};
+
+double any(int64_t i, int64_t k) { return std::sin(static_cast<double>(7 * i + 13 * k)); }
+
+TEST_F(Rulings, ClaimsOfAFile) {
+  const Outcome o = examine("end_scores", rows_of(90, {4}, 4, any),
+                            {"--claims", claims(two_), "--claim", "risk.brier <= 2", "--only", "risk"});
+  EXPECT_LE(o.code, 1) << o.err;
+  const auto r = report();
+  ASSERT_EQ(r["claims"].size(), 3u);
+  EXPECT_EQ(r["claims"][0]["id"], "claim.acc");
+  EXPECT_EQ(r["claims"][2]["id"], "claim.1");
+  EXPECT_EQ(r["claim_files"][0]["bytes"], two_.size());
+  const std::string command = r["command"];
+  VIVA_EXPECT_HAS(command, "claims.toml --claim 'risk.brier <= 2' --only risk --seed 0");
+  EXPECT_EQ(command.find("0.99"), std::string::npos);
+  const Outcome bad = examine("end_scores", rows(30), {"--claims", claims(two_ + "x = 1\n")});
+  EXPECT_EQ(bad.code, 3);
+  VIVA_EXPECT_HAS(bad.err, "claims.toml:7: 'x' is no key of a claim");
+  const Outcome twice = examine(
+      "end_scores", rows(30),
+      {"--claims", claims("[[claim]]\nid = \"1\"\nstatement = \"risk.brier <= 2\"\n"), "--claim", "risk.brier <= 2"});
+  EXPECT_EQ(twice.code, 2);
+  VIVA_EXPECT_HAS(twice.err, "it would be claim.1, which is an id in");
+}
+
+TEST_F(Rulings, TheLedgerOutlivesTheReport) {
+  const std::string data = rows_of(90, {4}, 4, any);
+  const std::vector<std::string> more = {"--claims", claims(two_), "--only", "risk", "--no-cost"};
+  ASSERT_LE(examine("end_scores", data, more).code, 1);
+  const std::string first = ledger(), json = get(dir_ / "out/report.json"), page = get(dir_ / "out/report.html");
+  EXPECT_EQ(std::ranges::count(first, '\n'), 2);
+  ASSERT_LE(examine("end_scores", data, more).code, 1);
+  EXPECT_TRUE(ledger().starts_with(first));
+  EXPECT_EQ(std::ranges::count(ledger(), '\n'), 4);
+  EXPECT_EQ(get(dir_ / "out/report.json"), json);
+  EXPECT_EQ(get(dir_ / "out/report.html"), page);
+  EXPECT_EQ(
+      json.find("20" + nlohmann::json::parse(first.substr(0, first.find('\n')))["date"].get<std::string>().substr(2)),
+      std::string::npos);
+  // Without a ruling nothing is added; a plan and a failure add nothing.
+  ASSERT_EQ(examine("end_scores", data, {"--only", "risk"}).code, 0);
+  ASSERT_EQ(examine("end_scores", data, {"--claims", dir_ / "claims.toml", "--plan"}).code, 0);
+  EXPECT_EQ(std::ranges::count(ledger(), '\n'), 4);
+  EXPECT_EQ(names_in(dir_ / "out"),
+            (std::vector<std::string>{"ledger.jsonl", "report.html", "report.json", "report.schema.json"}));
+}
+
+TEST_F(Rulings, EarlierRulingsOfTheSameClaim) {
+  const std::string data = rows_of(90, {4}, 4, any);
+  const std::vector<std::string> more = {"--claims", claims(two_), "--only", "risk", "--ledger", dir_ / "mine.jsonl"};
+  ASSERT_LE(examine("end_scores", data, more).code, 1);
+  EXPECT_EQ(get(dir_ / "out/report.html").find("Earlier rulings"), std::string::npos);
+  ASSERT_LE(examine("end_scores", data, more).code, 1);
+  const std::string page = get(dir_ / "out/report.html");
+  VIVA_EXPECT_HAS(page, "Earlier rulings");
+  const std::string date =
+      nlohmann::json::parse(ledger("mine.jsonl").substr(0, ledger("mine.jsonl").find('\n')))["date"];
+  VIVA_EXPECT_HAS(page, date);
+  EXPECT_EQ(get(dir_ / "out/report.json").find(date), std::string::npos);
+  EXPECT_EQ(std::ranges::count(ledger("mine.jsonl"), '\n'), 4);
+  EXPECT_EQ(ledger(), "");
+  put(dir_ / "notes", "not a ledger\n");
+  const Outcome o = examine("end_scores", data, {"--ledger", dir_ / "notes"});
+  EXPECT_EQ(o.code, 3);
+  VIVA_EXPECT_HAS(o.err, "notes:1: is no line of a ledger");
+  EXPECT_EQ(get(dir_ / "notes"), "not a ledger\n");
+}
+
+TEST_F(Rulings, TheRoleOfTheData) {
+  ASSERT_EQ(examine("end_scores", rows_of(90, {4}, 4, any), {"--data-role", "selection", "--only", "risk"}).code, 0);
+  const auto r = report();
+  EXPECT_EQ(r["data"][0]["role"], "selection");
+  EXPECT_EQ(finding(r, "risk.accuracy")["assumptions"][0],
+            "assumes independent, held-out rows; not checkable from the files; data role selection");
+  EXPECT_EQ(examine("end_scores", rows(30), {"--data-role", "best"}).code, 2);
+}
+
+TEST_F(Rulings, NoRowIsShown) {
+  const std::string data = rows_of(90, {4}, 4, any);
+  ASSERT_EQ(examine("end_scores", data).code, 0);
+  EXPECT_NE(finding(report(), "risk.accuracy")["evidence"]["examples"].size(), 0u);
+  ASSERT_EQ(examine("end_scores", data, {"--no-examples"}).code, 0);
+  for (const auto& f : report()["findings"]) EXPECT_EQ(f["evidence"]["examples"].size(), 0u) << f["id"];
+  EXPECT_TRUE(limits_say(report(), "--no-examples"));
+}
+
+TEST(ClassNames, OfMetadata) {
+  using Names = std::vector<std::string>;
+  const auto from = [](const std::string& value, int64_t n) { return class_names_in({{"classes", value}}, n); };
+  EXPECT_EQ(from(R"(["a", "b\"c"])", 2), (Names{"a", "b\"c"}));
+  EXPECT_EQ(from("['a', 'b']", 2), (Names{"a", "b"}));
+  EXPECT_EQ(from("{0: 'cat', 1: 'dog'}", 2), (Names{"cat", "dog"}));
+  EXPECT_EQ(from(R"({"0": "cat", "1": "dog"})", 2), (Names{"cat", "dog"}));
+  EXPECT_EQ(from("cat, dog", 2), (Names{"cat", "dog"}));
+  EXPECT_EQ(from("cat\ndog\n", 2), (Names{"cat", "dog"}));
+  for (const char* bad : {"", "['a']", "['a', 'a']", "{1: 'a', 0: 'b'}", "['a', ''", "[\"a"})
+    EXPECT_EQ(from(bad, 2), Names{}) << bad;
+  EXPECT_EQ(class_names_in({{"author", "['a', 'b']"}, {"names", "{0: 'x', 1: '<script>'}"}}, 2),
+            (Names{"x", "<script>"}));
+}
+
+}  // namespace
+}  // namespace viva
