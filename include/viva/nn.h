@@ -24,14 +24,14 @@ namespace init {
 
 Initializer zeros();
 Initializer constant(double value);
-Initializer normal(double deviation = 1, double mean = 0);
+Initializer normal(double deviation = 1, double mean = 0, Loc = Loc::current());
 // A normal distribution without what lies beyond two deviations, which leaves .88 of the deviation given.
-Initializer truncated_normal(double deviation = 1, double mean = 0);
-Initializer uniform(double low, double high);
+Initializer truncated_normal(double deviation = 1, double mean = 0, Loc = Loc::current());
+Initializer uniform(double low, double high, Loc = Loc::current());
 // Variance scale / fan, where the fan is that of the inputs, of the outputs, or their mean.
 enum class Fan : uint8_t { in, out, mean };
 enum class Law : uint8_t { normal, truncated_normal, uniform };
-Initializer variance_scaling(double scale, Fan fan, Law law);
+Initializer variance_scaling(double scale, Fan fan, Law law, Loc = Loc::current());
 Initializer glorot_normal();               // 2 / (in + out); Glorot and Bengio, 2010; Xavier in torch
 Initializer glorot_uniform();              // the same variance
 Initializer he_normal(Fan fan = Fan::in);  // 2 / fan: keeps variance through relu; He et al., 2015; Kaiming in torch
@@ -41,7 +41,7 @@ Initializer lecun_uniform();  // the same variance
 // Rows, or columns where they are fewer, orthonormal and uniform among such matrices, times gain; a tensor of more
 // dimensions is the matrix [first, rest]. Saxe et al., 2014; Mezzadri, 2007. Computed on the host: a usage error under
 // compile and vmap, where keys have no values.
-Initializer orthogonal(double gain = 1);
+Initializer orthogonal(double gain = 1, Loc = Loc::current());
 
 }  // namespace init
 

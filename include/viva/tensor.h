@@ -112,9 +112,21 @@ Tensor ones(const Shape& shape, Dtype d = Dtype::float32, Loc = Loc::current());
 Tensor zeros_like(const Arg& x);
 Tensor ones_like(const Arg& x);
 Tensor full_like(const Arg& x, const Number& v);
-Tensor tensor(std::initializer_list<double> v, Dtype d = Dtype::float32);
-Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, Dtype d = Dtype::float32);
-Tensor tensor(const std::vector<double>& v, const Shape& shape, Dtype d = Dtype::float32);
+// {} is a shape, not a dtype, which is why the latter is a template's: tensor({2.5}, {}) has no dimensions.
+Tensor tensor(const std::vector<double>& v, const Shape& shape, Dtype d = Dtype::float32, Loc = Loc::current());
+Tensor tensor(std::initializer_list<double> v);
+Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, Loc = Loc::current());
+namespace tracing {
+Tensor of_rows(std::initializer_list<std::initializer_list<double>> rows, Dtype d, Loc where);
+}
+template <class D, std::enable_if_t<std::is_same_v<D, Dtype>, int> = 0>
+Tensor tensor(std::initializer_list<double> v, D d) {
+  return tensor(std::vector<double>(v), Shape{static_cast<int64_t>(v.size())}, d);
+}
+template <class D, std::enable_if_t<std::is_same_v<D, Dtype>, int> = 0>
+Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, D d, Loc where = Loc::current()) {
+  return tracing::of_rows(rows, d, where);
+}
 Tensor iota(const Shape& shape, int64_t axis, Dtype d = Dtype::int32, Loc = Loc::current());
 // start, start + step, … before stop, or above it where step < 0. Throws a usage error where an integer dtype does not
 // hold them; floats are rounded once.

@@ -68,9 +68,9 @@ Tensor truncated(const Key& k, const Shape& shape, double deviation, double mean
   return convert(clip(normal_quantile(q), -bound, bound) * deviation + mean, d);
 }
 
-double checked(double v, const char* what) {
-  if (!std::isfinite(v) || v < 0) throw usage_error("[init] {} is {}, not a number of at least 0", what, v);
-  return v;
+void check(double v, const char* what, Loc l) {
+  if (!std::isfinite(v) || v < 0)
+    throw tracing::usage_at(l, fmt::format("[init] {} is {}: give a number of at least 0", what, v));
 }
 
 double deviation_for(double scale, init::Fan fan, Fans fans) {
@@ -89,22 +89,22 @@ Initializer constant(double value) {
   return [=](const Key&, const Shape& shape, Fans, Dtype d) { return full(shape, value, d); };
 }
 
-Initializer normal(double deviation, double mean) {
-  checked(deviation, "the deviation");
+Initializer normal(double deviation, double mean, Loc l) {
+  check(deviation, "the deviation", l);
   return [=](const Key& k, const Shape& shape, Fans, Dtype d) { return viva::normal(k, shape, d) * deviation + mean; };
 }
 
-Initializer truncated_normal(double deviation, double mean) {
-  checked(deviation, "the deviation");
+Initializer truncated_normal(double deviation, double mean, Loc l) {
+  check(deviation, "the deviation", l);
   return [=](const Key& k, const Shape& shape, Fans, Dtype d) { return truncated(k, shape, deviation, mean, d); };
 }
 
-Initializer uniform(double low, double high) {
-  return [=](const Key& k, const Shape& shape, Fans, Dtype d) { return viva::uniform(k, shape, low, high, d); };
+Initializer uniform(double low, double high, Loc l) {
+  return [=](const Key& k, const Shape& shape, Fans, Dtype d) { return viva::uniform(k, shape, low, high, d, l); };
 }
 
-Initializer variance_scaling(double scale, Fan fan, Law law) {
-  checked(scale, "the scale");
+Initializer variance_scaling(double scale, Fan fan, Law law, Loc l) {
+  check(scale, "the scale", l);
   return [=](const Key& k, const Shape& shape, Fans fans, Dtype d) {
     const double s = deviation_for(scale, fan, fans);
     if (s == 0) return full(shape, 0, d);
@@ -136,11 +136,14 @@ Matrix orthonormal(const Matrix& m) {
 
 }  // namespace
 
-Initializer orthogonal(double gain) {
+Initializer orthogonal(double gain, Loc l) {
   return [=](const Key& k, const Shape& shape, Fans, Dtype d) {
-    if (shape.size() < 2) throw usage_error("[orthogonal] {} is no matrix", to_string(shape));
+    if (shape.size() < 2)
+      throw tracing::usage_at(l,
+                              fmt::format("[orthogonal] {} is no matrix: give 2 or more dimensions", to_string(shape)));
     if (k.bits.traced())
-      throw usage_error("[orthogonal] the key is traced: make orthogonal weights outside compile, vmap and grad");
+      throw tracing::usage_at(l,
+                              "[orthogonal] the key is traced: make orthogonal weights outside compile, vmap and grad");
     const int64_t n = numel(shape), rows = shape[0], columns = rows > 0 ? n / rows : 0;
     if (n == 0) return full(shape, 0, d);
     const bool wide = columns > rows;

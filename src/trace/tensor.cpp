@@ -53,24 +53,27 @@ Tensor zeros_like(const Arg& x) { return full_like(x, 0); }
 Tensor ones_like(const Arg& x) { return full_like(x, 1); }
 Tensor full_like(const Arg& x, const Number& v) { return filled(tracing::as_tensor(x).type(), v, x.where); }
 
-Tensor tensor(const std::vector<double>& v, const Shape& shape, Dtype d) {
+Tensor tensor(const std::vector<double>& v, const Shape& shape, Dtype d, Loc l) {
   if (numel(shape) != static_cast<int64_t>(v.size()))
     throw usage_at(
-        {}, fmt::format("[tensor] {} numbers for {}: give as many as the shape holds", v.size(), to_string(shape)));
+        l, fmt::format("[tensor] {} numbers for {}: give as many as the shape holds", v.size(), to_string(shape)));
   return Array::of<double>(v, shape).converted(d);
 }
-Tensor tensor(std::initializer_list<double> v, Dtype d) {
-  return tensor(std::vector<double>(v), {static_cast<int64_t>(v.size())}, d);
+Tensor tensor(std::initializer_list<double> v) { return tensor(v, Dtype::float32); }
+Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, Loc l) {
+  return tracing::of_rows(rows, Dtype::float32, l);
 }
-Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, Dtype d) {
+
+Tensor tracing::of_rows(std::initializer_list<std::initializer_list<double>> rows, Dtype d, Loc l) {
   std::vector<double> all;
   const size_t width = rows.size() ? rows.begin()->size() : 0;
   for (const auto& row : rows) {
     if (row.size() != width)
-      throw usage_error("[tensor] rows of {} and {} elements: give all the same number", width, row.size());
+      throw usage_at(l,
+                     fmt::format("[tensor] rows of {} and {} elements: give all the same number", width, row.size()));
     all.insert(all.end(), row);
   }
-  return tensor(all, {static_cast<int64_t>(rows.size()), static_cast<int64_t>(width)}, d);
+  return tensor(all, {static_cast<int64_t>(rows.size()), static_cast<int64_t>(width)}, d, l);
 }
 
 Tensor iota(const Shape& shape, int64_t axis, Dtype d, Loc l) {

@@ -105,6 +105,7 @@ TEST(Initialisers, OrthogonalNeedsAKeyWithAValue) {
 
 TEST(Initialisers, RefuseWhatIsNoScale) {
   EXPECT_TRUE(check::holds(check::error_of([] { init::normal(-1); }), "the deviation is -1"));
+  EXPECT_TRUE(check::holds(check::error_of([] { init::truncated_normal(-1); }), "initialize_test.cpp:"));
   EXPECT_TRUE(check::holds(check::error_of([] { init::variance_scaling(NAN, init::Fan::in, init::Law::normal); }),
                            "the scale is nan"));
 }

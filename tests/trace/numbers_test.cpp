@@ -46,6 +46,20 @@ TEST(Numbers, IntegersBesideATensorAreExact) {
   expect<int64_t>(I{odd}, [](const Tensor& a) { return full_like(a, odd); }, x);
 }
 
+TEST(Numbers, AShapeInBracesIsNoDtype) {
+  EXPECT_EQ(tensor({2.5}, {}).type(), (Type{Dtype::float32, {}}));
+  EXPECT_EQ(tensor({2.5}, {}).item(), 2.5);
+  EXPECT_EQ(tensor({1, 2, 3, 4}, {2, 2}).type(), (Type{Dtype::float32, {2, 2}}));
+  EXPECT_EQ(tensor({1, 2}, Dtype::int8).type(), (Type{Dtype::int8, {2}}));
+  EXPECT_EQ(elements<double>(tensor({{.1, .2}, {.3, .4}}, Dtype::float64)), (std::vector<double>{.1, .2, .3, .4}));
+}
+
+TEST(Numbers, ListsThatDoNotFitNameTheLine) {
+  const std::string line = "numbers_test.cpp:" + std::to_string(__LINE__ + 1);
+  EXPECT_NE(message_of([] { tensor({{1, 2}, {3}}); }).find(line), std::string::npos);
+  EXPECT_NE(message_of([] { tensor({1, 2}, {3}); }).find("numbers_test.cpp"), std::string::npos);
+}
+
 TEST(Numbers, IntegersAloneAreExact) {
   EXPECT_EQ(elements<int64_t>(scalar(odd, Dtype::int64)), std::vector<int64_t>{odd});
   EXPECT_EQ(elements<uint64_t>(full({2}, top, Dtype::uint64)), (std::vector<uint64_t>{top, top}));

@@ -143,15 +143,18 @@ class MatrixProduct {
 
   // One product alone, of dense rows; of fewer the library's vector products are as fast.
   void pack(const Array& right) {
-    constexpr int64_t fewest_rows = 4, smallest_packed_piece = 16;
+    constexpr int64_t fewest_rows = 4;
     if (outer_size_ * sums_size_ != 1 || call_.m < fewest_rows || call_.a.form != 'N' || call_.a.leading != call_.k ||
         call_.c_leading != call_.n)
       return;
+    // A piece packs nothing, so that small ones pay; below 32 rows the kernels are a little slower.
     const double work = 2.0 * static_cast<double>(call_.steps);
-    const int64_t most = std::max<int64_t>(call_.m / smallest_packed_piece, 1);
+    const auto pieces = [&](double smallest, int64_t fewest) {
+      return std::min(even_parts(work / smallest, most_shards), std::max<int64_t>(call_.m / fewest, 1));
+    };
     MatrixProduct divided = *this;
     divided.by_rows_ = true;
-    divided.shards_ = divided.pieces_ = std::min(even_parts(work / smallest_shard, most_shards), most);
+    divided.shards_ = divided.pieces_ = std::max(pieces(1e6, 32), pieces(smallest_shard, 16));
     std::vector<int64_t> rows;
     for (int64_t s = 0; s < divided.pieces_; ++s) rows.push_back(divided.cut(s + 1) - divided.cut(s));
     divided.packed_ = PackedMatrix::of(right.as<float>().data() + p_.right.base, call_.k, call_.n,
