@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -74,8 +75,20 @@ struct TrainRun::State {
   State(TrainedProgram p, Batches b, TrainOptions s)
       : program(std::move(p)), batches(std::move(b)), options(std::move(s)) {}
 
+  bool begun_stepping = false;
+
   void report(const std::string& line) const {
     if (options.report) options.report(line);
+  }
+  // The first step of a run compiles: a line at once says that it works, before log_every steps are made.
+  void report_first(const Scores& scores) {
+    if (std::exchange(begun_stepping, true) || due(options.log_every)) return;
+    report(fmt::format("step {}/{}{}; the first took {:.1f} s", step, options.steps, listed_scores(scores), seconds()));
+  }
+  static std::string listed_scores(const Scores& scores) {
+    std::string text;
+    for (const auto& [name, value] : scores) text += fmt::format(", {} {:.4g}", name, value);
+    return text;
   }
   double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count(); }
   bool last() const { return step >= options.steps; }
@@ -181,8 +194,7 @@ void TrainRun::State::put(const char* what, const Scores& values) {
   std::string open_object = line.dump(-1, ' ', false, Json::error_handler_t::replace);
   open_object.pop_back();
   metrics.add(open_object, fmt::format("{{\"seconds\":{:.3f}}}", seconds()));
-  std::string text;
-  for (const auto& [name, value] : values) text += fmt::format(", {} {:.4g}", name, value);
+  std::string text = listed_scores(values);
   if (!what) {
     const auto steps = static_cast<double>(step - logged_step);
     text += fmt::format(", {:.3g} ms a step", (seconds() - logged_seconds) * 1e3 / std::max(1.0, steps));
@@ -284,6 +296,7 @@ void TrainRun::advance() {
   s.look();
   const bool log = s.due(s.options.log_every), all = log || s.due(s.options.checkpoint_every) || s.stopping;
   if (!s.not_finite(scores, all).empty()) s.diagnose();
+  s.report_first(scores);
   s.add(scores);
   if (log) s.log();
 }

@@ -347,6 +347,18 @@ TEST(Train, AMistakeBetweenKeptStatesIsFoundByRepeating) {
   EXPECT_EQ(said.back(), "step 10: a number is not finite; looking for its origin from step 5");
 }
 
+TEST(Train, TheFirstStepIsReportedAtOnce) {
+  const auto step = [](const Tensor& w, const Tensor& s, const Tensor&, const Key&) {
+    return std::tuple(w, s, Tensor(scalar(2.5)));
+  };
+  std::vector<std::string> said;
+  train(step, scalar(1.0), Tensor(), Batches(8, {.size = 2}), [](const Ints&) { return scalar(0.0); },
+        {.steps = 7, .log_every = 5, .report = [&](const std::string& line) { said.push_back(line); }});
+  ASSERT_EQ(said.size(), 3u);
+  EXPECT_EQ(said[0].find("step 1/7, loss 2.5; the first took "), 0u) << said[0];
+  EXPECT_EQ(said[1].find("step 5/7, loss 2.5, "), 0u) << said[1];
+}
+
 // What train says of a step on these inputs and labels, and the line it names.
 std::pair<std::string, uint32_t> said_of(const Tensor& x, const Tensor& y, const CrossEntropyOptions& o = {}) {
   struct Data {
