@@ -83,8 +83,8 @@ void print_plan(std::ostream& out, const Subject& subject, const RowSource& data
 void print_summary(std::ostream& out, const Report& r, const std::string& directory) {
   if (const Finding* f = r.find("risk.accuracy")) {
     if (f->estimate && f->interval)
-      out << fmt::format("accuracy {:.4f}, {} interval {} ({}), n = {}\n", *f->estimate,
-                         markup::level(f->interval->level), markup::ends(*f->interval), f->interval->method,
+      out << fmt::format("accuracy {}, {} interval {} ({}), n = {}\n", markup::estimate(*f),
+                         markup::level(f->interval->level), markup::ends(*f), f->interval->method,
                          grouped(f->n.value_or(0)));
     else out << "accuracy withheld: " << f->why << '\n';
   }

@@ -143,7 +143,7 @@ void set_null(Finding& f, std::span<const double> draws) {
   f.why = fmt::format(
       "a calibrated network of these confidences would show {} on average and more than {} in one of twenty data sets "
       "of this size; p = {} ({} draws of the labels)",
-      shown(mean, 3), shown(high, 3), shown(p, 2), grouped(std::ssize(draws)));
+      shown(mean, 2), shown(high, 2), shown(p, 2), grouped(std::ssize(draws)));
   f.evidence.tables.push_back({"null",
                                "Were the confidences right",
                                {"mean", "95th percentile", "p", "draws"},

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "examine/examiner.h"
 #include "examine/programs.h"
+#include "examine/shown_rows.h"
 #include "examine/words.h"
 
 namespace viva {
@@ -224,6 +225,7 @@ Report examine(const ExamineOptions& options, Subject& subject, const RowSource&
     }
   }
   rule_claims(std::move(measures), report);
+  if (options.examples) report.rows = shown_rows(x, report.findings);
   add_limits(x, report);
   add_diagnosis(x, report);
   report.threads = pool.threads();

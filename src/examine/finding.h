@@ -191,6 +191,17 @@ struct DataRecord {
   std::string role = "unknown";  // unknown, test, selection or train: what the rows were used for before
 };
 
+// A row of the data that a finding names.
+struct ShownRow {
+  std::string data;  // id of the data record
+  int64_t row = 0;
+  std::string label = {}, predicted = {};
+  std::optional<double> confidence = {}, loss = {};
+  int64_t height = 0, width = 0, channels = 0;  // of the image; 1 or 3 channels, the last index
+  std::vector<uint8_t> pixels = {};             // empty where a row is no image
+  std::string values = {};                      // the first numbers of a row that is no image
+};
+
 struct Diagnosis {
   std::string id, title, text;
 };
@@ -210,6 +221,7 @@ struct Report {
   std::vector<Finding> findings;
   std::vector<Diagnosis> diagnosis;
   std::vector<Limit> limits;
+  std::vector<ShownRow> rows;
   Cost cost;
   int threads = 1;
   const Finding* find(std::string_view id) const;

@@ -28,40 +28,6 @@ constexpr std::string_view one_number =
 
 bool is_correct(const Evaluation& e, const RowSource& data, size_t i) { return e.predicted[i] == data.labels[i]; }
 
-Examples wrong_rows(const Context& x, const Evaluation& e) {
-  Examples wrong{"wrong", "First ten wrong rows", x.data.record.id, {}};
-  for (size_t i = 0; i < e.predicted.size() && wrong.rows.size() < 10; ++i) {
-    if (is_correct(e, x.data, i)) continue;
-    const std::string got = e.predicted[i] < 0 ? "NaN" : x.class_name(e.predicted[i]);
-    wrong.rows.emplace_back(static_cast<int64_t>(i),
-                            fmt::format("{}, taken for {}", x.class_name(x.data.labels[i]), got));
-  }
-  return wrong;
-}
-
-// The ten most frequent (label, prediction) pairs that are wrong.
-Table confusions(const Context& x, const Evaluation& e) {
-  std::vector<std::pair<int64_t, int64_t>> wrong;
-  for (size_t i = 0; i < e.predicted.size(); ++i) {
-    if (!is_correct(e, x.data, i) && e.predicted[i] >= 0) wrong.emplace_back(x.data.labels[i], e.predicted[i]);
-  }
-  std::sort(wrong.begin(), wrong.end());
-  struct Pair {
-    std::pair<int64_t, int64_t> classes;
-    int64_t rows;
-  };
-  std::vector<Pair> pairs;
-  for (const auto& w : wrong) {
-    if (pairs.empty() || pairs.back().classes != w) pairs.push_back({w, 0});
-    ++pairs.back().rows;
-  }
-  std::stable_sort(pairs.begin(), pairs.end(), [](const Pair& a, const Pair& b) { return a.rows > b.rows; });
-  Table t{"confusions", "Most frequent confusions", {"class", "taken for", "rows"}, {}};
-  for (size_t i = 0; i < std::min<size_t>(pairs.size(), 10); ++i)
-    t.rows.push_back({x.class_name(pairs[i].classes.first), x.class_name(pairs[i].classes.second), pairs[i].rows});
-  return t;
-}
-
 Measure accuracy(Context& x, const Evaluation& e) {
   int64_t correct = 0;
   for (size_t i = 0; i < e.predicted.size(); ++i) correct += is_correct(e, x.data, i);
@@ -72,8 +38,7 @@ Measure accuracy(Context& x, const Evaluation& e) {
   f.check = Check{"the outputs of a row do not depend on the rows beside it: " + x.influence.measure,
                   x.influence.independent};
   f.evidence.counts.push_back({"ties", e.ties});
-  f.evidence.tables.push_back(confusions(x, e));
-  f.evidence.examples.push_back(wrong_rows(x, e));
+  add_wrong_rows(f, x, e);
   if (e.ties > 0)
     f.limits.push_back(fmt::format("{} tie for the largest output; the first class counts",
                                    counted(e.ties, "row has classes that", "rows have classes that")));
@@ -165,10 +130,9 @@ void add_detectable(const Context& x, double measured, std::vector<Measure>& out
         detectable(x, above ? "detectable_above" : "detectable_below",
                    fmt::format("Smallest detectable difference {} {}", above ? "above" : "below", shown(fixed.rate)),
                    above ? d.above : d.below);
-    m.finding.why =
-        fmt::format("exact two-sided binomial test against {} ({}), each tail .025, power .8 in its own tail{}",
-                    shown(fixed.rate, 6), fixed.origin,
-                    m.finding.estimate ? "" : fmt::format("; no count of {} rows rejects on this side", grouped(n)));
+    m.finding.why = fmt::format(
+        "exact two-sided binomial test against {} ({}), each tail .025, power .8 in its own tail{}", shown(fixed.rate),
+        fixed.origin, m.finding.estimate ? "" : fmt::format("; no count of {} rows rejects on this side", grouped(n)));
     m.finding.unit_of_estimate = "signed difference of accuracy";
     m.finding.evidence.tables = {{"test", "The test", {"fixed rate", "taken from"}, {{fixed.rate, fixed.origin}}}};
     out.push_back(std::move(m));

@@ -63,8 +63,9 @@ Measure log_loss(Context& x, const Evaluation& e) {
   f.evidence.counts = {{"infinite_rows", static_cast<int64_t>(infinite.size())}};
   if (infinite.empty()) {
     set_mean(m, e.loss, Stream::log_loss, x);
+    add_loss_rows(f, x, e);
     const double perplexed = std::log(static_cast<double>(e.classes));
-    f.check = Check{fmt::format("below log({}) = {}, the loss of the uniform guess", e.classes, shown(perplexed, 7)),
+    f.check = Check{fmt::format("below log({}) = {}, the loss of the uniform guess", e.classes, shown(perplexed)),
                     *f.estimate < perplexed};
     return m;
   }
@@ -83,7 +84,7 @@ Measure brier_score(Context& x, const Evaluation& e) {
   set_mean(m, e.brier, Stream::brier, x);
   const double uniform = 1 - 1 / static_cast<double>(e.classes);
   m.finding.check =
-      Check{fmt::format("below {}, the score of the uniform guess", shown(uniform, 7)), *m.finding.estimate < uniform};
+      Check{fmt::format("below {}, the score of the uniform guess", shown(uniform)), *m.finding.estimate < uniform};
   return m;
 }
 

@@ -1,4 +1,4 @@
-// A report as one page: no network, no scripts, every string escaped.
+// A report as one page: no network, nothing that needs the script to be read, every string escaped.
 #pragma once
 
 #include <span>
@@ -14,6 +14,7 @@ namespace viva {
 // At most 5 MB: long strings and lists are cut, and the page says that report.json has the rest.
 // `earlier`: rulings of a ledger, of which those of this report's claims are shown.
 std::string report_html(const Report& report, ReportOptions options, std::span<const EarlierRuling> earlier = {});
-std::string_view report_style();  // the style sheet, as shipped
+std::string_view report_style();   // the style sheet, as shipped
+std::string_view report_script();  // likewise: sorts and copies tables, shows what marks are
 
 }  // namespace viva

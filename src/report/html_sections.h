@@ -11,11 +11,11 @@ namespace viva {
 
 // Rulings, and earlier ones of the same claims.
 std::string claims_section(const Report& report, std::span<const EarlierRuling> earlier);
-std::string headline_section(const Report& report);  // accuracy, scores, what can be detected
-std::string recall_section(const Report& report);    // per class, with plots
+std::string baselines_section(const Report& report);  // accuracy beside others, the smallest detectable difference
+std::string diagnoses_section(const Report& report);
+std::string errors_section(const Report& report);    // at random beside the most confident
 std::string identity_section(const Report& report);  // files, hashes, coverage
-std::string area_sections(const Report& report);     // one <section> an examiner beyond identity and risk
-std::string findings_section(const Report& report);  // one row a finding of identity and risk
-std::string evidence_section(const Report& report);  // assumptions, tables, example rows
+std::string area_sections(const Report& report);     // one <section> an examiner: plots, findings, evidence
+std::string rows_section(const Report& report);      // every row that the page names
 
 }  // namespace viva

@@ -122,6 +122,15 @@ Json claim(const Claim& c) {
           {"would_decide", text(c.would_decide)}};
 }
 
+Json shown_row(const ShownRow& r) {
+  return {{"data", text(r.data)},
+          {"row", r.row},
+          {"label", text(r.label)},
+          {"predicted", text(r.predicted)},
+          {"confidence", number(r.confidence)},
+          {"loss", number(r.loss)}};
+}
+
 Json files(const std::vector<FileRecord>& list) {
   return each(list,
               [](const FileRecord& f) { return Json{{"id", text(f.path)}, {"sha256", f.sha256}, {"bytes", f.bytes}}; });
@@ -178,6 +187,7 @@ nlohmann::ordered_json report_json(const Report& report, ReportOptions options) 
     return Json{{"id", text(d.id)}, {"title", text(d.title)}, {"text", text(d.text)}};
   });
   j["limits"] = each(report.limits, [](const Limit& l) { return Json{{"id", text(l.id)}, {"text", text(l.text)}}; });
+  j["rows"] = each(report.rows, shown_row);
   if (options.cost) {
     j["cost"] = cost(report.cost);
     j["cost"]["threads"] = report.threads;

@@ -18,23 +18,21 @@ std::string row(const std::vector<std::string>& cells);
 std::string table(std::string_view css_class, const std::vector<std::string>& heads,
                   const std::vector<std::string>& rows);
 
-// An estimate with its unit's digits: four decimals for fractions and nats, grouped whole numbers for counts.
-std::string estimate(const Finding& f);
-std::string value(double v);
-// Rounded outward; a dash where an end is absent, "≤ 0.4715" where one is stated only.
-std::string ends(const Interval& i);
-std::string level(double level);  // 95 %, 98.333 %
-// "[0.8967, 0.9085]" and below it level and method; the reason where there is none.
-std::string interval(const Finding& f);
-std::string ruling(Verdict v);  // a badge
+// A table that scripts may sort and copy: heads from the columns, numbers aligned, at most `most` rows.
+std::string data_table(const Table& t, size_t most = 60);
 
-// The horizontal scale of a column of interval plots.
-struct Scale {
-  double low = 0, high = 1;
-};
-Scale scale_of(const std::vector<const Finding*>& findings);
-// A point with its interval, 260 × 18; `reference` draws a thin line.
-std::string plot(const Finding& f, Scale s, std::optional<double> reference);
-std::string axis(Scale s);
+// An estimate, to two significant digits of its interval's width; whole counts in full.
+std::string estimate(const Finding& f);
+// Rounded outward, to the same digits: "[0.919, 0.931]", "≤ 0.18".
+std::string ends(const Interval& i, const std::optional<double>& estimate = {});
+std::string ends(const Finding& f);
+std::string level(double level);  // 95 %, 98.3 %
+// "[0.919, 0.931]" and below it level and method; "exact", or a dash.
+std::string interval(const Finding& f);
+std::string ruling(Verdict v);  // a word in a frame
+// From a capital letter on, unless the first word is a name or holds more than letters.
+std::string sentence(std::string text);
+// A link to a row that the page shows.
+std::string row_link(std::string_view data, int64_t row);
 
 }  // namespace viva::markup

@@ -1,0 +1,77 @@
+#include "report/digits.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "examine/words.h"
+
+namespace viva::markup {
+namespace {
+
+constexpr int most_decimals = 4;
+
+int exponent_of(double v) { return static_cast<int>(std::floor(std::log10(std::abs(v)) + 1e-12)); }
+
+std::string minus(std::string s) {
+  // Zero has no sign here.
+  if (s.starts_with('-') && s.find_first_not_of("-0.,") == s.npos) return s.substr(1);
+  return s.starts_with('-') ? "−" + s.substr(1) : s;
+}
+
+// v to a whole multiple of 10^-decimals.
+double rounded_to(double v, int decimals, Rounding r) {
+  const double scale = std::pow(10., decimals), scaled = v * scale, near = std::round(scaled);
+  // An end that is a round number up to rounding error stays that number.
+  const bool round = r == Rounding::nearest || std::abs(scaled - near) < 1e-7;
+  return (round ? near : r == Rounding::down ? std::floor(scaled) : std::ceil(scaled)) / scale;
+}
+
+}  // namespace
+
+std::string power_of_ten(int power) {
+  constexpr const char* digits[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
+  std::string s = power < 0 ? "10⁻" : "10";
+  for (const char c : std::to_string(std::abs(power))) s += digits[c - '0'];
+  return s;
+}
+
+Digits digits_of(const Interval& i, const std::optional<double>& estimate) {
+  double width = 0;
+  if (i.low && i.high) width = *i.high - *i.low;
+  else if (const auto& end = i.low ? i.low : i.high; end) {
+    if (estimate) width = std::abs(*end - *estimate);
+    if (width == 0) width = std::abs(*end);
+  }
+  if (!(width > 0) || !std::isfinite(width)) return {};
+  return {std::clamp(1 - exponent_of(width), -15, 300)};
+}
+
+std::string number(double v, Digits d, Rounding r) {
+  if (!std::isfinite(v)) return "–";
+  const double whole = rounded_to(v, d.decimals, r);
+  if (whole == 0) return d.decimals > 0 && d.decimals <= most_decimals ? fmt::format("{:.{}f}", 0., d.decimals) : "0";
+  if (d.decimals <= 0 && std::abs(whole) < 9e15) return minus(grouped(static_cast<int64_t>(whole)));
+  if (d.decimals <= most_decimals && std::abs(whole) < 1e6) return minus(fmt::format("{:.{}f}", whole, d.decimals));
+  const int power = exponent_of(whole);
+  const double mantissa = whole / std::pow(10., power);
+  return minus(fmt::format("{:.{}f}", mantissa, std::clamp(d.decimals + power, 0, 3))) + "×" + power_of_ten(power);
+}
+
+std::string number(double v) {
+  if (!std::isfinite(v)) return "–";
+  if (v == std::floor(v) && std::abs(v) < 9e15) return minus(grouped(static_cast<int64_t>(v)));
+  const int power = exponent_of(v), decimals = power < -3 ? 1 - power : std::min(2 - power, most_decimals);
+  // Trailing zeros say nothing without an interval.
+  std::string s = number(v, {std::clamp(decimals, -15, 300)});
+  if (s.find('.') != s.npos && s.find("×") == s.npos) {
+    s.erase(s.find_last_not_of('0') + 1);
+    if (s.ends_with('.')) s.pop_back();
+  }
+  return s;
+}
+
+std::string confidence(double v) { return v > .999 && v < 1 ? "> 0.999" : number(v, Digits{3}); }
+
+}  // namespace viva::markup

@@ -1,0 +1,27 @@
+// How many digits a number is shown with: two significant ones of its interval's width.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "examine/finding.h"
+
+namespace viva::markup {
+
+// Rounded to 10^-decimals; beyond four decimals as a power of ten.
+struct Digits {
+  int decimals = 3;
+};
+// Two significant digits of the width. One-sided: of the distance from the estimate, else of the end itself.
+Digits digits_of(const Interval& i, const std::optional<double>& estimate = {});
+
+enum class Rounding : uint8_t { nearest, down, up };
+// "0.925", "12,300", "3.0×10⁻⁴", "−0.02"; a dash for what is not finite.
+std::string number(double v, Digits d, Rounding r = Rounding::nearest);
+// Without an interval: three significant digits, at most four decimals, whole numbers grouped.
+std::string number(double v);
+std::string power_of_ten(int power);  // "10⁻³"
+// Rounding does not make it certain: "> 0.999".
+std::string confidence(double v);
+
+}  // namespace viva::markup

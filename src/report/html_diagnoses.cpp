@@ -1,0 +1,35 @@
+// What is wrong with the network and what mends it; where nothing was found, what could have been seen.
+#include "report/html_sections.h"
+#include "report/markup.h"
+#include "report/plots.h"
+
+namespace viva {
+namespace {
+
+using markup::element;
+using markup::escape;
+
+std::string lists(const Finding& f) {
+  std::string s;
+  for (const char* id : {"looked", "family"})
+    if (const Table* t = table_of(f, id); t && !t->rows.empty()) s += markup::data_table(*t);
+  return s;
+}
+
+}  // namespace
+
+std::string diagnoses_section(const Report& r) {
+  std::string s = "<section id=\"diagnoses\">\n<h2>Diagnoses</h2>\n";
+  for (const Diagnosis& d : r.diagnosis)
+    s += "<article>" + element("h3", "", escape(d.title)) + element("p", "", escape(d.text, 2000)) + "</article>\n";
+  const Finding* looked = r.find("diagnosis.told");
+  if (!looked)
+    return s +
+           "<p>The examiner <code>diagnosis</code> did not run: nothing was looked for beyond what the sections below "
+           "report.</p>\n</section>\n";
+  if (looked->status != Status::run) return s + "<p>" + escape(looked->why) + ".</p>\n</section>\n";
+  if (r.diagnosis.empty()) s += "<p>None found. Here is what could have been seen:</p>\n";
+  return s + lists(*looked) + "</section>\n";
+}
+
+}  // namespace viva
