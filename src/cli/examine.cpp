@@ -108,6 +108,14 @@ void name_classes(const ExamineArguments& a, const Subject& subject, RowSource& 
   }
 }
 
+void set_groups(const ExamineArguments& a, RowSource& data) {
+  if (a.groups.empty()) return;
+  DataFile file;
+  data.groups = read_groups(a.groups, data.size(), file);
+  data.record.groups = *std::ranges::max_element(data.groups) + 1;
+  data.record.files.push_back({file.path, file.sha256, file.bytes});
+}
+
 void check_classifies(const Subject& subject) {
   if (classes_of(subject) > 0) return;
   const ModelRecord& m = subject.record();
@@ -151,6 +159,7 @@ int run(const ExamineArguments& a, Session& s) {
   RowSource data = s.open.data(a.data, "data", *subject);
   data.record.role = a.data_role;
   name_classes(a, *subject, data);
+  set_groups(a, data);
   std::optional<RowSource> train;
   if (!a.train.empty()) train = s.open.data(a.train, "train", *subject), train->record.role = "train";
   const RowSource* train_rows = train ? &*train : nullptr;

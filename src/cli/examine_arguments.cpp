@@ -58,6 +58,9 @@ void declare_rows(CLI::App& app, ExamineArguments& a) {
   app.add_option("--train", a.train, "rows the network was trained on, e.g. fashion-mnist:train")->type_name("D");
   app.add_option("--classes", a.classes, "names of the classes, one a line (those in the model's metadata)")
       ->type_name("FILE");
+  app.add_option("--groups", a.groups,
+                 "the group of each row (patient, site): .npy or a line a row; what is independent is a group")
+      ->type_name("FILE");
   app.add_option("--normalize", a.normalize, "the network takes (x - MEAN) / STD of the data; channels with colons")
       ->type_name("MEAN,STD");
   app.add_option("--data-normalized", a.data_normalized,
@@ -135,6 +138,7 @@ std::string canonical_command(const ExamineArguments& a, const ExamineOptions& o
   add("--data", a.data);
   if (a.data_role != "unknown") add("--data-role", a.data_role);
   add("--train", a.train);
+  add("--groups", a.groups);
   add("--input-name", a.input);
   add("--output-name", a.output);
   add("--classes", a.classes);

@@ -11,7 +11,7 @@
 namespace viva {
 
 struct ExamineArguments {
-  std::string model, data, train, classes, input, output, claims_file;
+  std::string model, data, train, classes, groups, input, output, claims_file;
   std::string output_kind = "auto", data_role = "unknown", range, eps, rows, normalize, data_normalized;
   std::optional<std::string> out, ledger;
   std::vector<std::string> claims, only;

@@ -43,7 +43,8 @@ RowSource open_rows(std::shared_ptr<const Dataset> data, const std::string& spec
                    .row_type = to_string(Type{data->inputs.dtype(), stored_row(*data)}),
                    .scaling = conversion.values,
                    .layout = conversion.layout,
-                   .classes = data->class_names};
+                   .classes = data->class_names,
+                   .groups = {}};
   for (const DataFile& f : data->files) source.record.files.push_back({f.path, f.sha256, f.bytes});
   const auto labels = data->labels.as<int64_t>();
   source.labels.assign(labels.begin(), labels.end());

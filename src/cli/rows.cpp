@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <numeric>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/npy.h"
 #include "base/sha256.h"
 
 namespace viva {
@@ -68,6 +70,28 @@ void check_finite(const Dataset& data, const Array& from, const Array& to, int64
           data.spec, first + i / width, from.at(i), name(to.dtype()));
 }
 
+// Numbers in an array of [n] or [n, 1], as text.
+std::vector<std::string> labels_of(const Array& a, const std::string& shown) {
+  if (a.shape().empty() || a.size() != a.shape()[0])
+    throw input_error("{}: is {}: give one label of a group a row", shown, to_string(a.type()));
+  std::vector<std::string> labels;
+  for (int64_t i = 0; i < a.size(); ++i) labels.push_back(fmt::format("{}", a.at(i)));
+  return labels;
+}
+
+std::vector<std::string> lines_of(std::string_view text) {
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  std::vector<std::string> lines;
+  for (size_t at = 0; at <= text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    std::string_view line = text.substr(at, end - at);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    lines.emplace_back(line);
+    at = end + 1;
+  }
+  return lines;
+}
+
 }  // namespace
 
 RowConversion conversion_of(const Dataset& data, const Type& row) {
@@ -119,23 +143,36 @@ Array converted_rows(const Dataset& data, const Type& row, int64_t first, int64_
   return scaled.converted(row.dtype);
 }
 
+std::vector<int64_t> read_groups(const std::string& path, int64_t rows, DataFile& file) {
+  const Bytes bytes = read_file(path);
+  const std::string shown = printable(path);
+  file = {shown, sha256_hex(bytes), static_cast<int64_t>(bytes.size())};
+  const std::vector<std::string> labels =
+      is_npy(bytes) ? labels_of(parse_npy(bytes, shown), shown) : lines_of(bytes.text());
+  if (std::ssize(labels) != rows)
+    throw input_error("{}: holds {} labels of groups, but the data have {} rows: write one a row", shown, labels.size(),
+                      rows);
+  std::map<std::string_view, int64_t> known;
+  std::vector<int64_t> groups;
+  for (const std::string& l : labels) {
+    if (l.empty())
+      throw input_error("{}: line {} is empty: write the label of a group a row", shown, groups.size() + 1);
+    groups.push_back(known.try_emplace(l, std::ssize(known)).first->second);
+  }
+  return groups;
+}
+
 std::vector<std::string> read_class_names(const std::string& path, int64_t classes, DataFile& file) {
   const Bytes bytes = read_file(path, uint64_t{1} << 24);
   const std::string shown = printable(path);
   file = {shown, sha256_hex(bytes), static_cast<int64_t>(bytes.size())};
-  std::string_view text = bytes.text();
-  if (text.ends_with('\n')) text.remove_suffix(1);
   std::vector<std::string> names;
-  for (size_t at = 0; at <= text.size();) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    std::string_view line = text.substr(at, end - at);
-    if (line.ends_with('\r')) line.remove_suffix(1);
+  for (std::string& line : lines_of(bytes.text())) {
     if (line.empty()) throw input_error("{}: line {} is empty: write one class name a line", shown, names.size() + 1);
     if (const auto before = std::ranges::find(names, line); before != names.end())
       throw input_error("{}: line {} repeats the name of line {}: give each class its own", shown, names.size() + 1,
                         before - names.begin() + 1);
-    names.emplace_back(line);
-    at = end + 1;
+    names.push_back(std::move(line));
   }
   if (static_cast<int64_t>(names.size()) != classes)
     throw input_error("{}: holds {} names, but the network has {} classes: write one a line, in their order", shown,

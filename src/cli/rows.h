@@ -22,6 +22,10 @@ RowConversion conversion_of(const Dataset& data, const Type& row);
 // error names the first row with a value that the network's dtype does not hold.
 Array converted_rows(const Dataset& data, const Type& row, int64_t first, int64_t count);
 
+// The group of each of `rows` rows, numbered from 0 in the order of their first rows, from a label a row: an npy file
+// of one number a row, or text, a line a row. Input errors: another number of labels, an empty line.
+std::vector<int64_t> read_groups(const std::string& path, int64_t rows, DataFile& file);
+
 // The lines of a file, one name for each class, and the file's record. Input errors: other than `classes` names, an
 // empty name, one given twice.
 std::vector<std::string> read_class_names(const std::string& path, int64_t classes, DataFile& file);

@@ -82,6 +82,7 @@ void set_gap(Measure& m, const Confidences& c, Context& x) {
   std::vector<double> gaps(c.confidence);
   for (size_t i = 0; i < gaps.size(); ++i) gaps[i] -= c.right[i];
   const int64_t right = std::ranges::count(c.right, true);
+  if (!x.data.groups.empty()) return set_mean(m, std::move(gaps), Stream::gap, x);
   if (std::min(right, c.rows() - right) >= few) return set_mean(m, std::move(gaps), Stream::gap, x);
   m.finding.estimate = mean_of(gaps);
   m.finding.assumptions.push_back(population_assumption(x.data.record));
@@ -220,7 +221,7 @@ void add_cross_fitted(const Calibration& c, const Evaluation& e, Context& x, std
   Measure after =
       population("gap_after", "Mean confidence minus accuracy at a cross-fitted temperature", "signed fraction", x);
   Measure gain = population("log_loss_gain", "Log-loss gained by a cross-fitted temperature", "signed nats", x);
-  const auto in_a = [&](int64_t i) { return in_half_a(x.seed, i); };
+  const auto in_a = [&](int64_t i) { return in_half_a(x.seed, x.data.unit(i)); };
   std::string why = why_no_temperature(e);
   Temperature a, b;
   if (why.empty()) {

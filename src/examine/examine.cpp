@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "examine/examiner.h"
+#include "examine/groups.h"
 #include "examine/programs.h"
 #include "examine/shown_rows.h"
 #include "examine/words.h"
@@ -218,6 +219,7 @@ Report examine(const ExamineOptions& options, Subject& subject, const RowSource&
     const double seconds = seconds_since(began);
     const Work own{x.work.evaluations - before.evaluations, x.work.flops - before.flops};
     for (Measure& m : found) {
+      without_row_intervals(m, data);
       m.finding.cost = cost_of(m, seconds, own, x);
       m.finding.cost.shared_by = static_cast<int64_t>(found.size());
       if (!options.examples) m.finding.evidence.examples.clear();

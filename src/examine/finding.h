@@ -188,7 +188,8 @@ struct DataRecord {
   std::string scaling;  // what was done to the stored values, "" for nothing
   std::string layout;   // how a stored row was read as one of the network's, "" where the shapes agree
   std::vector<std::string> classes;
-  std::string role = "unknown";  // unknown, test, selection or train: what the rows were used for before
+  std::optional<int64_t> groups;  // how many, where rows come in groups
+  std::string role = "unknown";   // unknown, test, selection or train: what the rows were used for before
 };
 
 // A row of the data that a finding names.

@@ -4,6 +4,7 @@ namespace viva {
 
 extern const Examiner identity_examiner;
 extern const Examiner risk_examiner;
+extern const Examiner baseline_examiner;
 extern const Examiner calibration_examiner;
 extern const Examiner numerics_examiner;
 extern const Examiner sensitivity_examiner;
@@ -14,6 +15,7 @@ std::span<const Examiner* const> examiners() {
   static constexpr const Examiner* list[] = {
       &identity_examiner,
       &risk_examiner,
+      &baseline_examiner,
       &calibration_examiner,
       &numerics_examiner,
       &sensitivity_examiner,

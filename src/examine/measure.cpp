@@ -5,14 +5,18 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <numeric>
 
 #include "base/error.h"
+#include "examine/groups.h"
 #include "examine/statistics.h"
 #include "examine/words.h"
 
 namespace viva {
 
 std::string population_assumption(const DataRecord& data) {
+  if (data.groups)
+    return "assumes independent, held-out groups of rows; not checkable from the files; data role " + data.role;
   return "assumes independent, held-out rows; not checkable from the files; data role " + data.role;
 }
 
@@ -112,6 +116,11 @@ void set_mean(Measure& m, std::vector<double> rows, Stream stream, Context& x) {
   Finding& f = m.finding;
   f.estimate = mean_of(rows);
   f.assumptions.push_back(population_assumption(x.data.record));
+  if (!x.data.groups.empty()) {
+    std::vector<int64_t> all(rows.size());
+    std::iota(all.begin(), all.end(), 0);
+    return set_grouped_mean(m, std::move(rows), all, x.data);
+  }
   m.interval = [](double) -> std::optional<Interval> { return std::nullopt; };
   f.why = why_no_interval(rows);
   if (!f.why.empty()) return;

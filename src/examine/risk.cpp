@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "examine/groups.h"
 #include "examine/risk.h"
 #include "examine/statistics.h"
 #include "examine/words.h"
@@ -28,12 +29,25 @@ constexpr std::string_view one_number =
 
 bool is_correct(const Evaluation& e, const RowSource& data, size_t i) { return e.predicted[i] == data.labels[i]; }
 
+// 1 for a right row; only of the label, where one is given.
+void group_correct(Measure& m, const Context& x, const Evaluation& e, std::optional<int64_t> label = {}) {
+  if (x.data.groups.empty()) return;
+  std::vector<double> right;
+  std::vector<int64_t> rows;
+  for (size_t i = 0; i < e.predicted.size(); ++i) {
+    if (label && x.data.labels[i] != *label) continue;
+    right.push_back(is_correct(e, x.data, i)), rows.push_back(static_cast<int64_t>(i));
+  }
+  if (!rows.empty()) set_grouped_mean(m, std::move(right), rows, x.data);
+}
+
 Measure accuracy(Context& x, const Evaluation& e) {
   int64_t correct = 0;
   for (size_t i = 0; i < e.predicted.size(); ++i) correct += is_correct(e, x.data, i);
   Measure m =
       make_measure("risk.accuracy", "Accuracy", Target::rows_drawn_like_these, Kind::estimate, "fraction", x.data);
   set_proportion(m, correct, e.rows, "correct", x.data, finding_alpha);
+  group_correct(m, x, e);
   Finding& f = m.finding;
   f.check = Check{"the outputs of a row do not depend on the rows beside it: " + x.influence.measure,
                   x.influence.independent};
@@ -85,6 +99,7 @@ void add_recalls(Context& x, const Evaluation& e, std::vector<Measure>& out) {
     m.finding.family = Family{"risk.recall", e.classes, "Šidák"};
     set_proportion(m, correct[at], rows[at], "correct", x.data, sidak(finding_alpha, e.classes), Sided::two,
                    "Clopper-Pearson at Šidák's level");
+    group_correct(m, x, e, k);
     out.push_back(std::move(m));
   }
 }

@@ -108,7 +108,8 @@ void add_loss_rows(Finding& loss, const Context& x, const Evaluation& e) {
   Series s{"quantiles", "Quantiles of the loss", "fraction of rows", "loss, nats", {}};
   for (const double q : {.05, .1, .2, .3, .4, .5, .6, .7, .8, .9, .95, .98, .99, .995, .999}) {
     if ((1 - q) * static_cast<double>(sorted.size()) < 1) break;
-    const QuantileInterval i = quantile_interval(sorted, q, finding_alpha);
+    // The law of order statistics takes rows as independent.
+    const QuantileInterval i = x.data.groups.empty() ? quantile_interval(sorted, q, finding_alpha) : QuantileInterval{};
     s.points.push_back({shown(q), q, quantile_of(sorted, q), i.low, i.high});
   }
   loss.evidence.series.push_back(std::move(s));

@@ -8,16 +8,17 @@
 namespace viva {
 
 enum class Stream : uint64_t {
-  log_loss = 1,       // resamples of the bootstrap
-  brier = 2,          // likewise
-  halves = 3,         // which half a row belongs to
-  ece_null = 4,       // labels of a calibrated network
-  temperature = 5,    // resamples of the bootstrap
-  gap = 6,            // likewise
-  attack_rows = 7,    // which rows are attacked
-  attack_start = 8,   // where an attack starts
-  random_signs = 9,   // directions that an attack must beat
-  shown_errors = 64,  // wrong rows that are shown
+  log_loss = 1,        // resamples of the bootstrap
+  brier = 2,           // likewise
+  halves = 3,          // which half a row belongs to
+  ece_null = 4,        // labels of a calibrated network
+  temperature = 5,     // resamples of the bootstrap
+  gap = 6,             // likewise
+  attack_rows = 7,     // which rows are attacked
+  attack_start = 8,    // where an attack starts
+  random_signs = 9,    // directions that an attack must beat
+  shown_errors = 64,   // wrong rows that are shown
+  baseline_rows = 65,  // which rows baselines are fitted to and measured on
 };
 
 constexpr Words2 stream_key(uint64_t seed, Stream s) { return fold_key(words_of(seed), static_cast<uint64_t>(s)); }

@@ -68,9 +68,12 @@ class Subject {
 struct RowSource {
   DataRecord record;
   std::vector<int64_t> labels;
-  Array stored;  // [n, …], as the files hold them
+  Array stored;                 // [n, …], as the files hold them
+  std::vector<int64_t> groups;  // of each row, from 0; empty: every row is independent of the others
   std::function<Array(int64_t first, int64_t count)> rows;
   int64_t size() const { return static_cast<int64_t>(labels.size()); }
+  // What a row's half is drawn by: rows of a group stay together.
+  int64_t unit(int64_t row) const { return groups.empty() ? row : groups[static_cast<size_t>(row)]; }
 };
 
 }  // namespace viva

@@ -61,11 +61,12 @@ std::string header(const Report& r) {
     for (size_t i = 0; i < missing.size(); ++i)
       names += (i == 0 ? "" : i + 1 == missing.size() ? " and " : ", ") + missing[i];
     s += fmt::format(
-        "\n<p class=\"lead\">The network <code>{}</code> was examined on the {} rows of <code>{}</code>, whose role "
+        "\n<p class=\"lead\">The network <code>{}</code> was examined on the {} rows{} of <code>{}</code>, whose role "
         "before was {}; not "
         "examined were {}. {}</p>",
-        escape(r.models[0].path), grouped(r.data[0].rows), escape(r.data[0].spec), escape(r.data[0].role),
-        escape(names, 600), escape(rulings_in_words(r)));
+        escape(r.models[0].path), grouped(r.data[0].rows),
+        r.data[0].groups ? fmt::format(" in {}", counted(*r.data[0].groups, "group", "groups")) : "",
+        escape(r.data[0].spec), escape(r.data[0].role), escape(names, 600), escape(rulings_in_words(r)));
   }
   return s + "\n</header>\n";
 }

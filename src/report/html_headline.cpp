@@ -30,9 +30,6 @@ std::string accuracies(const Report& r, const Finding& accuracy) {
   std::vector<std::string> rows{measured_row(accuracy, "this network")};
   for (const Finding& f : r.findings)
     if (f.id == "risk.baseline" || f.id.starts_with("baseline.")) rows.push_back(measured_row(f, escape(f.title)));
-  if (!r.find("baseline.logistic"))
-    rows.push_back(markup::row({"logistic regression, nearest neighbour", "–",
-                                "<small>not run: they are fitted to <code>--train</code></small>", ""}));
   return markup::table("accuracies", {"Accuracy of", "Estimate", "Interval", "Rows"}, rows);
 }
 
@@ -48,6 +45,8 @@ std::string detectable(const Report& r) {
   const Finding *above = r.find("risk.detectable_above"), *below = r.find("risk.detectable_below");
   const Finding *paired = r.find("risk.detectable_paired[0.05]"), *wider = r.find("risk.detectable_paired[0.1]");
   if (!above || !below || !paired || !wider) return "";
+  if (above->status != Status::run)
+    return "<p>The smallest detectable difference is withheld: " + escape(above->why) + ".</p>\n";
   const Table* test = table_of(*above, "test");
   const double rate = test && !test->rows.empty() ? number_in(test->rows[0].at(0)) : 0;
   const std::string origin = test && !test->rows.empty() ? text_in(test->rows[0].at(1)) : "";

@@ -166,9 +166,16 @@ Json model(const ModelRecord& m) {
 }
 
 Json data(const DataRecord& d) {
-  return {{"id", text(d.id)},         {"spec", text(d.spec)},         {"files", files(d.files)},
-          {"rows", d.rows},           {"row_type", text(d.row_type)}, {"scaling", text(d.scaling)},
-          {"layout", text(d.layout)}, {"classes", texts(d.classes)},  {"role", text(d.role)}};
+  return {{"id", text(d.id)},
+          {"spec", text(d.spec)},
+          {"files", files(d.files)},
+          {"rows", d.rows},
+          {"row_type", text(d.row_type)},
+          {"scaling", text(d.scaling)},
+          {"layout", text(d.layout)},
+          {"classes", texts(d.classes)},
+          {"role", text(d.role)},
+          {"groups", d.groups ? Json(*d.groups) : Json(nullptr)}};
 }
 
 }  // namespace

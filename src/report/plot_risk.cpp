@@ -147,7 +147,8 @@ std::vector<Figure> loss_plot(const Report& r) {
   }
   for (const Point& p : q->points) {
     const double at = x.at(p.x.value_or(0));
-    std::string inner = svg::line("range", at, y.at(p.low.value_or(low)), at, y.at(p.high.value_or(high)));
+    std::string inner;
+    if (p.low || p.high) inner = svg::line("range", at, y.at(p.low.value_or(low)), at, y.at(p.high.value_or(high)));
     inner += svg::circle("dot", at, y.at(std::max(p.y.value_or(0), low)), 3.4);
     s += svg::mark(quantile_says(p), inner);
   }
@@ -162,9 +163,10 @@ std::vector<Figure> loss_plot(const Report& r) {
                           worst->rows.size());
   g.n = grouped(f->n.value_or(0)) + " rows.";
   g.unit = "row.";
-  g.interval =
-      "each bar is a 95 % interval for that quantile of rows drawn like these, between two order statistics; they hold "
-      "one at a time.";
+  const bool bars = std::ranges::any_of(q->points, [](const Point& p) { return p.low || p.high; });
+  g.interval = bars ? "each bar is a 95 % interval for that quantile of rows drawn like these, between two order "
+                      "statistics; they hold one at a time."
+                    : "none: the rows come in groups, and order statistics take rows as independent.";
   g.read = "a mean far above the middle of the curve is made by few rows, those at the right.";
   g.not_shown =
       "whether the worst rows are the network's fault or wrong labels, and losses of rows of another distribution.";

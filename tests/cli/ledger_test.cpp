@@ -101,6 +101,29 @@ TEST_F(Rulings, NoRowIsShown) {
   EXPECT_TRUE(limits_say(report(), "--no-examples"));
 }
 
+TEST_F(Rulings, RowsInGroups) {
+  const std::string data = rows_of(90, {4}, 4, any);
+  std::string lines;
+  for (int i = 0; i < 90; ++i) lines += fmt::format("patient {}\n", i % 30);
+  ASSERT_EQ(examine("end_scores", data, {"--groups", put(dir_ / "groups", lines)}).code, 0);
+  const auto r = report();
+  EXPECT_EQ(r["data"][0]["groups"], 30);
+  EXPECT_EQ(finding(r, "risk.accuracy")["unit"], "group");
+  EXPECT_EQ(finding(r, "risk.accuracy")["n"], 30);
+  EXPECT_TRUE(finding(r, "robustness.accuracy[0]")["interval"].is_null() ||
+              finding(r, "robustness.accuracy[0]")["status"] != "run");
+  std::vector<int64_t> numbers;
+  for (int64_t i = 0; i < 90; ++i) numbers.push_back(100 - i % 30);
+  write_npy(dir_ / "groups.npy", Array::of(numbers, {90}));
+  const auto interval = finding(r, "risk.accuracy")["interval"];
+  ASSERT_EQ(examine("end_scores", data, {"--groups", dir_ / "groups.npy"}).code, 0);
+  EXPECT_EQ(finding(report(), "risk.accuracy")["interval"], interval);
+  VIVA_EXPECT_HAS(report()["command"].get<std::string>(), "--groups ");
+  const Outcome few = examine("end_scores", data, {"--groups", put(dir_ / "few", "a\nb\n")});
+  EXPECT_EQ(few.code, 3);
+  VIVA_EXPECT_HAS(few.err, "holds 2 labels of groups, but the data have 90 rows");
+}
+
 TEST(ClassNames, OfMetadata) {
   using Names = std::vector<std::string>;
   const auto from = [](const std::string& value, int64_t n) { return class_names_in({{"classes", value}}, n); };

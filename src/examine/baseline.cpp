@@ -1,0 +1,283 @@
+// baseline: what simple methods fitted to --train reach on the same rows.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+#include "base/error.h"
+#include "examine/measure.h"
+#include "examine/statistics.h"
+#include "examine/words.h"
+#include "graph/build.h"
+
+namespace viva {
+namespace {
+
+constexpr Quantity quantities[] = {
+    {.name = "logistic", .fraction = true, .doc = "accuracy of logistic regression"},
+    {.name = "nearest", .fraction = true, .doc = "accuracy of the nearest neighbour"},
+};
+
+constexpr int64_t most_fitted = 10000, most_asked = 2000, most_elements = int64_t{1} << 25;
+constexpr int64_t steps = 100, powers = 20, block = 100;
+constexpr double decay = 1e-4;
+
+// Rows as float32 [n, width], and their labels.
+struct Flat {
+  Array x;
+  std::vector<int64_t> labels;
+  int64_t rows() const { return std::ssize(labels); }
+  int64_t width() const { return x.shape()[1]; }
+};
+
+int64_t fitted_rows(const Context& x) {
+  const int64_t width = std::max<int64_t>(1, numel(x.subject.row_type().shape));
+  return std::min({x.train->size(), most_fitted, most_elements / width});
+}
+
+int64_t asked_rows(const Context& x) { return std::min(x.data.size(), most_asked); }
+
+// Without replacement: those with the smallest random words, in their order.
+std::vector<int64_t> drawn(const Context& x, const RowSource& from, int64_t count) {
+  std::vector<int64_t> rows(static_cast<size_t>(from.size()));
+  std::iota(rows.begin(), rows.end(), 0);
+  if (count == from.size()) return rows;
+  const Words2 key = fold_key(stream_key(x.seed, Stream::baseline_rows), &from == x.train);
+  std::vector<std::pair<uint64_t, int64_t>> words;
+  for (const int64_t i : rows) {
+    const Words2 w = threefry2x32(key, words_of(static_cast<uint64_t>(i)));
+    words.emplace_back(uint64_t{w[0]} << 32 | w[1], i);
+  }
+  std::ranges::sort(words);
+  rows.clear();
+  for (int64_t i = 0; i < count; ++i) rows.push_back(words[static_cast<size_t>(i)].second);
+  std::ranges::sort(rows);
+  return rows;
+}
+
+Flat flat_rows(const Context& x, const RowSource& from, const std::vector<int64_t>& rows) {
+  const int64_t width = numel(x.subject.row_type().shape);
+  Flat f{Array::make({Dtype::float32, {std::ssize(rows), width}}), {}};
+  std::byte* to = f.x.mutable_data();
+  for (const int64_t i : rows) {
+    const Array one = checked_rows(from, i, 1, x.subject).converted(Dtype::float32);
+    std::memcpy(to, one.data(), static_cast<size_t>(one.bytes()));
+    to += one.bytes();
+    f.labels.push_back(from.labels[static_cast<size_t>(i)]);
+  }
+  return f;
+}
+
+// Less the means of the fitted rows, over one deviation of all: distances keep their order.
+struct Centring {
+  std::vector<double> mean;
+  double scale = 1;
+
+  explicit Centring(const Flat& f) : mean(static_cast<size_t>(f.width())) {
+    const auto v = f.x.as<float>();
+    const auto n = static_cast<double>(f.rows());
+    for (size_t i = 0; i < v.size(); ++i) mean[i % mean.size()] += static_cast<double>(v[i]) / n;
+    double square = 0;
+    for (size_t i = 0; i < v.size(); ++i) square += std::pow(static_cast<double>(v[i]) - mean[i % mean.size()], 2);
+    square /= static_cast<double>(v.size());
+    if (square > 0) scale = 1 / std::sqrt(square);
+  }
+  void operator()(Flat& f) const {
+    auto v = f.x.as_mutable<float>();
+    for (size_t i = 0; i < v.size(); ++i)
+      v[i] = static_cast<float>((static_cast<double>(v[i]) - mean[i % mean.size()]) * scale);
+  }
+};
+
+const DotDims over_rows{{}, {}, {0}, {0}};  // x' y
+
+// (x [n, d], y [n, K], w [d + 1, K]) -> the gradient of the mean cross-entropy of softmax([x, 1] w), and |x'x|'s share.
+Body logistic_gradient(int64_t n, int64_t d, int64_t classes) {
+  Build b("logistic");
+  const Value x = b.parameter({Dtype::float32, {n, d}}), y = b.parameter({Dtype::float32, {n, classes}}),
+              w = b.parameter({Dtype::float32, {d + 1, classes}});
+  const Value inner = b.slice(w, {0, 0}, {d, classes}), offset = b.slice(w, {d, 0}, {d + 1, classes});
+  const Value z = b.add(b.dot(x, inner), b.broadcast(b.reshape(offset, {classes}), {n, classes}, {1}));
+  const Value e = b.exp(b.sub(z, b.broadcast(b.reduce_max(z, {1}), {n, classes}, {0})));
+  const Value p = b.div(e, b.broadcast(b.reduce_sum(e, {1}), {n, classes}, {0}));
+  const Value r = b.scale(b.sub(p, y), 1 / static_cast<double>(n));
+  const Value g = b.add(b.dot_general(x, r, over_rows), b.scale(inner, decay));
+  return b.finish({b.concatenate({g, b.reshape(b.reduce_sum(r, {0}), {1, classes})}, 0)});
+}
+
+// (x [n, d], v [d, 1]) -> x' x v / n.
+Body second_moment(int64_t n, int64_t d) {
+  Build b("second_moment");
+  const Value x = b.parameter({Dtype::float32, {n, d}}), v = b.parameter({Dtype::float32, {d, 1}});
+  return b.finish({b.scale(b.dot_general(x, b.dot(x, v), over_rows), 1 / static_cast<double>(n))});
+}
+
+double largest_moment(Context& x, const Flat& f) {
+  const Compiled run = x.subject.compiled(second_moment(f.rows(), f.width()), {{0, f.x}});
+  std::vector<float> v(static_cast<size_t>(f.width()), 1);
+  double size = 0;
+  for (int64_t i = 0; i < powers; ++i) {
+    double norm = 0;
+    for (const float e : v) norm += static_cast<double>(e) * e;
+    norm = std::sqrt(norm);
+    if (!(norm > 0)) return 1;
+    for (float& e : v) e = static_cast<float>(e / norm);
+    const Array out = run({Array::of(v, {f.width(), 1})}, x.pool, x.cancel)[0];
+    const auto o = out.as<float>();
+    v.assign(o.begin(), o.end());
+    size = norm;
+  }
+  return std::max(size, 1e-6);
+}
+
+// Nesterov's steps of length 1 / L: the Hessian of the mean cross-entropy is at most half the second moment, with the
+// constant feature at most 1 more.
+Array fit_logistic(Context& x, const Flat& f, int64_t classes) {
+  std::vector<float> onehot(static_cast<size_t>(f.rows() * classes));
+  for (int64_t i = 0; i < f.rows(); ++i)
+    onehot[static_cast<size_t>(i * classes + f.labels[static_cast<size_t>(i)])] = 1;
+  const double step = 1 / (.5 * (1.1 * largest_moment(x, f) + 1) + decay);
+  const Compiled gradient = x.subject.compiled(logistic_gradient(f.rows(), f.width(), classes),
+                                               {{0, f.x}, {1, Array::of(onehot, {f.rows(), classes})}});
+  const Shape shape{f.width() + 1, classes};
+  std::vector<float> w(static_cast<size_t>(numel(shape))), ahead = w;
+  for (int64_t k = 1; k <= steps; ++k) {
+    const Array g = gradient({Array::of(ahead, shape)}, x.pool, x.cancel)[0];
+    const auto grad = g.as<float>();
+    const double momentum = static_cast<double>(k - 1) / static_cast<double>(k + 2);
+    for (size_t i = 0; i < w.size(); ++i) {
+      const double next = ahead[i] - step * static_cast<double>(grad[i]);
+      ahead[i] = static_cast<float>(next + momentum * (next - w[i]));
+      w[i] = static_cast<float>(next);
+    }
+    if (x.progress) x.progress(static_cast<double>(k) / static_cast<double>(steps), "baselines");
+  }
+  return Array::of(w, shape);
+}
+
+// In blocks of rows; the last is filled up. `of` gives an index for each row of its argument.
+std::vector<int64_t> in_blocks(Context& x, const Flat& f, const Compiled& of) {
+  std::vector<int64_t> all;
+  for (int64_t first = 0; first < f.rows(); first += block) {
+    const int64_t count = std::min(block, f.rows() - first);
+    Array some = Array::make({Dtype::float32, {block, f.width()}});
+    std::memset(some.mutable_data(), 0, static_cast<size_t>(some.bytes()));
+    std::memcpy(some.mutable_data(), f.x.data() + first * f.width() * 4, static_cast<size_t>(count * f.width() * 4));
+    const Array out = of({some}, x.pool, x.cancel)[0];
+    const auto index = out.as<int64_t>();
+    all.insert(all.end(), index.begin(), index.begin() + count);
+  }
+  return all;
+}
+
+Compiled logistic_labels(Context& x, const Array& w) {
+  const int64_t d = w.shape()[0] - 1, classes = w.shape()[1];
+  Build b("labels");
+  const Value q = b.parameter({Dtype::float32, {block, d}}), all = b.parameter(w.type());
+  const Value offset = b.reshape(b.slice(all, {d, 0}, {d + 1, classes}), {classes});
+  const Value z = b.add(b.dot(q, b.slice(all, {0, 0}, {d, classes})), b.broadcast(offset, {block, classes}, {1}));
+  return x.subject.compiled(b.finish({b.argmax(z, 1)}), {{1, w}});
+}
+
+// The nearest of the fitted rows t: the largest q · t - |t|^2 / 2.
+Compiled nearest_rows(Context& x, const Flat& f) {
+  std::vector<float> half(static_cast<size_t>(f.rows()));
+  const auto v = f.x.as<float>();
+  for (size_t i = 0; i < half.size(); ++i) {
+    double square = 0;
+    for (size_t k = 0; k < static_cast<size_t>(f.width()); ++k)
+      square += std::pow(static_cast<double>(v[i * static_cast<size_t>(f.width()) + k]), 2);
+    half[i] = static_cast<float>(square / 2);
+  }
+  Build b("nearest");
+  const Value q = b.parameter({Dtype::float32, {block, f.width()}}), t = b.parameter(f.x.type()),
+              h = b.parameter({Dtype::float32, {f.rows()}});
+  const Value near = b.sub(b.dot_general(q, t, {{}, {}, {1}, {1}}), b.broadcast(h, {block, f.rows()}, {1}));
+  return x.subject.compiled(b.finish({b.argmax(near, 1)}), {{1, f.x}, {2, Array::of(half, {f.rows()})}});
+}
+
+Measure measured(Context& x, const Flat& asked, const std::vector<int64_t>& named, const char* name,
+                 const std::string& title, const std::string& how) {
+  int64_t right = 0;
+  for (size_t i = 0; i < named.size(); ++i) right += named[i] == asked.labels[i];
+  Measure m = make_measure(fmt::format("baseline.{}", name), title, Target::rows_drawn_like_these, Kind::estimate,
+                           "fraction", x.data);
+  m.from_outputs = false;
+  set_proportion(m, right, asked.rows(), "correct", x.data, finding_alpha);
+  if (asked.rows() < x.data.size()) m.finding.rows_used->which = "drawn without replacement";
+  m.finding.assumptions.push_back(how);
+  m.finding.limits.emplace_back("a plain method with fixed settings, not the best of its kind");
+  return m;
+}
+
+std::vector<Measure> fit_and_measure(Context& x) {
+  Flat fitted = flat_rows(x, *x.train, drawn(x, *x.train, fitted_rows(x)));
+  Flat asked = flat_rows(x, x.data, drawn(x, x.data, asked_rows(x)));
+  const Centring centre(fitted);
+  centre(fitted), centre(asked);
+  const std::string rows = fmt::format("{} of the {} training rows{}", grouped(fitted.rows()), grouped(x.train->size()),
+                                       fitted.rows() < x.train->size() ? ", drawn without replacement" : "");
+  std::vector<Measure> out;
+  const Array w = fit_logistic(x, fitted, classes_of(x.subject));
+  out.push_back(
+      measured(x, asked, in_blocks(x, asked, logistic_labels(x, w)), "logistic", "Logistic regression",
+               fmt::format("fitted to {}, by {} accelerated gradient steps, L2 penalty {}", rows, steps, decay)));
+  std::vector<int64_t> named = in_blocks(x, asked, nearest_rows(x, fitted));
+  for (int64_t& i : named) i = fitted.labels[static_cast<size_t>(i)];
+  out.push_back(measured(x, asked, named, "nearest", "Nearest neighbour", "Euclidean, among " + rows));
+  return out;
+}
+
+std::string why_not(const Context& x) {
+  if (!x.train) return "baselines are fitted to training rows: give them with --train";
+  if (classes_of(x.subject) == 0) return "the output is not one number for each of at least two classes";
+  if (!is_float(x.subject.row_type().dtype)) return "the rows are integers, which have no distances";
+  if (fitted_rows(x) < 2 * classes_of(x.subject))
+    return "the training rows are too few, or too wide to hold enough of them";
+  return "";
+}
+
+// A multiply-add counts 2.
+double flops_of(const Context& x) {
+  const auto d = static_cast<double>(numel(x.subject.row_type().shape)), m = static_cast<double>(fitted_rows(x));
+  return m * d *
+         (4. * static_cast<double>(classes_of(x.subject)) * steps + 4. * powers +
+          2. * static_cast<double>(asked_rows(x)));
+}
+
+std::vector<PlanStep> plan(const Context& x) {
+  if (!why_not(x).empty()) return {};
+  return {{"steps of logistic regression, and neighbours asked for", steps + asked_rows(x), "", flops_of(x)}};
+}
+
+std::vector<Measure> run(Context& x) {
+  const auto left_out = [&](const std::string& why) {
+    return all_left_out(x, "baseline", quantities, Status::not_run, why);
+  };
+  if (const std::string why = why_not(x); !why.empty()) return left_out(why);
+  try {
+    auto out = fit_and_measure(x);
+    x.work.flops += flops_of(x);
+    return out;
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::unsupported) throw;
+    return left_out(e.message());
+  }
+}
+
+}  // namespace
+
+extern const Examiner baseline_examiner;
+const Examiner baseline_examiner = {
+    .name = "baseline",
+    .doc = "what simple methods fitted to --train reach",
+    .quantities = quantities,
+    .needs_outputs = false,
+    .check_key = nullptr,
+    .plan = plan,
+    .run = run,
+};
+
+}  // namespace viva

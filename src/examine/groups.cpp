@@ -1,0 +1,103 @@
+#include "examine/groups.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/math/distributions/students_t.hpp>
+#include <cmath>
+#include <map>
+
+#include "examine/words.h"
+
+namespace viva {
+namespace {
+
+constexpr std::string_view no_interval =
+    "no interval over groups is known for it, and one over rows would take rows of a group as independent";
+
+std::string grouped_coverage(int64_t groups) {
+  return groups >= 100 ? "95 % intervals covered about 95 % of the time with 100 and more groups of unequal size"
+                       : "95 % intervals covered about 94 % of the time with 20 groups of unequal size";
+}
+
+struct Sums {
+  double value = 0, rows = 0;
+};
+
+std::vector<Sums> sums_of(std::span<const double> rows, std::span<const int64_t> group) {
+  std::map<int64_t, Sums> all;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    Sums& s = all[group[i]];
+    s.value += rows[i], ++s.rows;
+  }
+  std::vector<Sums> list;
+  for (const auto& [id, s] : all) list.push_back(s);
+  return list;
+}
+
+}  // namespace
+
+int64_t groups_among(std::span<const int64_t> group) {
+  std::vector<int64_t> sorted(group.begin(), group.end());
+  std::ranges::sort(sorted);
+  return std::ranges::unique(sorted).begin() - sorted.begin();
+}
+
+std::optional<Range> grouped_student_t(std::span<const double> rows, std::span<const int64_t> group, double alpha) {
+  const std::vector<Sums> sums = sums_of(rows, group);
+  const auto groups = std::ssize(sums);
+  if (groups < fewest_groups) return std::nullopt;
+  const double mean = mean_of(rows);
+  if (!std::isfinite(mean)) return std::nullopt;
+  std::vector<double> residuals, squares;
+  for (const Sums& s : sums)
+    residuals.push_back(s.value - mean * s.rows), squares.push_back(residuals.back() * residuals.back());
+  if (!have_spread(residuals)) return std::nullopt;
+  const auto g = static_cast<double>(groups), n = static_cast<double>(rows.size());
+  const double error = std::sqrt(g / (g - 1) * sum_of(squares)) / n;
+  const double t = boost::math::quantile(boost::math::complement(boost::math::students_t(g - 1), alpha / 2));
+  return Range{mean - t * error, mean + t * error};
+}
+
+void set_grouped_mean(Measure& m, std::vector<double> values, const std::vector<int64_t>& which,
+                      const RowSource& data) {
+  Finding& f = m.finding;
+  std::vector<int64_t> group;
+  for (const int64_t i : which) group.push_back(data.groups[static_cast<size_t>(i)]);
+  const int64_t groups = groups_among(group);
+  f.n = groups;
+  f.unit = "group";
+  f.estimate = mean_of(values);
+  m.tally.reset();
+  m.sided = Sided::two;
+  m.interval = [values = std::move(values), group, groups](double a) -> std::optional<Interval> {
+    const auto r = grouped_student_t(values, group, a);
+    if (!r) return std::nullopt;
+    return Interval{
+        r->low, r->high, 1 - a, "Student t over groups (ratio of sums)", Sided::two, grouped_coverage(groups)};
+  };
+  f.interval = m.interval(f.interval ? 1 - f.interval->level : finding_alpha);
+  f.why = f.interval               ? ""
+          : groups < fewest_groups ? fmt::format("{} are too few for an interval over groups: at least {}",
+                                                 counted(groups, "group", "groups"), fewest_groups)
+                                   : "the groups score alike: no spread, no interval";
+}
+
+void without_row_intervals(Measure& m, const RowSource& data) {
+  Finding& f = m.finding;
+  if (data.groups.empty() || f.target != Target::rows_drawn_like_these || f.unit == "group") return;
+  f.unit = "group";
+  f.n = groups_among(data.groups);
+  f.interval.reset();
+  m.tally.reset();
+  m.interval = [](double) -> std::optional<Interval> { return std::nullopt; };
+  std::erase_if(f.evidence.tables, [](const Table& t) { return t.id == "bins" || t.id == "null" || t.id == "test"; });
+  f.evidence.series.clear();
+  if (f.status != Status::run) return;
+  f.why = no_interval;
+  // A height of a band or a detectable difference is nothing without independent rows.
+  if (f.kind == Kind::exact || m.quantity.empty())
+    withhold(f, "it takes rows as independent, and these come in groups");
+}
+
+}  // namespace viva

@@ -1,0 +1,118 @@
+// Rows in groups: intervals over groups against the closed form and their coverage, and what is withheld.
+#include "examine/groups.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "examine/graph_subject.h"
+
+namespace viva {
+namespace {
+
+using testing::GraphSubject;
+using testing::linear;
+
+// With groups of one row each it is Student's interval.
+TEST(Groups, OneRowEach) {
+  std::vector<double> rows;
+  std::vector<int64_t> group;
+  for (int64_t i = 0; i < 50; ++i) rows.push_back(std::sin(static_cast<double>(i))), group.push_back(49 - i);
+  const auto grouped = grouped_student_t(rows, group, .05), plain = student_t(rows, .05);
+  ASSERT_TRUE(grouped && plain);
+  EXPECT_NEAR(grouped->low, plain->low, 1e-12);
+  EXPECT_NEAR(grouped->high, plain->high, 1e-12);
+}
+
+// Every row five times: as wide as for the rows once.
+TEST(Groups, CopiesTellNothing) {
+  std::vector<double> once, rows;
+  std::vector<int64_t> group;
+  for (int64_t i = 0; i < 40; ++i) {
+    once.push_back(std::cos(static_cast<double>(i)));
+    for (int k = 0; k < 5; ++k) rows.push_back(once.back()), group.push_back(i);
+  }
+  const auto grouped = grouped_student_t(rows, group, .05), plain = student_t(once, .05);
+  EXPECT_NEAR(grouped->low, plain->low, 1e-12);
+  EXPECT_NEAR(grouped->high, plain->high, 1e-12);
+  EXPECT_LT(student_t(rows, .05)->high, grouped->high);
+}
+
+TEST(Groups, TooFewOrAlike) {
+  std::vector<double> rows(100, 1);
+  std::vector<int64_t> group;
+  for (int64_t i = 0; i < 100; ++i) group.push_back(i % 19);
+  rows[0] = 0;
+  EXPECT_FALSE(grouped_student_t(rows, group, .05));
+  for (int64_t i = 0; i < 100; ++i) group[static_cast<size_t>(i)] = i % 25;
+  EXPECT_TRUE(grouped_student_t(rows, group, .05));
+  rows[0] = 1;
+  EXPECT_FALSE(grouped_student_t(rows, group, .05));
+  rows[0] = NAN;
+  EXPECT_FALSE(grouped_student_t(rows, group, .05));
+}
+
+// Groups of 1 to 20 rows whose rate is drawn uniformly from .5 to 1: the truth is .75.
+double coverage(int64_t groups, int repetitions) {
+  std::mt19937_64 random(7);
+  std::uniform_real_distribution<double> uniform;
+  int covered = 0;
+  for (int r = 0; r < repetitions; ++r) {
+    std::vector<double> rows;
+    std::vector<int64_t> group;
+    for (int64_t g = 0; g < groups; ++g) {
+      const auto size = 1 + static_cast<int64_t>(20 * uniform(random));
+      const double rate = .5 + .5 * uniform(random);
+      for (int64_t i = 0; i < size; ++i) rows.push_back(uniform(random) < rate), group.push_back(g);
+    }
+    const auto i = grouped_student_t(rows, group, .05);
+    covered += i && i->low <= .75 && i->high >= .75;
+  }
+  return static_cast<double>(covered) / repetitions;
+}
+
+TEST(Groups, Coverage) {
+  const int repetitions = std::getenv("VIVA_LONG") ? 10000 : 2000;
+  const double few = coverage(20, repetitions), many = coverage(100, repetitions);
+  RecordProperty("twenty", std::to_string(few));
+  RecordProperty("hundred", std::to_string(many));
+  EXPECT_GE(few, .925) << few;
+  EXPECT_GE(many, .938) << many;
+  EXPECT_LE(many, .965) << many;
+}
+
+TEST(Groups, OfAReport) {
+  GraphSubject net(3, 2, linear({1, 0, 0}, 0));
+  std::vector<int64_t> labels;
+  for (int64_t i = 0; i < 400; ++i) labels.push_back(i % 2);
+  // Group g is wrong in as many rows as its number says.
+  RowSource data = testing::source(labels, 3, [](int64_t i, int64_t k) {
+    const bool wrong = i % 10 < (i / 10) % 4;
+    return k == 0 ? ((i % 2 == 0) != wrong ? 1.F : -1.F) : 0.F;
+  });
+  for (int64_t i = 0; i < 400; ++i) data.groups.push_back(i / 10);
+  data.record.groups = 40;
+  const Report r = testing::examined(net, data, {"risk.accuracy >= .5", "calibration.ece <= 1"});
+  const Finding& accuracy = *r.find("risk.accuracy");
+  EXPECT_NEAR(*accuracy.estimate, .85, 1e-12);
+  EXPECT_EQ(accuracy.unit, "group");
+  EXPECT_EQ(accuracy.n, 40);
+  ASSERT_TRUE(accuracy.interval);
+  // Means of groups are 1, .9, .8, .7 ten times each: deviation .1132, error .1132 / sqrt(40) = .0179, t 2.0227.
+  EXPECT_NEAR(accuracy.interval->high.value() - *accuracy.estimate, .0362, 1e-4);
+  EXPECT_EQ(accuracy.assumptions[0],
+            "assumes independent, held-out groups of rows; not checkable from the files; data role unknown");
+  EXPECT_EQ(r.claims[0].ruling, Verdict::supported);
+  EXPECT_EQ(r.claims[1].ruling, Verdict::undecided);
+  for (const Finding& f : r.findings) {
+    if (f.target != Target::rows_drawn_like_these || f.id.starts_with("claim.")) continue;
+    EXPECT_EQ(f.unit, "group") << f.id;
+    if (f.interval) { EXPECT_NE(f.interval->method.find("over groups"), std::string::npos) << f.id; }
+    for (const Series& s : f.evidence.series)
+      for (const Point& p : s.points) EXPECT_FALSE(p.low || p.high) << f.id;
+  }
+}
+
+}  // namespace
+}  // namespace viva
