@@ -61,7 +61,7 @@ std::string claims_section(const Report& r, std::span<const EarlierRuling> earli
   s += "<p class=\"note\">A claim is supported or refuted only where the whole interval lies on one side of its value. "
        "The claims share one error rate of 0.05: with k claims each two-sided interval is at 1 − 0.05/k.</p>\n";
   std::string before;
-  const std::string_view model = r.models.empty() ? "" : r.models[0].sha256;
+  const std::string model = r.models.empty() ? "" : r.models[0].sha256;
   for (size_t i = 0; i < std::min(r.claims.size(), most_claims); ++i) before += earlier_of(r.claims[i], earlier, model);
   return s + before + "</section>\n";
 }
