@@ -16,6 +16,7 @@
 #include "cli/report_directory.h"
 #include "cli/rows.h"
 #include "cli/verb.h"
+#include "examine/budget.h"
 #include "examine/evaluation.h"
 #include "examine/examiner.h"
 #include "examine/words.h"
@@ -144,9 +145,9 @@ void write_report(const ExamineArguments& a, const Examined& e, OutputDirectory&
 
 int run(const ExamineArguments& a, Session& s) {
   Examined e;
-  const ExamineOptions options = options_of(a, e.report.claim_files);
+  const ExamineOptions asked = options_of(a, e.report.claim_files);
   const std::vector<FileRecord> claim_files = e.report.claim_files;
-  const auto chosen = chosen_examiners(options);
+  const auto chosen = chosen_examiners(asked);
   const int threads = thread_count(a.threads);
   const std::string target = a.out.value_or(a.model + ".viva");
   if (target.empty()) throw usage_error("--out: is empty: name a directory, or leave the option out");
@@ -163,6 +164,7 @@ int run(const ExamineArguments& a, Session& s) {
   std::optional<RowSource> train;
   if (!a.train.empty()) train = s.open.data(a.train, "train", *subject), train->record.role = "train";
   const RowSource* train_rows = train ? &*train : nullptr;
+  const ExamineOptions options = within_budget(asked, budget_of(a), !a.budget.empty(), *subject, data, train_rows);
   if (a.plan) {
     print_plan(s.out, *subject, data, train_rows, options, plan_examination(options, *subject, data, train_rows));
     return 0;
@@ -177,7 +179,7 @@ int run(const ExamineArguments& a, Session& s) {
   bar.clear();
   e.report.viva = version();
   e.report.claim_files = claim_files;
-  e.report.command = canonical_command(a, options, chosen);
+  e.report.command = canonical_command(a, asked, chosen);
   if (s.cancel) throw Error(ErrorKind::cancelled, "interrupted; nothing was written");
   write_report(a, e, *directory, target);
   print_summary(s.out, e.report, target);

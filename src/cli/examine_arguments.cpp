@@ -12,6 +12,7 @@
 #include "base/sha256.h"
 #include "cli/examine_options.h"
 #include "cli/verb.h"
+#include "examine/budget.h"
 #include "examine/claims_file.h"
 
 namespace viva {
@@ -106,10 +107,20 @@ void declare_arguments(CLI::App& app, ExamineArguments& a) {
   app.add_option("--eps", a.eps, "radii of the attack, raw units, by commas (1/255,2/255,4/255,8/255 of the range)")
       ->type_name("LIST");
   app.add_option("--rows", a.rows, "rows to attack (1000)")->type_name("N");
+  app.add_option("--budget", a.budget,
+                 "seconds (300) of a machine of 30 GFLOP/s: sets the rows attacked and of the curvature before the run")
+      ->type_name("S");
   app.add_option("--seed", a.seed, "seed of everything random (0)")->type_name("N");
   app.add_option("--threads", a.threads, "threads (VIVA_THREADS, else the processors); no result depends on it")
       ->type_name("N");
   declare_report(app, a);
+}
+
+double budget_of(const ExamineArguments& a) {
+  if (a.budget.empty()) return standard_budget;
+  const double seconds = number_of("--budget", a.budget);
+  if (!(seconds > 0)) throw usage_error("--budget {}: seconds are above 0", a.budget);
+  return seconds;
 }
 
 ExamineOptions options_of(const ExamineArguments& a, std::vector<FileRecord>& claim_files) {
@@ -152,6 +163,7 @@ std::string canonical_command(const ExamineArguments& a, const ExamineOptions& o
     for (const Examiner* e : chosen) names += (names.empty() ? "" : ",") + std::string(e->name);
     s += " --only " + names;
   }
+  if (!a.budget.empty()) s += fmt::format(" --budget {}", budget_of(a));
   s += fmt::format(" --seed {}", seed_of(a.seed));
   add("--ledger", a.ledger.value_or(""));
   return s + (a.no_examples ? " --no-examples" : "") + (a.no_cost ? " --no-cost" : "");

@@ -86,6 +86,10 @@ void add_limits(const Context& x, Report& report) {
                            "chosen attacks or the choice of the data"});
   report.limits.push_back(
       {"limit.multiplicity", "intervals without a family hold one at a time; claims share one error rate of .05"});
+  if (x.options.rows && *x.options.rows > 0)
+    report.limits.push_back(
+        {"limit.rows", fmt::format("{} were attacked, as --rows or --budget set before the run",
+                                   counted(std::min(*x.options.rows, x.data.size()), "row", "rows"))});
   if (!x.options.examples)
     report.limits.push_back({"limit.examples", "rows of the data are not shown, because of --no-examples"});
   for (const Limit& l : x.limits) report.limits.push_back(l);

@@ -41,7 +41,8 @@ struct ExamineOptions {
   std::optional<ValueRange> range;               // of the raw data's values
   std::optional<Normalization> data_normalized;  // what was done to the raw data to give the rows
   std::vector<Radius> eps;                       // ascending; empty: the examiner's own
-  std::optional<int64_t> rows;                   // attacked
+  std::optional<int64_t> rows;                   // attacked; 0: the budget allows too few
+  std::optional<int64_t> curvature_rows;         // at most; 0 likewise
   bool examples = true;                          // single rows may be shown
 };
 

@@ -15,6 +15,8 @@ namespace viva {
 // The error rate of an interval outside claims.
 inline constexpr double finding_alpha = .05;
 
+inline constexpr std::string_view too_dear = "the budget allows too few rows for it: give a larger --budget (seconds)";
+
 // What every interval for new rows assumes.
 std::string population_assumption(const DataRecord& data);
 

@@ -337,6 +337,7 @@ std::vector<Measure> run(Context& x) {
     return all_left_out(x, "robustness", quantities, Status::not_run, why);
   };
   const Dtype input = x.subject.row_type().dtype;
+  if (x.options.rows == 0) return left_out(std::string(too_dear));
   if (x.evaluation().kind == OutputKind::not_classes)
     return left_out("the output is not one number for each of at least two classes");
   if (is_float(input) && input != Dtype::float32 && input != Dtype::float64)

@@ -102,7 +102,7 @@ TEST_F(Rulings, NoRowIsShown) {
 }
 
 TEST_F(Rulings, RowsInGroups) {
-  const std::string data = rows_of(90, {4}, 4, any);
+  const std::string data = rows_of(90, {4}, 4, [](int64_t i, int64_t k) { return .5 + .5 * any(i, k); });
   std::string lines;
   for (int i = 0; i < 90; ++i) lines += fmt::format("patient {}\n", i % 30);
   ASSERT_EQ(examine("end_scores", data, {"--groups", put(dir_ / "groups", lines)}).code, 0);
@@ -110,8 +110,8 @@ TEST_F(Rulings, RowsInGroups) {
   EXPECT_EQ(r["data"][0]["groups"], 30);
   EXPECT_EQ(finding(r, "risk.accuracy")["unit"], "group");
   EXPECT_EQ(finding(r, "risk.accuracy")["n"], 30);
-  EXPECT_TRUE(finding(r, "robustness.accuracy[0]")["interval"].is_null() ||
-              finding(r, "robustness.accuracy[0]")["status"] != "run");
+  EXPECT_EQ(finding(r, "robustness.accuracy[0]")["status"], "run");
+  EXPECT_TRUE(finding(r, "robustness.accuracy[0]")["interval"].is_null());
   std::vector<int64_t> numbers;
   for (int64_t i = 0; i < 90; ++i) numbers.push_back(100 - i % 30);
   write_npy(dir_ / "groups.npy", Array::of(numbers, {90}));
@@ -122,6 +122,16 @@ TEST_F(Rulings, RowsInGroups) {
   const Outcome few = examine("end_scores", data, {"--groups", put(dir_ / "few", "a\nb\n")});
   EXPECT_EQ(few.code, 3);
   VIVA_EXPECT_HAS(few.err, "holds 2 labels of groups, but the data have 90 rows");
+}
+
+TEST_F(Rulings, ABudgetBecomesCounts) {
+  const std::string data = rows_of(90, {4}, 4, [](int64_t i, int64_t k) { return .5 + .5 * any(i, k); });
+  ASSERT_EQ(examine("end_scores", data, {"--budget", "1e-9"}).code, 0);
+  EXPECT_EQ(finding(report(), "robustness.masking")["status"], "not run");
+  VIVA_EXPECT_HAS(finding(report(), "robustness.masking")["why"].get<std::string>(), "--budget");
+  VIVA_EXPECT_HAS(report()["command"].get<std::string>(), " --budget 1e-09 --seed");
+  for (const char* bad : {"0", "-1", "x", ""})
+    EXPECT_EQ(examine("end_scores", data, {"--budget", bad}).code, *bad ? 2 : 0) << bad;
 }
 
 TEST(ClassNames, OfMetadata) {
