@@ -195,6 +195,14 @@ TEST_F(ExamineVerb, OnlyKeepsTheOrderOfTheList) {
   for (const auto& f : json["findings"]) EXPECT_TRUE(f["id"].get<std::string>().starts_with("risk.")) << f["id"];
 }
 
+TEST_F(ExamineVerb, ABudgetBecomesCounts) {
+  ASSERT_EQ(call({"examine", "net.onnx", "--data", "rows", "--budget", "1e-9", "--out", at("r")}).code, 0);
+  VIVA_EXPECT_HAS(text(at("r/report.json")), "the budget allows too few rows for it: give a larger --budget");
+  VIVA_EXPECT_HAS(text(at("r/report.json")), " --budget 1e-09 --seed");
+  for (const char* bad : {"0", "-1", "x"})
+    EXPECT_EQ(call({"examine", "net.onnx", "--data", "rows", "--budget", bad, "--out", at("r")}).code, 2) << bad;
+}
+
 TEST_F(ExamineVerb, PlanWritesNothing) {
   const Outcome o =
       call({"examine", "net.onnx", "--data", "rows", "--claim", "risk.accuracy >= .9", "--plan", "--out", at("r")});

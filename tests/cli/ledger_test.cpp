@@ -124,16 +124,6 @@ TEST_F(Rulings, RowsInGroups) {
   VIVA_EXPECT_HAS(few.err, "holds 2 labels of groups, but the data have 90 rows");
 }
 
-TEST_F(Rulings, ABudgetBecomesCounts) {
-  const std::string data = rows_of(90, {4}, 4, [](int64_t i, int64_t k) { return .5 + .5 * any(i, k); });
-  ASSERT_EQ(examine("end_scores", data, {"--budget", "1e-9"}).code, 0);
-  EXPECT_EQ(finding(report(), "robustness.masking")["status"], "not run");
-  VIVA_EXPECT_HAS(finding(report(), "robustness.masking")["why"].get<std::string>(), "--budget");
-  VIVA_EXPECT_HAS(report()["command"].get<std::string>(), " --budget 1e-09 --seed");
-  for (const char* bad : {"0", "-1", "x", ""})
-    EXPECT_EQ(examine("end_scores", data, {"--budget", bad}).code, *bad ? 2 : 0) << bad;
-}
-
 TEST(ClassNames, OfMetadata) {
   using Names = std::vector<std::string>;
   const auto from = [](const std::string& value, int64_t n) { return class_names_in({{"classes", value}}, n); };
