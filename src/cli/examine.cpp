@@ -12,6 +12,7 @@
 #include "cli/examine_arguments.h"
 #include "cli/examine_options.h"
 #include "cli/ledger_place.h"
+#include "cli/mend.h"
 #include "cli/progress.h"
 #include "cli/report_directory.h"
 #include "cli/rows.h"
@@ -128,6 +129,12 @@ void check_classifies(const Subject& subject) {
       numel(subject.output_row_shape()) == 1 ? ", such as two columns [1 - p, p] or [0, logit]" : "");
 }
 
+std::string mend_words(const Report& r) {
+  std::string all;
+  for (const Mend& m : r.mends) all += (all.empty() ? "" : "; ") + m.what;
+  return printable(all);
+}
+
 struct Examined {
   Report report;
   std::vector<EarlierRuling> earlier;
@@ -143,46 +150,106 @@ void write_report(const ExamineArguments& a, const Examined& e, OutputDirectory&
   if (a.ledger) append_to_ledger(*a.ledger, lines);
 }
 
+// Where a report goes, and that of the mended network: refused before any work is done.
+struct Targets {
+  explicit Targets(const ExamineArguments& a)
+      : report(a.out.value_or(a.model + ".viva")), mended(a.mend ? *a.mend + ".viva" : "") {
+    if (report.empty()) throw usage_error("--out: is empty: name a directory, or leave the option out");
+    if (a.mend && (a.mend->empty() || *a.mend == a.model))
+      throw usage_error("--mend {}: name a file of its own for the mended network", *a.mend);
+  }
+  void open() {
+    directory.emplace(report, is_replaceable_report);
+    if (!mended.empty()) mended_directory.emplace(mended, is_replaceable_report);
+  }
+  std::string report, mended;
+  std::optional<OutputDirectory> directory, mended_directory;
+};
+
+// The network, what it is examined on, and how.
+struct Examination {
+  const ExamineArguments& a;
+  Session& s;
+  ExamineOptions options;
+  std::string command;
+  std::unique_ptr<Subject> subject;
+  RowSource data;
+  std::optional<RowSource> train;
+  const RowSource* train_rows() const { return train ? &*train : nullptr; }
+};
+
+void open_rows(Examination& x) {
+  x.data = x.s.open.data(x.a.data, "data", *x.subject);
+  x.data.record.role = x.a.data_role;
+  name_classes(x.a, *x.subject, x.data);
+  set_groups(x.a, x.data);
+  if (!x.a.train.empty()) x.train = x.s.open.data(x.a.train, "train", *x.subject), x.train->record.role = "train";
+}
+
+// Examines the network and, where --mend asks for it and there is something to mend, the mended one.
+std::optional<Examined> examine_both(const Examination& x, Examined& given, ThreadPool& pool) {
+  ProgressBar bar(x.s);
+  const Progress progress = [&](double f, std::string_view what) { bar.show(f, what); };
+  const std::vector<FileRecord> claim_files = given.report.claim_files;
+  const auto signed_report = [&](Report r) {
+    r.viva = version();
+    r.claim_files = claim_files;
+    r.command = x.command;
+    return r;
+  };
+  given.report = signed_report(examine(x.options, *x.subject, x.data, x.train_rows(), pool, x.s.cancel, progress));
+  std::optional<Examined> mended;
+  if (x.a.mend && !given.report.mends.empty()) {
+    mended.emplace();
+    mended->report = signed_report(
+        ruled_again(*x.a.mend, given.report, x.s, x.options, *x.subject, x.data, x.train_rows(), pool, progress));
+    given.report.findings.push_back(mend_finding(given.report, mended->report));
+  }
+  bar.clear();
+  return mended;
+}
+
+void write_mended_report(const Examination& x, const Examined& given, const std::optional<Examined>& mended,
+                         Targets& targets) {
+  if (!x.a.mend) return;
+  x.s.out << "mended     ";
+  if (!mended) {
+    x.s.out << "nothing: no diagnosis that a change of the graph mends; " << printable(*x.a.mend)
+            << " was not written\n";
+    return;
+  }
+  write_report(x.a, *mended, *targets.mended_directory, targets.mended);
+  x.s.out << printable(*x.a.mend) << ": " << mend_words(given.report) << ", measured on half B\n";
+  print_summary(x.s.out, mended->report, targets.mended);
+}
+
 int run(const ExamineArguments& a, Session& s) {
   Examined e;
   const ExamineOptions asked = options_of(a, e.report.claim_files);
-  const std::vector<FileRecord> claim_files = e.report.claim_files;
   const auto chosen = chosen_examiners(asked);
   const int threads = thread_count(a.threads);
-  const std::string target = a.out.value_or(a.model + ".viva");
-  if (target.empty()) throw usage_error("--out: is empty: name a directory, or leave the option out");
+  Targets targets(a);
   if (a.ledger) e.earlier = read_ledger(*a.ledger);
-  std::optional<OutputDirectory> directory;
   SubjectChoice choice{a.input, a.output, [&] { return s.open.row_shape(a.data); }, {}};
   if (!a.normalize.empty()) choice.normalize = normalization_of("--normalize", a.normalize);
-  const auto subject = s.open.subject(a.model, choice);
-  check_classifies(*subject);
-  RowSource data = s.open.data(a.data, "data", *subject);
-  data.record.role = a.data_role;
-  name_classes(a, *subject, data);
-  set_groups(a, data);
-  std::optional<RowSource> train;
-  if (!a.train.empty()) train = s.open.data(a.train, "train", *subject), train->record.role = "train";
-  const RowSource* train_rows = train ? &*train : nullptr;
-  const ExamineOptions options = within_budget(asked, budget_of(a), !a.budget.empty(), *subject, data, train_rows);
+  Examination x{a, s, asked, canonical_command(a, asked, chosen), s.open.subject(a.model, choice), {}, {}};
+  check_classifies(*x.subject);
+  open_rows(x);
+  x.options = within_budget(asked, budget_of(a), !a.budget.empty(), *x.subject, x.data, x.train_rows());
   if (a.plan) {
-    print_plan(s.out, *subject, data, train_rows, options, plan_examination(options, *subject, data, train_rows));
+    print_plan(s.out, *x.subject, x.data, x.train_rows(), x.options,
+               plan_examination(x.options, *x.subject, x.data, x.train_rows()));
     return 0;
   }
-  directory.emplace(target, is_replaceable_report);
-  print_notes(s.err, subject->record(), data);
-  if (train) print_notes(s.err, subject->record(), *train);
+  targets.open();
+  print_notes(s.err, x.subject->record(), x.data);
+  if (x.train) print_notes(s.err, x.subject->record(), *x.train);
   ThreadPool pool(threads);
-  ProgressBar bar(s);
-  e.report = examine(options, *subject, data, train_rows, pool, s.cancel,
-                     [&](double f, std::string_view what) { bar.show(f, what); });
-  bar.clear();
-  e.report.viva = version();
-  e.report.claim_files = claim_files;
-  e.report.command = canonical_command(a, asked, chosen);
+  const std::optional<Examined> mended = examine_both(x, e, pool);
   if (s.cancel) throw Error(ErrorKind::cancelled, "interrupted; nothing was written");
-  write_report(a, e, *directory, target);
-  print_summary(s.out, e.report, target);
+  write_report(a, e, *targets.directory, targets.report);
+  print_summary(s.out, e.report, targets.report);
+  write_mended_report(x, e, mended, targets);
   const bool refuted =
       std::ranges::any_of(e.report.claims, [](const Claim& c) { return c.ruling == Verdict::refuted; });
   return refuted ? 1 : 0;

@@ -84,6 +84,8 @@ void declare_report(CLI::App& app, ExamineArguments& a) {
          "--ledger", a.ledger,
          "file that every ruling is added to (OUT/ledger.jsonl); the page shows its earlier rulings of the claims")
       ->type_name("FILE");
+  app.add_option("--mend", a.mend, "write the network with what mends it folded in, and rule on it again (OUT.viva)")
+      ->type_name("OUT.onnx");
   app.add_flag("--no-examples", a.no_examples, "show no row of the data, neither its values nor what became of it");
   app.add_flag("--plan", a.plan, "print what was inferred and the counted cost, and run nothing");
   app.add_flag("--no-cost", a.no_cost, "leave costs out: the report is then equal byte for byte on repetition");
@@ -166,6 +168,7 @@ std::string canonical_command(const ExamineArguments& a, const ExamineOptions& o
   if (!a.budget.empty()) s += fmt::format(" --budget {}", budget_of(a));
   s += fmt::format(" --seed {}", seed_of(a.seed));
   add("--ledger", a.ledger.value_or(""));
+  add("--mend", a.mend.value_or(""));
   return s + (a.no_examples ? " --no-examples" : "") + (a.no_cost ? " --no-cost" : "");
 }
 

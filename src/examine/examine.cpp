@@ -105,6 +105,7 @@ void add_diagnosis(Context& x, Report& report) {
                      "inference",
                      counted(static_cast<int64_t>(training.size()), "operator computes", "operators compute"),
                      training[0], training.size() > 1 ? ", …" : "")});
+  for (const Diagnosis& d : x.diagnosis) report.diagnosis.push_back(d);
   if (!x.evaluated()) return;
   const Evaluation& e = x.evaluation();
   const auto told = [&](const char* id, const char* title, const std::vector<int64_t>& rows, const char* what) {
@@ -147,6 +148,11 @@ void Context::add_work(int64_t rows, double passes) {
 const Evaluation& Context::evaluation() {
   if (!evaluation_) evaluation_ = evaluate(subject, data, options.output, pool, cancel, progress);
   return *evaluation_;
+}
+
+const Measure* Context::measure(std::string_view quantity) const {
+  const auto at = std::ranges::find(measured, quantity, &Measure::quantity);
+  return at == measured.end() ? nullptr : &*at;
 }
 
 bool Context::has_class_names() const {
@@ -219,6 +225,7 @@ Report examine(const ExamineOptions& options, Subject& subject, const RowSource&
     if (e->needs_outputs) x.evaluation();
     const auto began = std::chrono::steady_clock::now();
     const Work before = x.work;
+    x.measured = measures;
     auto found = e->run(x);
     const double seconds = seconds_since(began);
     const Work own{x.work.evaluations - before.evaluations, x.work.flops - before.flops};
@@ -230,8 +237,10 @@ Report examine(const ExamineOptions& options, Subject& subject, const RowSource&
       measures.push_back(std::move(m));
     }
   }
+  x.measured = {};
   rule_claims(std::move(measures), report);
   if (options.examples) report.rows = shown_rows(x, report.findings);
+  report.mends = x.mends;
   add_limits(x, report);
   add_diagnosis(x, report);
   report.threads = pool.threads();

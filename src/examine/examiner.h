@@ -59,8 +59,14 @@ class Context {
   const Cancel& cancel;
   Progress progress;
   RowInfluence influence;
-  std::vector<Limit> limits;  // examiners add what readers must know
-  Work work;                  // rows through the network apart from evaluation()
+  std::vector<Limit> limits;         // examiners add what readers must know
+  std::vector<Diagnosis> diagnosis;  // and what they found wrong
+  std::vector<Mend> mends;           // and what would mend it
+  Work work;                         // rows through the network apart from evaluation()
+
+  std::span<const Measure> measured;  // by the examiners before this one
+  // The first of a quantity, null where there is none.
+  const Measure* measure(std::string_view quantity) const;
 
   const Evaluation& evaluation();
   bool evaluated() const { return evaluation_.has_value(); }

@@ -207,6 +207,20 @@ struct Diagnosis {
   std::string id, title, text;
 };
 
+// Element k of a row as a network takes it: slope[k] · given[from[k]] + offset[k]; without slopes, given[from[k]].
+struct InputMap {
+  std::vector<int64_t> from;
+  std::vector<double> slope, offset;
+};
+
+// What is done to a network to mend a diagnosis.
+struct Mend {
+  std::string diagnosis, what;
+  InputMap map;                       // before the network, where `from` is not empty
+  std::optional<double> temperature;  // its logits are divided by it
+  bool logarithms = false;            // the logits are the logarithms of its outputs
+};
+
 struct Limit {
   std::string id, text;
 };
@@ -221,6 +235,7 @@ struct Report {
   std::vector<Claim> claims;
   std::vector<Finding> findings;
   std::vector<Diagnosis> diagnosis;
+  std::vector<Mend> mends;  // of the diagnoses that a change of the graph mends
   std::vector<Limit> limits;
   std::vector<ShownRow> rows;
   Cost cost;

@@ -9,6 +9,8 @@ extern const Examiner calibration_examiner;
 extern const Examiner numerics_examiner;
 extern const Examiner sensitivity_examiner;
 extern const Examiner robustness_examiner;
+extern const Examiner curvature_examiner;
+extern const Examiner diagnosis_examiner;
 
 std::span<const Examiner* const> examiners() {
   // clang-format off: one a line, so that an examiner is one line
@@ -20,6 +22,8 @@ std::span<const Examiner* const> examiners() {
       &numerics_examiner,
       &sensitivity_examiner,
       &robustness_examiner,
+      &curvature_examiner,
+      &diagnosis_examiner,
   };
   // clang-format on
   return list;

@@ -14,6 +14,27 @@
 
 namespace viva {
 
+// Those with the smallest random words, in their order.
+std::vector<int64_t> drawn_rows(uint64_t seed, Stream s, int64_t total, int64_t count) {
+  const Words2 key = stream_key(seed, s);
+  std::vector<std::pair<uint64_t, int64_t>> drawn;
+  for (int64_t i = 0; i < total; ++i) {
+    const Words2 w = threefry2x32(key, words_of(static_cast<uint64_t>(i)));
+    drawn.emplace_back(uint64_t{w[0]} << 32 | w[1], i);
+  }
+  std::ranges::sort(drawn);
+  std::vector<int64_t> rows;
+  for (int64_t i = 0; i < count; ++i) rows.push_back(drawn[static_cast<size_t>(i)].second);
+  return rows;
+}
+
+std::vector<double> random_signs(uint64_t seed, Stream s, uint64_t draw, int64_t n) {
+  const Words2 key = fold_key(stream_key(seed, s), draw);
+  std::vector<double> v(static_cast<size_t>(n));
+  for (size_t i = 0; i < v.size(); ++i) v[i] = (threefry2x32(key, words_of(i))[0] & 1) != 0 ? 1 : -1;
+  return v;
+}
+
 std::string population_assumption(const DataRecord& data) {
   if (data.groups)
     return "assumes independent, held-out groups of rows; not checkable from the files; data role " + data.role;

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "examine/evaluation.h"
 #include "graph/build.h"
 #include "transform/transform.h"
 
@@ -18,17 +19,6 @@ Array with_rows(const Type& like, int64_t n) {
   Type t = like;
   t.shape[0] = n;
   return Array::make(t);
-}
-
-// Rows first … first + count; the rest up to `batch` copies of the last.
-Array filled_chunk(const Array& a, int64_t first, int64_t count, int64_t batch) {
-  if (count == batch) return rows_of(a, first, count);
-  Array c = with_rows(a.type(), batch);
-  const int64_t bytes = row_bytes(a);
-  std::memcpy(c.mutable_data(), a.data() + first * bytes, static_cast<size_t>(count * bytes));
-  for (int64_t i = count; i < batch; ++i)
-    std::memcpy(c.mutable_data() + i * bytes, a.data() + (first + count - 1) * bytes, static_cast<size_t>(bytes));
-  return c;
 }
 
 // Where a score is the label's: bool[batch, classes].
@@ -92,6 +82,16 @@ Array rows_of(const Array& a, int64_t first, int64_t count) {
   return r;
 }
 
+Array filled_chunk(const Array& a, int64_t first, int64_t count, int64_t batch) {
+  if (count == batch) return rows_of(a, first, count);
+  Array c = with_rows(a.type(), batch);
+  const int64_t bytes = row_bytes(a);
+  std::memcpy(c.mutable_data(), a.data() + first * bytes, static_cast<size_t>(count * bytes));
+  for (int64_t i = count; i < batch; ++i)
+    std::memcpy(c.mutable_data() + i * bytes, a.data() + (first + count - 1) * bytes, static_cast<size_t>(bytes));
+  return c;
+}
+
 Array picked_rows(const Array& a, const std::vector<int64_t>& rows) {
   Array r = with_rows(a.type(), std::ssize(rows));
   const int64_t bytes = row_bytes(a);
@@ -99,6 +99,18 @@ Array picked_rows(const Array& a, const std::vector<int64_t>& rows) {
     std::memcpy(r.mutable_data() + static_cast<int64_t>(i) * bytes, a.data() + rows[i] * bytes,
                 static_cast<size_t>(bytes));
   return r;
+}
+
+Array gathered_rows(const RowSource& data, const std::vector<int64_t>& rows, const Subject& subject) {
+  Type t = subject.row_type();
+  t.shape.insert(t.shape.begin(), std::ssize(rows));
+  Array all = Array::make(t);
+  const int64_t bytes = rows.empty() ? 0 : row_bytes(all);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const Array one = checked_rows(data, rows[i], 1, subject);
+    std::memcpy(all.mutable_data() + static_cast<int64_t>(i) * bytes, one.data(), static_cast<size_t>(bytes));
+  }
+  return all;
 }
 
 NetworkFunction retyped(const NetworkFunction& n, Dtype to) {
@@ -136,6 +148,15 @@ std::vector<Array> RowProgram::operator()(const std::vector<Array>& arguments, T
 }
 
 Body scores_of(const NetworkFunction& n) { return n.function; }
+
+Body row_losses(const NetworkFunction& n) {
+  Build b("losses");
+  const Function& f = *n.function;
+  Values args = {b.parameter(f.params()[0].type(), "rows")};
+  const Value labels = b.parameter({Dtype::int64, {n.batch}}, "labels");
+  for (size_t i = 1; i < f.params().size(); ++i) args.push_back(b.parameter(f.params()[i].type()));
+  return b.finish({cross_entropy(b, b.inline_call(f, args).front(), labels)});
+}
 
 Body margin_gradient(const NetworkFunction& n) {
   return with_gradient(n, false, "margin",

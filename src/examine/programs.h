@@ -32,12 +32,18 @@ class RowProgram {
 
 // The rows of an array, and the array with other rows of the same type.
 Array rows_of(const Array& a, int64_t first, int64_t count);
+// Rows first … first + count; the rest up to `batch` copies of the last.
+Array filled_chunk(const Array& a, int64_t first, int64_t count, int64_t batch);
 Array picked_rows(const Array& a, const std::vector<int64_t>& rows);
+// Some rows of a data set, checked.
+Array gathered_rows(const RowSource& data, const std::vector<int64_t>& rows, const Subject& subject);
 
 // Functions of a network. Labels: i64[batch], each a class. margin: z_label - max of the others, of the scores z.
 
 // (rows) -> scores.
 Body scores_of(const NetworkFunction& n);
+// (rows, labels) -> cross-entropy[batch].
+Body row_losses(const NetworkFunction& n);
 // (rows, labels) -> margin[batch], predicted[batch] (the first of the largest scores), margin's gradient [batch, row…].
 Body margin_gradient(const NetworkFunction& n);
 // (rows, labels; scale, a scalar of the scores' dtype) -> cross-entropy of scores · scale [batch], predicted, its

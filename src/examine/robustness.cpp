@@ -47,17 +47,8 @@ int64_t attacked_rows(const Context& x) {
   return std::min<int64_t>(x.options.rows.value_or(standard_rows), x.data.size());
 }
 
-// Without replacement: those with the smallest random words, in their order.
 std::vector<int64_t> chosen_rows(const Context& x) {
-  const Words2 key = stream_key(x.seed, Stream::attack_rows);
-  std::vector<std::pair<uint64_t, int64_t>> drawn;
-  for (int64_t i = 0; i < x.data.size(); ++i) {
-    const Words2 w = threefry2x32(key, words_of(static_cast<uint64_t>(i)));
-    drawn.emplace_back(uint64_t{w[0]} << 32 | w[1], i);
-  }
-  std::ranges::sort(drawn);
-  std::vector<int64_t> rows;
-  for (int64_t i = 0; i < attacked_rows(x); ++i) rows.push_back(drawn[static_cast<size_t>(i)].second);
+  std::vector<int64_t> rows = drawn_rows(x.seed, Stream::attack_rows, x.data.size(), attacked_rows(x));
   std::ranges::sort(rows);
   return rows;
 }
@@ -298,6 +289,9 @@ Measure masking(const Context& x, const Attacked& a) {
       "one step, corners at random and rows without a gradient are at most 1 % of all each, float64 breaks at most a "
       "quarter of those tried, and at half the range no more rows are left than the constant row names",
       rare(single, a.rows) && rare(signs, a.rows) && rare(a.flat, a.rows) && 4 * wide <= tried && reached};
+  f.evidence.counts = {
+      {"flat", a.flat},         {"single_step", single},       {"random_signs", signs},      {"float64", wide},
+      {"float64_tried", tried}, {"left_at_half", a.half.left}, {"of_witness", a.of_witness}, {"rows", a.rows}};
   const std::string witness = a.witness < 0 ? "NaN" : x.class_name(a.witness);
   f.evidence.tables.push_back(
       {"checks",

@@ -118,6 +118,16 @@ std::optional<double> student_t_upper(std::span<const double> rows, double alpha
   return s ? std::optional(s->mean + s->half) : std::nullopt;
 }
 
+double student_p_above(std::span<const double> rows, double hypothesis) {
+  if (rows.size() < 2 || !all_finite(rows) || !have_spread(rows)) return 1;
+  const auto n = static_cast<double>(rows.size());
+  const double mean = mean_of(rows);
+  std::vector<double> squares;
+  for (const double x : rows) squares.push_back((x - mean) * (x - mean));
+  const double error = std::sqrt(sum_of(squares) / (n - 1) / n);
+  return boost::math::cdf(boost::math::complement(boost::math::students_t(n - 1), (mean - hypothesis) / error));
+}
+
 bool student_t_applies(std::span<const double> rows) {
   if (rows.size() < 200 || !all_finite(rows)) return false;
   double sum = 0, largest = 0;

@@ -50,6 +50,10 @@ bool student_t_applies(std::span<const double> rows);
 std::optional<double> student_t_lower(std::span<const double> rows, double alpha);
 std::optional<double> student_t_upper(std::span<const double> rows, double alpha);
 
+// The probability of so large a mean of independent rows, were the truth `hypothesis`, by Student's law; 1 where
+// student_t has no answer.
+double student_p_above(std::span<const double> rows, double hypothesis);
+
 // The q-quantile of sorted rows, 0 < q < 1: the smallest row that at least a fraction q do not exceed. NaN for no rows.
 double quantile_of(std::span<const double> sorted, double q);
 // An interval between two order statistics that covers the q-quantile of any law with probability at least 1 - alpha,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "base/threefry.h"
 
@@ -17,6 +18,10 @@ enum class Stream : uint64_t {
   attack_rows = 7,     // which rows are attacked
   attack_start = 8,    // where an attack starts
   random_signs = 9,    // directions that an attack must beat
+  loss_rows = 10,      // which rows the curvature of the loss is taken over, and in which order
+  lanczos = 11,        // where Lanczos' method starts
+  probes = 12,         // signs of the probes of a trace
+  reading_rows = 13,   // which rows of half A choose a layout
   shown_errors = 64,   // wrong rows that are shown
   baseline_rows = 65,  // which rows baselines are fitted to and measured on
 };
@@ -28,6 +33,12 @@ constexpr Words2 stream_key(uint64_t seed, Stream s) { return fold_key(words_of(
 constexpr bool in_half_a(uint64_t seed, int64_t row) {
   return (threefry2x32(stream_key(seed, Stream::halves), words_of(static_cast<uint64_t>(row)))[0] & 1) == 0;
 }
+
+// `count` of the rows 0 … total - 1 without replacement, in random order.
+std::vector<int64_t> drawn_rows(uint64_t seed, Stream s, int64_t total, int64_t count);
+
+// -1 or 1 in each of n places, for draw number `draw`.
+std::vector<double> random_signs(uint64_t seed, Stream s, uint64_t draw, int64_t n);
 
 // Uniform on [0, 1) in steps of 2^-32.
 constexpr double uniform(uint32_t word) { return word * 0x1p-32; }

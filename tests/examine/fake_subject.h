@@ -12,6 +12,11 @@
 
 namespace viva::testing {
 
+// The index that a number of a row stands for; any number is fed, because diagnosis tries rows at other scales.
+inline size_t place_in(const std::vector<double>& y, double at) {
+  return static_cast<size_t>(std::clamp(at, 0., static_cast<double>(y.size() - 1)));
+}
+
 using RowFunction = std::function<std::vector<double>(std::span<const float> row)>;
 
 class FakeSubject : public Subject {
@@ -103,7 +108,7 @@ inline RowSource planted(int64_t n, int64_t classes, int64_t wrong) {
 inline RowFunction names_class(int64_t classes, double sure) {
   return [classes, sure](std::span<const float> row) {
     std::vector<double> y(static_cast<size_t>(classes));
-    y[static_cast<size_t>(row[1])] = sure;
+    y[place_in(y, row[1])] = sure;
     return y;
   };
 }

@@ -36,7 +36,10 @@ class GraphSubject : public FakeSubject {
   }
   Outputs outputs(const Array& inputs, ThreadPool& pool, const Cancel& cancel) override {
     evaluated += inputs.shape()[0];
-    return {compiled(network(inputs.shape()[0]).function, {})({inputs}, pool, cancel)[0], {}};
+    const NetworkFunction n = network(inputs.shape()[0]);
+    std::vector<std::pair<int64_t, Array>> bound;
+    for (size_t i = 0; i < n.weights.size(); ++i) bound.emplace_back(static_cast<int64_t>(1 + i), n.weights[i]);
+    return {compiled(n.function, std::move(bound))({inputs}, pool, cancel)[0], {}};
   }
 
  private:

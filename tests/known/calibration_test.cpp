@@ -15,6 +15,7 @@ namespace {
 using testing::examined;
 using testing::FakeSubject;
 using testing::names_class;
+using testing::place_in;
 using testing::planted;
 using testing::source;
 
@@ -192,7 +193,7 @@ TEST(Calibration, TemperaturesThatDoNotExist) {
 TEST(Calibration, WithheldForWhatIsNoProbability) {
   FakeSubject net(2, 3, [](std::span<const float> row) {
     std::vector<double> y(3, .04);
-    y[static_cast<size_t>(row[1])] = .95;
+    y[place_in(y, row[1])] = .95;
     return y;
   });
   const Report r = examined(net, planted(300, 3, 30), {"calibration.gap <= .1"});

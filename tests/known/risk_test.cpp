@@ -14,6 +14,7 @@ namespace {
 using testing::examined;
 using testing::FakeSubject;
 using testing::names_class;
+using testing::place_in;
 using testing::planted;
 using testing::source;
 
@@ -48,7 +49,14 @@ TEST(Risk, AccuracyOfPlantedErrors) {
   EXPECT_NEAR(*get(r, "risk.detectable_paired[0.05]").estimate, 2.802 * std::sqrt(.05 / 10000), 1e-12);
   EXPECT_NEAR(*get(r, "risk.detectable_paired[0.1]").estimate, 2.802 * std::sqrt(.1 / 10000), 1e-12);
   EXPECT_EQ(get(r, "risk.baseline").estimate, .1);
-  EXPECT_EQ(net.evaluated, 10000);
+  // What is read off the outputs shares one pass.
+  FakeSubject once(2, 10, names_class(10, 5));
+  ExamineOptions options;
+  options.only = {"risk", "calibration"};
+  ThreadPool pool(1);
+  const Cancel go{false};
+  examine(options, once, planted(10000, 10, 973), nullptr, pool, go, {});
+  EXPECT_EQ(once.evaluated, 10000);
 }
 
 // With logit s on the named class, right rows lose log(1 + 9 e^-s) and wrong ones s more; every Brier term is closed.
@@ -202,7 +210,7 @@ TEST(Risk, InfiniteLogits) {
 TEST(Risk, OneHotRegressionHasNoScores) {
   FakeSubject net(2, 4, [](std::span<const float> row) {
     std::vector<double> y(4, .02 * (static_cast<int>(row[0]) % 5 - 2));
-    y[static_cast<size_t>(row[1])] += .95;
+    y[place_in(y, row[1])] += .95;
     return y;
   });
   const Report r = examined(net, planted(400, 4, 0), {"risk.brier <= 1"});
@@ -219,10 +227,11 @@ TEST(Risk, OneHotRegressionOfManyClasses) {
       std::vector<double> y(static_cast<size_t>(classes));
       for (size_t k = 0; k < y.size(); ++k) {
         // Box and Muller's normal numbers.
-        const Words2 u = threefry2x32({1, 2}, {static_cast<uint32_t>(row[0]), static_cast<uint32_t>(k)});
+        const Words2 u =
+            threefry2x32({1, 2}, {static_cast<uint32_t>(static_cast<int64_t>(row[0])), static_cast<uint32_t>(k)});
         y[k] = .1 * std::sqrt(-2 * std::log((u[0] + .5) / 0x1p32)) * std::cos(2 * M_PI * u[1] / 0x1p32);
       }
-      y[static_cast<size_t>(row[1])] += 1;
+      y[place_in(y, row[1])] += 1;
       return y;
     });
     for (const int64_t n : {20, 250}) {
@@ -236,7 +245,7 @@ TEST(Risk, OneHotRegressionOfManyClasses) {
 TEST(Risk, SigmoidsHaveNoScores) {
   FakeSubject net(2, 3, [](std::span<const float> row) {
     std::vector<double> y(3, .9);
-    y[static_cast<size_t>(row[1])] = .99;
+    y[place_in(y, row[1])] = .99;
     return y;
   });
   EXPECT_EQ(get(examined(net, planted(300, 3, 0)), "risk.log_loss").status, Status::run);  // logits, as it seems

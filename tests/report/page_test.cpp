@@ -16,13 +16,14 @@ namespace viva {
 namespace {
 
 using testing::FakeSubject;
+using testing::place_in;
 
 // Logits that are right for most rows and as sure as the row says, so that bins, quantiles and errors differ.
 Report varied(int64_t classes, const std::vector<std::string>& names = {}, bool examples = true) {
   FakeSubject net(2, classes, [classes](std::span<const float> row) {
     std::vector<double> y(static_cast<size_t>(classes));
     const auto i = static_cast<int64_t>(row[0]);
-    y[static_cast<size_t>(row[1])] = .1 + 4 * std::abs(std::sin(static_cast<double>(i)));
+    y[place_in(y, row[1])] = .1 + 4 * std::abs(std::sin(static_cast<double>(i)));
     return y;
   });
   RowSource data = testing::source(

@@ -1,0 +1,306 @@
+// curvature: the second derivatives of the mean loss by the weights.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "examine/lanczos.h"
+#include "examine/loss_programs.h"
+#include "examine/measure.h"
+#include "examine/statistics.h"
+#include "examine/words.h"
+
+namespace viva {
+namespace {
+
+constexpr Quantity quantities[] = {
+    {.name = "lambda_max", .doc = "largest Ritz value of the Hessian of the mean loss over the rows taken"},
+    {.name = "lambda_max_population", .doc = "lower limit of the largest eigenvalue for the mean loss of new rows"},
+    {.name = "lambda_min", .doc = "smallest Ritz value, where its residual is below a tenth of it"},
+    {.name = "trace", .doc = "trace of the Hessian, for the mean loss of new rows"},
+    {.name = "gradient_square", .doc = "squared norm of the gradient of the mean loss of new rows"},
+};
+
+constexpr int64_t most_rows = 2000, probes = 100, blocks = 20;
+// Of all rows the eigenvalue is wanted, of half A a direction: any serves, the nearer the better.
+constexpr LanczosOptions of_all{.most_steps = 40, .tolerance = 1e-3}, of_half{.most_steps = 20, .tolerance = 1e-2};
+
+int64_t rows_taken(const RowSource& data) { return std::min(most_rows, data.size()); }
+
+LabelledRows piece(const LabelledRows& r, int64_t first, int64_t count) {
+  return {rows_of(r.rows, first, count), rows_of(r.labels, first, count)};
+}
+
+struct Traces {
+  std::vector<double> of_probe;      // the mean over the probe's rows
+  std::vector<double> between_rows;  // what rows alone give to the variance of that mean
+};
+
+// Of independent values; 0 for one.
+double squared_error_of_mean(std::span<const double> v) {
+  const double mean = mean_of(v);
+  std::vector<double> squares;
+  for (const double a : v) squares.push_back((a - mean) * (a - mean));
+  const auto n = static_cast<double>(v.size());
+  return n > 1 ? sum_of(squares) / (n - 1) / n : 0;
+}
+
+// Everything that is measured, before it is put into words.
+struct Measured {
+  const RowSource* data = nullptr;
+  int64_t rows = 0, half_b = 0;
+  Spectrum spectrum;
+  std::vector<double> along_a;  // v' H_i v over half B, v the top direction of half A
+  RitzPair top_a;
+  Traces traces;
+  std::optional<double> gradient_square;
+};
+
+Spectrum spectrum_of(Context& x, const LossPrograms& programs, const LabelledRows& rows, uint64_t start,
+                     const LanczosOptions& options) {
+  const Spectrum s =
+      lanczos([&](std::span<const double> v) { return programs.hessian_product(rows, v, x.pool, x.cancel); },
+              random_signs(x.seed, Stream::lanczos, start, programs.parameters()), options);
+  x.add_work(s.products * rows.size(), 9);
+  return s;
+}
+
+// (|sum of the blocks' gradients|^2 - sum of |gradient|^2) / (B (B - 1)): unbiased, since blocks are independent.
+std::optional<double> gradient_square(Context& x, const LossPrograms& programs, const LabelledRows& rows) {
+  if (rows.size() < blocks) return std::nullopt;
+  std::vector<double> sum(static_cast<size_t>(programs.parameters()), 0);
+  double squares = 0;
+  const auto dot = [](const std::vector<double>& v) {
+    double s = 0;
+    for (const double a : v) s += a * a;
+    return s;
+  };
+  for (int64_t b = 0; b < blocks; ++b) {
+    const int64_t first = rows.size() * b / blocks, end = rows.size() * (b + 1) / blocks;
+    const std::vector<double> g = programs.gradient(piece(rows, first, end - first), x.pool, x.cancel);
+    squares += dot(g);
+    for (size_t i = 0; i < g.size(); ++i) sum[i] += g[i];
+  }
+  x.add_work(rows.size(), 3);
+  return (dot(sum) - squares) / (blocks * (blocks - 1));
+}
+
+// Each probe meets rows of its own, so that one interval covers the chance of both. How much rows alone give is seen
+// inside the probes' blocks.
+Traces traces_of(Context& x, const LabelledRows& rows) {
+  const int64_t count = std::min(probes, rows.size());
+  const LossPrograms programs(x.subject, x.subject.network((rows.size() + count - 1) / count));
+  Traces t{std::vector<double>(static_cast<size_t>(count)), std::vector<double>(static_cast<size_t>(count))};
+  x.pool.run(count, [&](int64_t p) {
+    const int64_t first = rows.size() * p / count, end = rows.size() * (p + 1) / count;
+    const std::vector<double> each = programs.curvatures(
+        piece(rows, first, end - first),
+        random_signs(x.seed, Stream::probes, static_cast<uint64_t>(p), programs.parameters()), x.pool, x.cancel);
+    t.of_probe[static_cast<size_t>(p)] = mean_of(each);
+    t.between_rows[static_cast<size_t>(p)] = squared_error_of_mean(each);
+  });
+  x.add_work(rows.size(), 4);
+  return t;
+}
+
+Measured measured(Context& x) {
+  Measured m;
+  m.data = x.train ? x.train : &x.data;
+  m.rows = rows_taken(*m.data);
+  const std::vector<int64_t> drawn = drawn_rows(x.seed, Stream::loss_rows, m.data->size(), m.rows);
+  std::vector<int64_t> a, b;
+  for (const int64_t r : drawn) (in_half_a(x.seed, r) ? a : b).push_back(r);
+  m.half_b = std::ssize(b);
+  const LossPrograms programs(x.subject, x.subject.network(program_rows));
+  const LabelledRows all = labelled_rows(*m.data, drawn, x.subject);
+  const auto report = [&](double done, const char* what) {
+    if (x.progress) x.progress(done, what);
+  };
+  report(0, "largest eigenvalue of the loss");
+  m.spectrum = spectrum_of(x, programs, all, 0, of_all);
+  if (!a.empty() && !b.empty()) {
+    report(.5, "largest eigenvalue, half A");
+    m.top_a = spectrum_of(x, programs, labelled_rows(*m.data, a, x.subject), 1, of_half).largest;
+    if (!m.top_a.vector.empty())
+      m.along_a = programs.curvatures(labelled_rows(*m.data, b, x.subject), m.top_a.vector, x.pool, x.cancel);
+    x.add_work(m.half_b, 4);
+  }
+  report(.8, "trace and gradient of the loss");
+  m.traces = traces_of(x, all);
+  m.gradient_square = gradient_square(x, programs, all);
+  return m;
+}
+
+Measure start(const Measured& m, std::string_view quantity, std::string title, Target target, Kind kind,
+              std::string unit, int64_t rows, std::string which) {
+  Measure r =
+      make_measure(fmt::format("curvature.{}", quantity), std::move(title), target, kind, std::move(unit), *m.data);
+  r.finding.n = rows;
+  r.finding.rows_used = RowsUsed{m.data->record.id, std::move(which), rows};
+  if (target == Target::rows_drawn_like_these) r.finding.assumptions.push_back(population_assumption(m.data->record));
+  r.finding.assumptions.emplace_back(
+      "mean cross-entropy in evaluation mode, no weight decay, by every float array of the file of more than one "
+      "element; where activations are piecewise, the Hessian where it exists");
+  if (m.data->record.id != "train")
+    r.finding.limits.emplace_back("test rows, not the training objective: give --train for that");
+  return r;
+}
+
+std::string drawn(const Measured& m) { return fmt::format("{} drawn by the seed", grouped(m.rows)); }
+
+constexpr std::string_view per_weights = "nats per squared weight";
+
+Measure lambda_max(const Measured& m) {
+  Measure r = start(m, "lambda_max", "Largest eigenvalue of the Hessian of the loss", Target::these_rows,
+                    Kind::estimate, std::string(per_weights), m.rows, drawn(m));
+  Finding& f = r.finding;
+  const RitzPair& top = m.spectrum.largest;
+  f.estimate = top.value;
+  f.check = Check{"residual at most 1 % of the value", top.residual <= .01 * std::abs(top.value)};
+  f.why = fmt::format("largest Ritz value; an eigenvalue lies within {} of it (residual ||Hv - value v||, {} products)",
+                      shown(top.residual, 2), m.spectrum.products);
+  if (top.value > 0)
+    f.limits.push_back(fmt::format(
+        "2/λmax = {}: the step above which full-batch gradient descent is locally unstable; says nothing on "
+        "SGD or Adam",
+        shown(2 / top.value, 3)));
+  f.limits.emplace_back("λmax changes under rescalings that leave the function unchanged");
+  Table t{"ritz", "Ritz values", {"value", "residual"}, {}};
+  for (size_t i = 0; i < m.spectrum.values.size(); ++i)
+    t.rows.push_back({Cell(m.spectrum.values[i]), Cell(m.spectrum.residuals[i])});
+  f.evidence.tables.push_back(std::move(t));
+  return r;
+}
+
+Measure lambda_max_population(const Measured& m) {
+  Measure r =
+      start(m, "lambda_max_population", "Largest eigenvalue for new rows, from below", Target::rows_drawn_like_these,
+            Kind::bound, std::string(per_weights), m.half_b, fmt::format("half B of {}", drawn(m)));
+  Finding& f = r.finding;
+  r.sided = Sided::lower;
+  if (m.along_a.size() < 2 || !std::ranges::all_of(m.along_a, [](double v) { return std::isfinite(v); })) {
+    withhold(f, "half A gives no direction, or half B no finite curvature along it");
+    return r;
+  }
+  f.estimate = mean_of(m.along_a);
+  f.why =
+      "mean over half B of the curvature along the top direction of half A: any direction bounds the largest "
+      "eigenvalue from below, and half B did not choose it; no upper limit is known";
+  if (!student_t_applies(m.along_a)) {
+    f.why += "; " + why_no_interval(m.along_a);
+    if (f.why.ends_with("; ")) f.why += "too few rows, or one that outweighs the others, for Student's limit";
+    return r;
+  }
+  r.interval = [rows = m.along_a](double a) { return student_interval(rows, a, Sided::lower); };
+  f.interval = r.interval(finding_alpha);
+  return r;
+}
+
+Measure lambda_min(const Measured& m) {
+  Measure r = start(m, "lambda_min", "Smallest eigenvalue of the Hessian of the loss", Target::these_rows,
+                    Kind::estimate, std::string(per_weights), m.rows, drawn(m));
+  const RitzPair& low = m.spectrum.smallest;
+  if (low.residual < std::abs(low.value) / 10) {
+    r.finding.estimate = low.value;
+    r.finding.why = fmt::format("smallest Ritz value; an eigenvalue lies within {} of it", shown(low.residual, 2));
+  } else {
+    withhold(r.finding, fmt::format("Ritz value {} with residual {}: not below a tenth of it", shown(low.value),
+                                    shown(low.residual, 2)));
+  }
+  return r;
+}
+
+std::optional<Interval> probe_interval(std::span<const double> each, double alpha) {
+  std::optional<Interval> i = student_interval(each, alpha);
+  if (!i) return i;
+  i->method = "Student t over probes";
+  i->coverage =
+      "on matrices of known trace 95 % intervals covered 93.2 % of the time with one eigenvalue, 94.4 % with five";
+  return i;
+}
+
+Measure trace(const Measured& m) {
+  Measure r = start(m, "trace", "Trace of the Hessian of the loss", Target::rows_drawn_like_these, Kind::estimate,
+                    std::string(per_weights), m.rows, drawn(m));
+  Finding& f = r.finding;
+  f.unit = "probe";
+  const std::vector<double>& each = m.traces.of_probe;
+  f.n = std::ssize(each);
+  f.estimate = mean_of(each);
+  f.why = fmt::format(
+      "{} Rademacher probes, each over rows of its own: the interval covers the chance of probes and of rows. Standard "
+      "error {}, of which the sampling of rows alone gives {}",
+      *f.n, shown(std::sqrt(squared_error_of_mean(each)), 2),
+      shown(std::sqrt(mean_of(m.traces.between_rows) / static_cast<double>(*f.n)), 2));
+  r.interval = [each](double a) { return probe_interval(each, a); };
+  f.interval = r.interval(finding_alpha);
+  if (!f.interval) f.why = why_no_interval(each);
+  return r;
+}
+
+Measure gradient(const Measured& m) {
+  Measure r = start(m, "gradient_square", "Squared norm of the gradient of the loss", Target::rows_drawn_like_these,
+                    Kind::estimate, "squared nats per squared weight", m.rows, drawn(m));
+  if (!m.gradient_square) {
+    withhold(r.finding, fmt::format("fewer than {} rows", blocks));
+    return r;
+  }
+  r.finding.estimate = m.gradient_square;
+  r.finding.why = fmt::format(
+      "U-statistic of {} disjoint blocks of rows: without bias, so it may fall below 0; no "
+      "interval is known",
+      blocks);
+  r.finding.limits.emplace_back("a gradient that differs from zero is normal, also where training has ended");
+  return r;
+}
+
+std::vector<PlanStep> plan(const Context& x) {
+  const auto n = static_cast<double>(rows_taken(x.train ? *x.train : x.data));
+  const double flops = x.subject.record().flops;
+  constexpr int64_t all = of_all.most_steps + 2, half = of_half.most_steps + 2;
+  return {{"Hessian times vector, at most", all, "products over the rows", 9 * flops * n * all},
+          {"Hessian times vector, half A, at most", half, "products over half the rows", 9 * flops * n / 2 * half},
+          {"curvature along a direction", static_cast<int64_t>(1.5 * n), "rows", 4 * flops * 1.5 * n},
+          {"gradient of the loss", static_cast<int64_t>(n), "rows", 3 * flops * n}};
+}
+
+std::string why_not(Context& x) {
+  const Evaluation& e = x.evaluation();
+  if (!has_scores(e.kind)) return fmt::format("the loss is a cross-entropy, and outputs are {}", to_string(e.kind));
+  if (e.kind == OutputKind::probabilities && !x.subject.record().softmax_axis)
+    return "outputs are probabilities, but the network does not end in a Softmax";
+  return "";
+}
+
+std::vector<Measure> run(Context& x) {
+  const auto left_out = [&](Status status, const std::string& why) {
+    return all_left_out(x, "curvature", quantities, status, why);
+  };
+  if (const std::string why = why_not(x); !why.empty()) return left_out(Status::not_run, why);
+  try {
+    const Measured m = measured(x);
+    if (m.spectrum.values.empty() || !std::isfinite(m.spectrum.largest.residual) ||
+        !std::ranges::all_of(m.traces.of_probe, [](double v) { return std::isfinite(v); }))
+      return left_out(Status::withheld, "a product of the Hessian is not finite");
+    return {lambda_max(m), lambda_max_population(m), lambda_min(m), trace(m), gradient(m)};
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::unsupported) throw;
+    return left_out(Status::not_run, error.message());
+  }
+}
+
+}  // namespace
+
+extern const Examiner curvature_examiner;
+const Examiner curvature_examiner = {
+    .name = "curvature",
+    .doc = "second derivatives of the loss by the weights",
+    .quantities = quantities,
+    .needs_outputs = true,
+    .check_key = nullptr,
+    .plan = plan,
+    .run = run,
+};
+
+}  // namespace viva

@@ -1,0 +1,140 @@
+// diagnosis: one family of tests for what is often wrong with a network. Told is what stands after Holm's correction
+// and is material; what was not looked into says why.
+#include "examine/diagnosis.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "examine/measure.h"
+#include "examine/statistics.h"
+#include "examine/words.h"
+
+namespace viva {
+namespace {
+
+constexpr Quantity quantities[] = {
+    {.name = "told", .doc = "suspicions that stand after Holm's correction at .05 and are material"},
+};
+
+struct LookedInto {
+  std::string_view name;
+  Looked (*look)(Context&);
+  // Measured with the network on the rows as they were fed: where another reading of the rows mends it, that is all
+  // that can be said.
+  bool of_fed_rows = true;
+  bool of_rows = true;  // its test takes the rows of --data as independent
+};
+constexpr LookedInto kinds[] = {{"layout", look_at_layout, false},
+                                {"scale", look_at_scale, false},
+                                {"leakage", look_at_leakage, false},
+                                {"duplicates", look_at_duplicates, false},
+                                {"numerical fragility", look_at_rounding},
+                                {"masked gradients", look_at_masking},
+                                {"over-confidence", look_at_confidence},
+                                {"weak classes", look_at_classes},
+                                {"unfinished training", look_at_training, true, false}};
+
+struct Family {
+  std::vector<Suspicion> all;
+  std::vector<bool> of_fed_rows;
+  std::vector<double> adjusted;  // NaN where counted exactly
+  std::vector<bool> stands;
+  const Suspicion* reading = nullptr;  // of the rows: a layout or a scale that stands, the one that gains most
+  bool told(size_t i) const {
+    if (!stands[i] || !reading) return stands[i];
+    return !of_fed_rows[i] && (!is_reading(all[i]) || &all[i] == reading);
+  }
+  static bool is_reading(const Suspicion& s) { return s.mend && !s.mend->map.from.empty(); }
+};
+
+void judge(Family& f) {
+  std::vector<double> p;
+  for (const Suspicion& s : f.all)
+    if (s.p) p.push_back(*s.p);
+  const std::vector<double> corrected = holm(p);
+  size_t next = 0;
+  for (const Suspicion& s : f.all) {
+    f.adjusted.push_back(s.p ? corrected[next++] : std::numeric_limits<double>::quiet_NaN());
+    f.stands.push_back(s.material && (!s.p || f.adjusted.back() <= finding_alpha));
+    if (f.stands.back() && Family::is_reading(s) && (!f.reading || s.size > f.reading->size)) f.reading = &s;
+  }
+}
+
+Table table_of(const Family& f) {
+  Table t{"family",
+          "The family of tests (Holm, .05); counted exactly: no test",
+          {"suspicion", "measured", "size", "material from", "p", "adjusted p", "material if", "told"},
+          {}};
+  for (size_t i = 0; i < f.all.size(); ++i) {
+    const Suspicion& s = f.all[i];
+    const std::string told = f.told(i) ? "yes" : f.stands[i] ? "no: another reading of the rows comes first" : "no";
+    std::vector<Cell> row = {s.id, s.effect, s.size, s.needed, Cell(), Cell(), s.material_if, told};
+    if (s.p) row[4] = *s.p, row[5] = f.adjusted[i];
+    t.rows.push_back(std::move(row));
+  }
+  return t;
+}
+
+std::vector<PlanStep> plan(const Context& x) {
+  const int64_t rows = reading_plan_rows(x);
+  const double flops = x.subject.record().flops;
+  std::vector<PlanStep> steps = {
+      {"rows in other layouts and scales, at most", rows, "rows", flops * static_cast<double>(rows)}};
+  if (x.train) {
+    const int64_t taken = training_plan_rows(x);
+    steps.push_back({"one step of training, rows through derivatives, at most", taken, "rows",
+                     9 * flops * static_cast<double>(taken)});
+  }
+  return steps;
+}
+
+std::vector<Measure> run(Context& x) {
+  if (x.evaluation().kind == OutputKind::not_classes || x.evaluation().kind == OutputKind::unknown)
+    return all_left_out(x, "diagnosis", quantities, Status::not_run,
+                        "the output is not one number for each of at least two classes");
+  Measure m = make_measure("diagnosis.told", "Diagnoses", Target::these_rows, Kind::exact, "suspicions", x.data);
+  Table looked{"looked", "What was looked into", {"kind", "tests", "what could have been seen"}, {}};
+  Family family;
+  for (const LookedInto& k : kinds) {
+    if (x.progress) x.progress(static_cast<double>(&k - kinds) / std::size(kinds), k.name);
+    Looked l = !x.data.groups.empty() && k.of_rows
+                   ? Looked{{}, "its test takes rows as independent, and these come in groups", ""}
+                   : k.look(x);
+    looked.rows.push_back({std::string(k.name), std::ssize(l.suspicions),
+                           l.why_not.empty() ? l.could_be_seen : "not looked into: " + l.why_not});
+    for (Suspicion& s : l.suspicions) family.all.push_back(std::move(s)), family.of_fed_rows.push_back(k.of_fed_rows);
+  }
+  judge(family);
+  int64_t told = 0;
+  for (size_t i = 0; i < family.all.size(); ++i) {
+    const Suspicion& s = family.all[i];
+    if (!family.told(i)) continue;
+    ++told;
+    x.diagnosis.push_back({s.id, s.title, s.told});
+    if (s.mend) x.mends.push_back(*s.mend);
+  }
+  m.finding.estimate = static_cast<double>(told);
+  m.finding.why = told > 0 ? "" : "none found; the table says what could have been seen";
+  m.finding.evidence.counts = {{"tests", std::ssize(family.all)}, {"told", told}};
+  m.finding.evidence.tables = {std::move(looked), table_of(family)};
+  m.finding.limits.emplace_back("says nothing of faults that are not in the table");
+  m.finding.limits.emplace_back("smallest detectable effects are those of one test at .05 and power .8");
+  return {std::move(m)};
+}
+
+}  // namespace
+
+extern const Examiner diagnosis_examiner;
+const Examiner diagnosis_examiner = {
+    .name = "diagnosis",
+    .doc = "what is often wrong with a network, and how to mend it",
+    .quantities = quantities,
+    .needs_outputs = true,
+    .check_key = nullptr,
+    .plan = plan,
+    .run = run,
+};
+
+}  // namespace viva

@@ -1,0 +1,61 @@
+// Suspicions: what may be wrong with a network, each tested in one family and measured against a stated materiality.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "examine/examiner.h"
+
+namespace viva {
+
+// One member of the family. It is told where its p-value stands after Holm's correction at .05 and the effect is
+// material; what was counted exactly has no p-value and needs none.
+struct Suspicion {
+  std::string id, title;       // "diagnosis.weak_class["Shirt"]"
+  std::optional<double> p{1};  // of what was seen, were nothing wrong
+  double size = 0;             // what was measured, in the unit of `needed`
+  double needed = 0;           // the materiality of that quantity
+  std::string effect = {};     // what was measured, with its limit
+  std::string material_if = {};
+  bool material = false;
+  std::string told = {};  // the diagnosis in plain words, with its mend or its rival explanation
+  std::optional<Mend> mend = {};
+};
+
+// Suspicions of one kind, or why they were not looked into.
+struct Looked {
+  std::vector<Suspicion> suspicions;
+  std::string why_not;
+  std::string could_be_seen;  // how large a fault had to be to be told
+};
+
+// Fed rows as it was trained on? The best of a fixed list of layouts (of scales) on half A against the given one on
+// half B, by McNemar's exact test.
+Looked look_at_layout(Context& x);
+Looked look_at_scale(Context& x);
+// Rows that stand in --train, and rows that repeat: counted exactly.
+Looked look_at_leakage(Context& x);
+Looked look_at_duplicates(Context& x);
+// Labels that change in float64; attacks that a check beats. From the findings of numerics and robustness.
+Looked look_at_rounding(Context& x);
+Looked look_at_masking(Context& x);
+// Confidence above accuracy that a temperature mends.
+Looked look_at_confidence(Context& x);
+// A class whose recall lies far below that of the others together; the rival explanation is an ambiguous label.
+Looked look_at_classes(Context& x);
+// A network that one more step of training mends.
+Looked look_at_training(Context& x);
+
+// Rows that plans count: read otherwise, and through derivatives of the training loss.
+int64_t reading_plan_rows(const Context& x);
+int64_t training_plan_rows(const Context& x);
+
+// The quantiles of the normal law at .95 and .8: an effect so many standard errors above a threshold has its one-sided
+// 95 % limit above it with probability .8.
+inline constexpr double detectable_errors = 1.645 + .842;
+
+// P(X >= k) of X ~ Binomial(n, p).
+double binomial_at_least(int64_t k, int64_t n, double p);
+
+}  // namespace viva

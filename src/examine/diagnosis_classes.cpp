@@ -1,0 +1,106 @@
+// Classes that a network knows far worse than the others.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "examine/diagnosis.h"
+#include "examine/statistics.h"
+#include "examine/words.h"
+
+namespace viva {
+namespace {
+
+constexpr double material_lack = .05;  // of recall, below that of the others together
+
+struct Confusion {
+  int64_t classes = 0;
+  std::vector<int64_t> counts;  // [label, predicted]
+  int64_t at(int64_t label, int64_t predicted) const {
+    return counts[static_cast<size_t>(label * classes + predicted)];
+  }
+  int64_t rows(int64_t label) const {
+    int64_t n = 0;
+    for (int64_t k = 0; k < classes; ++k) n += at(label, k);
+    return n;
+  }
+};
+
+Confusion confusion_of(const Context& x, const Evaluation& e) {
+  Confusion c{e.classes, std::vector<int64_t>(static_cast<size_t>(e.classes * e.classes), 0)};
+  for (size_t i = 0; i < e.predicted.size(); ++i)
+    if (e.predicted[i] >= 0) ++c.counts[static_cast<size_t>(x.data.labels[i] * e.classes + e.predicted[i])];
+  return c;
+}
+
+// The class with which `label` is confused most, both ways together.
+int64_t partner_of(const Confusion& c, int64_t label) {
+  int64_t best = label == 0 ? 1 : 0;
+  for (int64_t k = 0; k < c.classes; ++k)
+    if (k != label && c.at(label, k) + c.at(k, label) > c.at(label, best) + c.at(best, label)) best = k;
+  return best;
+}
+
+// Where the confusions run both ways, the labels themselves may be ambiguous.
+std::string rival(const Context& x, const Confusion& c, int64_t label) {
+  const int64_t partner = partner_of(c, label), out = c.at(label, partner), in = c.at(partner, label);
+  const double merged = static_cast<double>(c.at(label, label) + out) / static_cast<double>(c.rows(label));
+  const std::string seen = fmt::format(
+      "{} of its rows are named {}, {} of that class's are named {}; with both as one class its recall is {}", out,
+      x.class_name(partner), in, x.class_name(label), shown(merged, 3));
+  if (std::min(out, in) * 2 < std::max(out, in)) return "Most often confused: " + seen;
+  return "Rival explanation, ambiguous labels: the confusions run both ways. " + seen;
+}
+
+// The recall that a class of n rows must fall below, the others' being `others`, to be told with probability .8.
+std::string smallest_lack(int64_t n, double others, double alpha) {
+  const double threshold = others - material_lack;
+  int64_t hit = -1;
+  while (hit < n && clopper_pearson_upper(hit + 1, n, alpha) < threshold) ++hit;
+  if (hit < 0) return fmt::format("nothing: the smallest class has {} rows", grouped(n));
+  double low = 0, high = 1;  // the recall at which hits of at most that many have probability .8
+  for (int i = 0; i < 50; ++i) {
+    const double recall = (low + high) / 2;
+    (binomial_at_least(n - hit, n, 1 - recall) >= .8 ? low : high) = recall;
+  }
+  return fmt::format("in the smallest class ({} rows) a recall of {} or less, where the others have {}", grouped(n),
+                     shown(low, 2), shown(others, 3));
+}
+
+}  // namespace
+
+Looked look_at_classes(Context& x) {
+  const Evaluation& e = x.evaluation();
+  if (e.classes < 3) return {{}, "two classes: a weak one cannot be told from a shifted threshold", ""};
+  const Confusion c = confusion_of(x, e);
+  int64_t all = 0, right = 0, tested = 0;
+  for (int64_t k = 0; k < c.classes; ++k) all += c.rows(k), right += c.at(k, k), tested += c.rows(k) > 0;
+  if (tested < 3) return {{}, "rows of fewer than three classes", ""};
+  Looked l;
+  const double each = sidak(.05, tested);
+  int64_t fewest = all;
+  for (int64_t k = 0; k < c.classes; ++k) {
+    const int64_t n = c.rows(k), hit = c.at(k, k);
+    if (n == 0 || n == all) continue;
+    fewest = std::min(fewest, n);
+    const double others = static_cast<double>(right - hit) / static_cast<double>(all - n);
+    const double threshold = others - material_lack, upper = clopper_pearson_upper(hit, n, each);
+    Suspicion s{.id = fmt::format("diagnosis.weak_class[{}]",
+                                  x.has_class_names() ? quoted_key(x.class_name(k)) : x.class_name(k)),
+                .title = fmt::format("Class {} is known worse than the others", x.class_name(k))};
+    s.p = threshold <= 0 ? 1 : binomial_at_least(n - hit, n, 1 - threshold);
+    s.size = others - static_cast<double>(hit) / static_cast<double>(n), s.needed = material_lack;
+    s.material_if =
+        fmt::format("simultaneous upper limit of recall below that of the others together less {}", material_lack);
+    s.material = upper < threshold;
+    s.effect = fmt::format("recall {} of {} rows (simultaneous 95 % upper limit {}), of all others {}",
+                           shown(static_cast<double>(hit) / static_cast<double>(n), 3), grouped(n), shown(upper, 3),
+                           shown(others, 3));
+    s.told = s.effect + ". " + rival(x, c, k);
+    l.suspicions.push_back(std::move(s));
+  }
+  l.could_be_seen = smallest_lack(fewest, static_cast<double>(right) / static_cast<double>(all), each);
+  return l;
+}
+
+}  // namespace viva

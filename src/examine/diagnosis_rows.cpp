@@ -1,0 +1,154 @@
+// Rows that are counted twice, labels that rounding decides, and attacks whose gradients are hidden.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/math/distributions/binomial.hpp>
+
+#include "data/duplicates.h"
+#include "examine/diagnosis.h"
+#include "examine/statistics.h"
+#include "examine/words.h"
+
+namespace viva {
+namespace {
+
+constexpr double material_share = .01;    // of the rows
+constexpr double material_flips = .001;   // of the labels
+constexpr double material_float64 = .25;  // of the rows tried
+
+double share(int64_t k, int64_t n) { return n > 0 ? static_cast<double>(k) / static_cast<double>(n) : 0; }
+
+// Accuracy over the rows marked, in words.
+std::string accuracy_in_words(Context& x, const std::vector<bool>& marked, bool which) {
+  const Evaluation& e = x.evaluation();
+  int64_t n = 0, right = 0;
+  for (size_t i = 0; i < marked.size(); ++i)
+    if (marked[i] == which) ++n, right += e.predicted[i] == x.data.labels[i];
+  return n > 0 ? shown(share(right, n), 3) : "of no rows";
+}
+
+Suspicion counted_rows(Suspicion s, int64_t k, int64_t n) {
+  s.p.reset();
+  s.size = share(k, n), s.needed = material_share;
+  s.material_if = fmt::format("at least {} of the rows", material_share);
+  s.material = s.size >= s.needed;
+  return s;
+}
+
+// k of n where at most `most` of all are harmless.
+Suspicion tested_share(Suspicion s, int64_t k, int64_t n, double most) {
+  s.p = n > 0 ? binomial_at_least(k, n, most) : 1;
+  s.size = share(k, n), s.needed = most;
+  const double low = n > 0 ? clopper_pearson_lower(k, n, .05) : 0;
+  s.material = low > most;
+  s.material_if = fmt::format("lower limit of the share above {}", most);
+  s.effect = fmt::format("{} of {} (95 % lower limit {})", grouped(k), grouped(n), shown(low, 3));
+  return s;
+}
+
+// The smallest share of n rows that would be told.
+std::string smallest_share(int64_t n, double most) {
+  int64_t k = 0;
+  while (k <= n && (n == 0 || clopper_pearson_lower(k, n, .05) <= most)) ++k;
+  return k > n ? fmt::format("nothing: {} rows are too few", grouped(n))
+               : fmt::format("{} of {} rows", grouped(k), grouped(n));
+}
+
+std::string left_out(std::string_view examiner) { return fmt::format("{} did not run", examiner); }
+
+int64_t count_of(const Finding& f, std::string_view id) {
+  const auto at = std::ranges::find(f.evidence.counts, id, &Count::id);
+  return at == f.evidence.counts.end() ? 0 : at->count;
+}
+
+}  // namespace
+
+double binomial_at_least(int64_t k, int64_t n, double p) {
+  if (k <= 0) return 1;
+  return boost::math::cdf(
+      boost::math::complement(boost::math::binomial(static_cast<double>(n), p), static_cast<double>(k - 1)));
+}
+
+Looked look_at_leakage(Context& x) {
+  if (!x.train) return {{}, "needs the training rows: give --train", ""};
+  if (!comparable_rows(x.data.stored, x.train->stored))
+    return {{},
+            fmt::format("the rows are {} and the training rows {}: their bytes cannot be compared",
+                        x.data.record.row_type, x.train->record.row_type),
+            ""};
+  std::vector<bool> known(static_cast<size_t>(x.data.size()), false);
+  for (const SharedRows& s : shared_rows(x.data.stored, x.train->stored))
+    for (const int64_t row : s.first) known[static_cast<size_t>(row)] = true;
+  const int64_t k = std::ranges::count(known, true), n = x.data.size();
+  Suspicion s = counted_rows({.id = "diagnosis.leakage", .title = "Rows examined on stand in the training data"}, k, n);
+  s.effect = fmt::format("{} of {} rows stand in --train byte for byte", grouped(k), grouped(n));
+  if (k > 0)
+    s.effect += fmt::format("; accuracy {} on them, {} on the others", accuracy_in_words(x, known, true),
+                            accuracy_in_words(x, known, false));
+  s.told = s.effect + ". Mend: leave them out of --data";
+  return {{std::move(s)},
+          "",
+          fmt::format("{} of the rows or more, equal byte for byte; changed copies are not seen", material_share)};
+}
+
+Looked look_at_duplicates(Context& x) {
+  int64_t k = 0, torn = 0;
+  for (const Ints& group : duplicate_rows(x.data.stored)) {
+    k += std::ssize(group) - 1;
+    const auto label = [&](int64_t row) { return x.data.labels[static_cast<size_t>(row)]; };
+    torn += !std::ranges::all_of(group, [&](int64_t row) { return label(row) == label(group[0]); });
+  }
+  const int64_t n = x.data.size();
+  Suspicion s = counted_rows({.id = "diagnosis.duplicates", .title = "Rows that repeat others"}, k, n);
+  s.effect = fmt::format("{} of {} rows repeat an earlier one byte for byte; {} of such rows disagree in their labels",
+                         grouped(k), grouped(n), counted(torn, "group", "groups"));
+  s.told = s.effect + ". Intervals count them as new evidence and are too narrow. Mend: keep one of each";
+  return {{std::move(s)}, "", fmt::format("{} of the rows or more, equal byte for byte", material_share)};
+}
+
+Looked look_at_rounding(Context& x) {
+  const Measure* m = x.measure("numerics.flip_rate");
+  if (!m) return {{}, left_out("numerics"), ""};
+  if (!m->tally) return {{}, m->finding.why, ""};
+  Suspicion s = tested_share({.id = "diagnosis.numerical_fragility", .title = "Labels that rounding decides"},
+                             m->tally->k, m->tally->n, material_flips);
+  s.effect = "rows labelled otherwise in float64: " + s.effect;
+  s.told = s.effect + ". Mend: compute in a wider type, or find the difference of large numbers that loses the digits";
+  return {{std::move(s)}, "", "flipped labels in " + smallest_share(m->tally->n, material_flips)};
+}
+
+Looked look_at_masking(Context& x) {
+  const Measure* m = x.measure("robustness.masking");
+  if (!m) return {{}, left_out("robustness"), ""};
+  const Finding& f = m->finding;
+  if (f.status != Status::run) return {{}, f.why, ""};
+  const int64_t n = count_of(f, "rows");
+  const auto suspicion = [&](std::string_view key, std::string_view what, int64_t k, int64_t of, double most) {
+    Suspicion s = tested_share(
+        {.id = fmt::format("diagnosis.masked_gradients[\"{}\"]", key), .title = "Gradients hide how rows are broken"},
+        k, of, most);
+    s.effect = fmt::format("{}: {}", what, s.effect);
+    s.told = s.effect + ". Accuracy under this attack says little of robustness; attack without gradients";
+    return s;
+  };
+  Looked l;
+  l.suspicions = {suspicion("flat", "rows whose margin has gradient zero", count_of(f, "flat"), n, material_share),
+                  suspicion("single_step", "rows that one step breaks and 40 do not", count_of(f, "single_step"), n,
+                            material_share),
+                  suspicion("random_signs", "rows that random corners break and the attack does not",
+                            count_of(f, "random_signs"), n, material_share),
+                  suspicion("float64", "rows that float64 gradients break and float32 ones do not",
+                            count_of(f, "float64"), count_of(f, "float64_tried"), material_float64)};
+  const int64_t beyond = std::max<int64_t>(count_of(f, "left_at_half") - count_of(f, "of_witness"), 0);
+  Suspicion s = counted_rows(
+      {.id = "diagnosis.masked_gradients[\"witness\"]", .title = "The attack fails where a constant row would do"},
+      beyond, n);
+  s.effect = fmt::format("{} of {} rows are left at half the range, beyond those that one constant row leaves",
+                         grouped(beyond), grouped(n));
+  s.told = s.effect + ": a proof that the attack fails there";
+  l.suspicions.push_back(std::move(s));
+  l.could_be_seen = "each sign in " + smallest_share(n, material_share);
+  return l;
+}
+
+}  // namespace viva

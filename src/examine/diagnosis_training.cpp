@@ -1,0 +1,172 @@
+// Confidence that a temperature mends, and training that one more step mends.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "examine/diagnosis.h"
+#include "examine/lanczos.h"
+#include "examine/loss_programs.h"
+#include "examine/measure.h"
+#include "examine/statistics.h"
+#include "examine/temperature.h"
+#include "examine/words.h"
+
+namespace viva {
+namespace {
+
+constexpr double material_gap = .02, material_share = .1, material_nats = .01;
+constexpr int64_t most_rows = 2000, most_steps = 20;
+
+LabelledLogits logits_with_labels(const Context& x, const Evaluation& e) {
+  LabelledLogits l;
+  l.classes = e.classes;
+  l.labels = x.data.labels;
+  l.logits.resize(static_cast<size_t>(e.rows * e.classes));
+  for (int64_t i = 0; i < e.rows; ++i)
+    logits_of(e, i, std::span(l.logits).subspan(static_cast<size_t>(i * e.classes), static_cast<size_t>(e.classes)));
+  return l;
+}
+
+// Log-loss of each row less that at the temperature of the other half; empty where a half has no temperature.
+std::vector<double> gains_of_temperature(const Context& x, const LabelledLogits& l, double& seen) {
+  std::vector<int64_t> a, b;
+  for (int64_t i = 0; i < l.rows(); ++i) (in_half_a(x.seed, i) ? a : b).push_back(i);
+  const Temperature of_a = fit_temperature(l, a), of_b = fit_temperature(l, b);
+  if (!of_a.value || !of_b.value) return {};
+  seen = *of_a.value;
+  std::vector<double> gains;
+  for (int64_t i = 0; i < l.rows(); ++i) {
+    const int64_t label = l.labels[static_cast<size_t>(i)];
+    gains.push_back(log_loss_at(l.row(i), label, 1) -
+                    log_loss_at(l.row(i), label, in_half_a(x.seed, i) ? *of_b.value : *of_a.value));
+  }
+  return gains;
+}
+
+double deviation_of(std::span<const double> v) {
+  const double mean = mean_of(v);
+  std::vector<double> squares;
+  for (const double a : v) squares.push_back((a - mean) * (a - mean));
+  return std::sqrt(mean_of(squares));
+}
+
+struct Step {
+  double length = 0;
+  std::vector<double> gain;  // of each row of half B: loss before less after
+  double before = 0;         // half B's mean loss
+};
+
+// One step along the gradient of half A, as long as 2^k / lambda with the k that suits half A best.
+std::optional<Step> step_of(Context& x, const RowSource& train) {
+  const std::vector<int64_t> drawn =
+      drawn_rows(x.seed, Stream::loss_rows, train.size(), std::min(most_rows, train.size()));
+  std::vector<int64_t> a, b;
+  for (const int64_t r : drawn) (in_half_a(x.seed, r) ? a : b).push_back(r);
+  if (a.empty() || b.empty()) return std::nullopt;
+  const LossPrograms programs(x.subject, x.subject.network(program_rows));
+  const LabelledRows of_a = labelled_rows(train, a, x.subject), of_b = labelled_rows(train, b, x.subject);
+  const Spectrum s = lanczos([&](auto v) { return programs.hessian_product(of_a, v, x.pool, x.cancel); },
+                             random_signs(x.seed, Stream::lanczos, 1, programs.parameters()),
+                             {.most_steps = most_steps, .tolerance = 1e-2});
+  const std::vector<double> g = programs.gradient(of_a, x.pool, x.cancel);
+  if (!(s.largest.value > 0) || !std::ranges::all_of(g, [](double v) { return std::isfinite(v); })) return std::nullopt;
+  Step best;
+  double least = INFINITY;
+  for (int k = -4; k <= 4; ++k) {
+    const double length = std::ldexp(1, k) / s.largest.value;
+    const double loss = mean_of(programs.losses_at(of_a, g, -length, x.pool, x.cancel));
+    if (loss < least) least = loss, best.length = length;
+  }
+  const std::vector<double> before = programs.losses_at(of_b, g, 0, x.pool, x.cancel),
+                            after = programs.losses_at(of_b, g, -best.length, x.pool, x.cancel);
+  for (size_t i = 0; i < before.size(); ++i) best.gain.push_back(before[i] - after[i]);
+  best.before = mean_of(before);
+  x.add_work(std::ssize(a), 9 * static_cast<double>(s.products) + 3 + 9);
+  x.add_work(std::ssize(b), 2);
+  return best;
+}
+
+}  // namespace
+
+int64_t training_plan_rows(const Context& x) {
+  const int64_t half = std::min(most_rows, x.train ? x.train->size() : 0) / 2;
+  return half * (most_steps + 2 + 2) + half;
+}
+
+Looked look_at_confidence(Context& x) {
+  const Evaluation& e = x.evaluation();
+  if (!has_scores(e.kind)) return {{}, fmt::format("outputs are {}", to_string(e.kind)), ""};
+  if (!e.nan_rows.empty() || !e.infinite_out.empty()) return {{}, "outputs that are not finite", ""};
+  const LabelledLogits l = logits_with_labels(x, e);
+  std::vector<double> gaps;
+  for (int64_t i = 0; i < l.rows(); ++i) {
+    const auto at = static_cast<size_t>(i);
+    gaps.push_back(std::exp(-log_loss_at(l.row(i), e.predicted[at], 1)) - (e.predicted[at] == l.labels[at]));
+  }
+  double temperature = 1;
+  const std::vector<double> gains = gains_of_temperature(x, l, temperature);
+  const double gap = mean_of(gaps), low = student_t_lower(gaps, .05).value_or(-INFINITY),
+               helped = gains.empty() ? -INFINITY : student_t_lower(gains, .05).value_or(-INFINITY);
+  Suspicion s{.id = "diagnosis.over_confidence", .title = "More confident than right"};
+  s.p = student_p_above(gaps, 0);
+  s.material_if = fmt::format(
+      "mean confidence at least {} above accuracy, its lower limit above 0, and a temperature fitted on one half "
+      "lowers "
+      "the other's log-loss",
+      material_gap);
+  s.material = gap >= material_gap && low > 0 && helped > 0;
+  s.size = gap, s.needed = material_gap;
+  s.effect = fmt::format("mean confidence {} accuracy by {} (95 % lower limit {})", gap < 0 ? "below" : "above",
+                         shown(std::abs(gap), 3), shown(low, 3));
+  s.told = fmt::format(
+      "{}. Mend: divide the logits by {} (fitted on half A); across halves this lowers the log-loss by {} nats a row",
+      s.effect, shown(temperature, 3), gains.empty() ? "?" : shown(mean_of(gains), 3));
+  if (!gains.empty())
+    s.mend = Mend{s.id,
+                  fmt::format("divide the logits by {}", shown(temperature, 3)),
+                  {},
+                  temperature,
+                  e.kind == OutputKind::probabilities};
+  const double noise = detectable_errors * deviation_of(gaps) / std::sqrt(static_cast<double>(gaps.size()));
+  return {{std::move(s)}, "", fmt::format("a gap of {} or more", shown(std::max(material_gap, noise), 2))};
+}
+
+Looked look_at_training(Context& x) {
+  if (!x.train) return {{}, "needs the training rows: give --train", ""};
+  const Evaluation& e = x.evaluation();
+  if (!has_scores(e.kind))
+    return {{}, fmt::format("the loss is a cross-entropy, and outputs are {}", to_string(e.kind)), ""};
+  if (e.kind == OutputKind::probabilities && !x.subject.record().softmax_axis)
+    return {{}, "outputs are probabilities, but the network does not end in a Softmax", ""};
+  std::optional<Step> step;
+  try {
+    step = step_of(x, *x.train);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::unsupported) throw;
+    return {{}, error.message(), ""};
+  }
+  if (!step) return {{}, "the loss has no finite gradient with a positive curvature on half A", ""};
+  const double gain = mean_of(step->gain), low = student_t_lower(step->gain, .05).value_or(-INFINITY);
+  const double needed = std::max(material_share * step->before, material_nats);
+  Suspicion s{.id = "diagnosis.unfinished_training", .title = "Training was not finished"};
+  s.p = student_p_above(step->gain, 0);
+  s.material_if =
+      fmt::format("one gradient step lowers the loss of the other half by at least {} % and {} nats (lower limit)",
+                  100 * material_share, material_nats);
+  s.material = low >= needed;
+  s.size = gain, s.needed = needed;
+  s.effect = fmt::format(
+      "one gradient step of half A, of length {}, {} the mean loss of half B from {} by {} nats (95 % lower limit {})",
+      shown(step->length, 2), gain < 0 ? "raises" : "lowers", shown(step->before, 3), shown(std::abs(gain), 3),
+      shown(low, 3));
+  s.told = s.effect + ". Mend: train on";
+  const double noise = detectable_errors * deviation_of(step->gain) / std::sqrt(static_cast<double>(step->gain.size()));
+  return {{std::move(s)},
+          "",
+          fmt::format("a step that lowers the loss by {} nats or more; a gradient that differs from zero is normal",
+                      shown(needed + noise, 2))};
+}
+
+}  // namespace viva

@@ -1,0 +1,175 @@
+#include "examine/readings.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+#include "examine/evaluation.h"
+#include "examine/words.h"
+
+namespace viva {
+namespace {
+
+struct Image {
+  int64_t channels = 1, height = 0, width = 0;
+  bool innermost = false;  // channels last
+
+  int64_t elements() const { return channels * height * width; }
+  int64_t at(int64_t c, int64_t h, int64_t w) const {
+    return innermost ? (h * width + w) * channels + c : (c * height + h) * width + w;
+  }
+  int64_t channel(int64_t k) const { return innermost ? k % channels : k / (height * width); }
+};
+
+// How a row may be an image: its shape without extents of 1, or a square (of three channels) laid out flat.
+std::optional<Image> image_of(const Shape& row) {
+  Shape s;
+  for (const int64_t e : row)
+    if (e != 1) s.push_back(e);
+  const auto side = [](int64_t n) {
+    const auto r = static_cast<int64_t>(std::llround(std::sqrt(static_cast<double>(n))));
+    return r > 1 && r * r == n ? r : 0;
+  };
+  if (s.size() == 2) return Image{1, s[0], s[1], false};
+  if (s.size() == 3 && s[0] <= 4) return Image{s[0], s[1], s[2], false};
+  if (s.size() == 3 && s[2] <= 4) return Image{s[2], s[0], s[1], true};
+  if (s.size() != 1) return std::nullopt;
+  if (const int64_t r = side(s[0])) return Image{1, r, r, false};
+  if (s[0] % 3 == 0)
+    if (const int64_t r = side(s[0] / 3)) return Image{3, r, r, false};
+  return std::nullopt;
+}
+
+// Element (c, h, w) of the row as the network takes it is element at(c, h, w) of the row given.
+template <class At> InputMap moved(const Image& i, At&& at) {
+  InputMap m;
+  m.from.resize(static_cast<size_t>(i.elements()));
+  for (int64_t c = 0; c < i.channels; ++c)
+    for (int64_t h = 0; h < i.height; ++h)
+      for (int64_t w = 0; w < i.width; ++w) m.from[static_cast<size_t>(i.at(c, h, w))] = at(c, h, w);
+  return m;
+}
+
+// slope · x + offset, of each element.
+template <class F> InputMap scaled(size_t elements, F&& each) {
+  InputMap m;
+  m.from.resize(elements), m.slope.resize(elements), m.offset.resize(elements);
+  std::iota(m.from.begin(), m.from.end(), 0);
+  for (size_t k = 0; k < elements; ++k) std::tie(m.slope[k], m.offset[k]) = each(k);
+  return m;
+}
+
+// Mean and deviation of each channel over the rows; one channel where the row is no image.
+struct Standard {
+  std::vector<double> mean, deviation;
+};
+Standard standard_of(const Context& x, const std::vector<int64_t>& rows, const Image& image) {
+  std::vector<double> sum(static_cast<size_t>(image.channels), 0), square = sum;
+  for (const int64_t r : rows) {
+    const Array one = checked_rows(x.data, r, 1, x.subject);
+    for (int64_t k = 0; k < one.size(); ++k) {
+      const auto c = static_cast<size_t>(image.channel(k));
+      const double v = one.at(k);
+      sum[c] += v, square[c] += v * v;
+    }
+  }
+  const double n = static_cast<double>(std::ssize(rows) * image.elements()) / static_cast<double>(image.channels);
+  Standard s;
+  for (size_t c = 0; c < sum.size(); ++c) {
+    s.mean.push_back(sum[c] / n);
+    s.deviation.push_back(std::sqrt(std::max(0., square[c] / n - s.mean[c] * s.mean[c])));
+  }
+  return s;
+}
+
+Reading standardised(const std::string& name, const Standard& s, const Image& image) {
+  std::vector<std::string> mean, deviation;
+  for (size_t c = 0; c < s.mean.size(); ++c)
+    mean.push_back(shown(s.mean[c])), deviation.push_back(shown(s.deviation[c]));
+  return {name, fmt::format("--normalize {},{}", fmt::join(mean, ":"), fmt::join(deviation, ":")),
+          scaled(static_cast<size_t>(image.elements()), [&](size_t k) {
+            const auto c = static_cast<size_t>(image.channel(static_cast<int64_t>(k)));
+            return std::pair(1 / s.deviation[c], -s.mean[c] / s.deviation[c]);
+          })};
+}
+
+}  // namespace
+
+std::vector<Reading> layouts(const Context& x) {
+  std::vector<Reading> all;
+  if (const auto found = image_of(x.subject.row_type().shape)) {
+    const Image i = *found;
+    Image other = i;
+    other.innermost = !i.innermost;
+    if (i.height == i.width)
+      all.push_back({"height and width exchanged", "transpose the images",
+                     moved(i, [&](int64_t c, int64_t h, int64_t w) { return i.at(c, w, h); })});
+    if (i.channels > 1) {
+      all.push_back({other.innermost ? "rows stored channels last" : "rows stored channels first",
+                     "store the channels where the network takes them",
+                     moved(i, [&](int64_t c, int64_t h, int64_t w) { return other.at(c, h, w); })});
+      all.push_back({"channels reversed", "reverse the channels (RGB and BGR)",
+                     moved(i, [&](int64_t c, int64_t h, int64_t w) { return i.at(i.channels - 1 - c, h, w); })});
+    }
+  }
+  const FoundSpace found = input_space(x);
+  if (found.space && is_float(x.subject.row_type().dtype)) {
+    const InputSpace& s = *found.space;
+    all.push_back({"inverted", "subtract the values from the sum of the range's ends",
+                   scaled(s.low.size(), [&](size_t k) { return std::pair(-1., s.low[k] + s.high[k]); })});
+  }
+  return all;
+}
+
+std::vector<Reading> scales(const Context& x, const std::vector<int64_t>& rows) {
+  std::vector<Reading> all;
+  const Type row = x.subject.row_type();
+  if (!is_float(row.dtype)) return all;
+  const auto elements = static_cast<size_t>(numel(row.shape));
+  const auto times = [&](double slope, double offset) {
+    return scaled(elements, [=](size_t) { return std::pair(slope, offset); });
+  };
+  all.push_back({"values times 255", "multiply the values by 255", times(255, 0)});
+  all.push_back({"values divided by 255", "divide the values by 255", times(1 / 255., 0)});
+  const FoundSpace found = input_space(x);
+  if (found.space) {
+    const InputSpace& s = *found.space;
+    all.push_back(
+        {"the range stretched to [-1, 1]", "map the range of values to [-1, 1]", scaled(elements, [&](size_t k) {
+           const double half = (s.high[k] - s.low[k]) / 2;
+           return std::pair(1 / half, -(s.low[k] + s.high[k]) / 2 / half);
+         })});
+  }
+  const Image whole{1, 1, numel(row.shape), false}, image = image_of(row.shape).value_or(whole);
+  const Standard own = standard_of(x, rows, image);
+  if (std::ranges::all_of(own.deviation, [](double d) { return d > 0; }))
+    all.push_back(standardised("standardised by the mean and deviation of the rows", own, image));
+  if (image.channels == 3)
+    all.push_back(
+        standardised("standardised by ImageNet's mean and deviation", {{.485, .456, .406}, {.229, .224, .225}}, image));
+  return all;
+}
+
+Array mapped(const Array& rows, const InputMap& map) {
+  Array out = Array::make(rows.type());
+  const int64_t n = rows.shape()[0], width = std::ssize(map.from), element = size_of(rows.dtype());
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t k = 0; k < width; ++k)
+      std::memcpy(out.mutable_data() + (i * width + k) * element,
+                  rows.data() + (i * width + map.from[static_cast<size_t>(k)]) * element, static_cast<size_t>(element));
+  if (map.slope.empty()) return out;
+  Array wide = out.converted(Dtype::float64);
+  auto v = wide.as_mutable<double>();
+  for (size_t k = 0; k < v.size(); ++k) {
+    const size_t j = k % map.from.size();
+    v[k] = map.slope[j] * v[k] + map.offset[j];
+  }
+  return wide.converted(rows.dtype());
+}
+
+}  // namespace viva

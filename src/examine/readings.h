@@ -1,0 +1,26 @@
+// Other readings of a row: the layouts and scales that a network may have been trained on instead.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "examine/input_space.h"
+
+namespace viva {
+
+struct Reading {
+  std::string name, mend;
+  InputMap map;
+};
+
+// For rows that may be images: height and width exchanged, channels first or last, channels reversed; for floats
+// within a known range: inverted.
+std::vector<Reading> layouts(const Context& x);
+// For floats: multiplied or divided by 255, the range stretched to [-1, 1], standardised by the mean and the deviation
+// of the rows given (each channel), or by ImageNet's.
+std::vector<Reading> scales(const Context& x, const std::vector<int64_t>& rows);
+
+// Rows [n, …] read otherwise.
+Array mapped(const Array& rows, const InputMap& map);
+
+}  // namespace viva
