@@ -61,7 +61,7 @@ Spectrum spectrum_of(Context& x, const LossPrograms& programs, const LabelledRow
                      const LanczosOptions& options) {
   const Spectrum s =
       lanczos([&](std::span<const double> v) { return programs.hessian_product(rows, v, x.pool, x.cancel); },
-              random_signs(x.seed, Stream::lanczos, start, programs.parameters()), options);
+              lanczos_start(x.seed, start, programs.parameters()), options);
   x.add_work(s.products * rows.size(), 9);
   return s;
 }

@@ -67,9 +67,9 @@ std::optional<Step> step_of(Context& x, const RowSource& train) {
   if (a.empty() || b.empty()) return std::nullopt;
   const LossPrograms programs(x.subject, x.subject.network(program_rows));
   const LabelledRows of_a = labelled_rows(train, a, x.subject), of_b = labelled_rows(train, b, x.subject);
-  const Spectrum s = lanczos([&](auto v) { return programs.hessian_product(of_a, v, x.pool, x.cancel); },
-                             random_signs(x.seed, Stream::lanczos, 1, programs.parameters()),
-                             {.most_steps = most_steps, .tolerance = 1e-2});
+  const Spectrum s =
+      lanczos([&](auto v) { return programs.hessian_product(of_a, v, x.pool, x.cancel); },
+              lanczos_start(x.seed, 1, programs.parameters()), {.most_steps = most_steps, .tolerance = 1e-2});
   const std::vector<double> g = programs.gradient(of_a, x.pool, x.cancel);
   if (!(s.largest.value > 0) || !std::ranges::all_of(g, [](double v) { return std::isfinite(v); })) return std::nullopt;
   Step best;

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "examine/evaluation.h"
+#include "examine/streams.h"
 #include "graph/build.h"
 #include "transform/transform.h"
 
@@ -96,6 +97,13 @@ LabelledRows labelled_rows(const RowSource& data, const std::vector<int64_t>& ro
   std::vector<int64_t> labels;
   for (const int64_t r : rows) labels.push_back(data.labels[static_cast<size_t>(r)]);
   return {gathered_rows(data, rows, subject), Array::of(labels, {std::ssize(labels)})};
+}
+
+std::vector<double> lanczos_start(uint64_t seed, uint64_t draw, int64_t n) {
+  const Words2 key = fold_key(stream_key(seed, Stream::lanczos), draw);
+  std::vector<double> v(static_cast<size_t>(n));
+  for (size_t i = 0; i < v.size(); ++i) v[i] = 2 * uniform(threefry2x32(key, words_of(i))[0]) - 1;
+  return v;
 }
 
 LossPrograms::LossPrograms(Subject& subject, const NetworkFunction& n)

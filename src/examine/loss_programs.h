@@ -16,6 +16,10 @@ struct LabelledRows {
 
 LabelledRows labelled_rows(const RowSource& data, const std::vector<int64_t>& rows, const Subject& subject);
 
+// Where Lanczos' method starts: n numbers uniform on [-1, 1), which no eigenvector is orthogonal to but by chance (one
+// of signs is, to that of two equal and opposite weights).
+std::vector<double> lanczos_start(uint64_t seed, uint64_t draw, int64_t n);
+
 // The loss is the cross-entropy of the scores' softmax; the weights are the file's float arrays of more than one
 // element, as one vector in their order. Sums over rows are taken in an order that depends on the number of rows alone:
 // the same bits for any number of threads.

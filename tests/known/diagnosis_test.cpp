@@ -247,11 +247,6 @@ TEST(Diagnosis, TrainingThatStoppedEarly) {
   const auto value = [](int64_t i, int64_t) { return static_cast<float>(2 * uniform_at(i, 0) - 1); };
   const RowSource train = source(labels, 1, value, "train"), data = source(labels, 1, value);
   Slope begun(0.01), done(300);
-  const Report r = diagnosed(begun, data, &train);
-  for (const auto& row : r.find("diagnosis.told")->evidence.tables[0].rows)
-    std::printf("%s: %s\n", std::get<std::string>(row[0]).c_str(), std::get<std::string>(row[2]).c_str());
-  for (const auto& row : r.find("diagnosis.told")->evidence.tables[1].rows)
-    std::printf("%s: %s\n", std::get<std::string>(row[0]).c_str(), std::get<std::string>(row[1]).c_str());
   const Ids early = told(diagnosed(begun, data, &train)), late = told(diagnosed(done, data, &train));
   EXPECT_EQ(std::ranges::count(early, "diagnosis.unfinished_training"), 1);
   EXPECT_EQ(std::ranges::count(late, "diagnosis.unfinished_training"), 0);
