@@ -26,7 +26,9 @@ constexpr int64_t most_rows = 2000, probes = 100, blocks = 20;
 // Of all rows the eigenvalue is wanted, of half A a direction: any serves, the nearer the better.
 constexpr LanczosOptions of_all{.most_steps = 40, .tolerance = 1e-3}, of_half{.most_steps = 20, .tolerance = 1e-2};
 
-int64_t rows_taken(const RowSource& data) { return std::min(most_rows, data.size()); }
+int64_t rows_taken(const Context& x) {
+  return std::min(x.options.curvature_rows.value_or(most_rows), (x.train ? *x.train : x.data).size());
+}
 
 LabelledRows piece(const LabelledRows& r, int64_t first, int64_t count) {
   return {rows_of(r.rows, first, count), rows_of(r.labels, first, count)};
@@ -107,7 +109,7 @@ Traces traces_of(Context& x, const LabelledRows& rows) {
 Measured measured(Context& x) {
   Measured m;
   m.data = x.train ? x.train : &x.data;
-  m.rows = rows_taken(*m.data);
+  m.rows = rows_taken(x);
   const std::vector<int64_t> drawn = drawn_rows(x.seed, Stream::loss_rows, m.data->size(), m.rows);
   std::vector<int64_t> a, b;
   for (const int64_t r : drawn) (in_half_a(x.seed, r) ? a : b).push_back(r);
@@ -256,7 +258,7 @@ Measure gradient(const Measured& m) {
 }
 
 std::vector<PlanStep> plan(const Context& x) {
-  const auto n = static_cast<double>(rows_taken(x.train ? *x.train : x.data));
+  const auto n = static_cast<double>(rows_taken(x));
   const double flops = x.subject.record().flops;
   constexpr int64_t all = of_all.most_steps + 2, half = of_half.most_steps + 2;
   return {{"Hessian times vector, at most", all, "products over the rows", 9 * flops * n * all},
@@ -277,6 +279,7 @@ std::vector<Measure> run(Context& x) {
   const auto left_out = [&](Status status, const std::string& why) {
     return all_left_out(x, "curvature", quantities, status, why);
   };
+  if (rows_taken(x) == 0) return left_out(Status::not_run, std::string(too_dear));
   if (const std::string why = why_not(x); !why.empty()) return left_out(Status::not_run, why);
   try {
     const Measured m = measured(x);
