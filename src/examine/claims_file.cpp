@@ -1,7 +1,5 @@
 #include "examine/claims_file.h"
 
-#include <toml++/toml.h>
-
 #include <algorithm>
 
 #include "base/bytes.h"
@@ -9,8 +7,57 @@
 
 namespace viva {
 namespace {
+[[noreturn]] void no_toml(const char* expected) { throw input_error("is no TOML ({})", expected); }
+}  // namespace
+}  // namespace viva
+
+// toml++ 3.3 asserts, or where NDEBUG is defined lets the compiler assume, what some files break ("[+[a"): every such
+// place refuses the file.
+#pragma push_macro("NDEBUG")
+#undef NDEBUG
+#define TOML_ASSERT(expression) ((expression) ? void() : viva::no_toml(#expression))
+#include <toml++/toml.h>
+#pragma pop_macro("NDEBUG")
+
+namespace viva {
+namespace {
 
 constexpr size_t longest_id = 64, most_claims = 10000;
+
+// toml++ 3.3 reaches what it calls unreachable on some characters beyond ASCII outside of strings (U+03D6). So it reads
+// each of their bytes as %XX, which no bare key or value may hold, and what it gives is read back.
+std::string plain_ascii(std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  std::string s;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x80 || c == '%') s += fmt::format("%{:02X}", byte);
+    else s += c;
+  }
+  return s;
+}
+
+std::string read_back(std::string_view text) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string s;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const size_t high = text[i] == '%' && i + 2 < text.size() ? digits.find(text[i + 1]) : digits.npos;
+    const size_t low = high == digits.npos ? digits.npos : digits.find(text[i + 2]);
+    if (low == digits.npos) s += text[i];
+    else s += static_cast<char>(16 * high + low), i += 2;
+  }
+  return s;
+}
+
+void check_characters(std::string_view text, const std::string& shown) {
+  for (size_t at = 0; at < text.size();) {
+    const size_t n = utf8_length(text.substr(at));
+    if (n == 0) throw input_error("{}: byte {} begins no character of UTF-8: convert the file", shown, at);
+    at += n;
+  }
+  for (const char* percent : {"\\u0025", "\\U00000025"})
+    if (text.find(percent) != text.npos) throw input_error("{}: holds {}: write %", shown, percent);
+}
 
 class ClaimsFile {
  public:
@@ -21,7 +68,7 @@ class ClaimsFile {
     for (const auto& [key, node] : file)
       if (key.str() != "claim")
         throw refused(node, fmt::format("'{}' has no meaning here: write [[claim]] tables with id and statement",
-                                        printable(key.str())));
+                                        printable(read_back(key.str()))));
     const toml::node* claims = file.get("claim");
     if (!claims) throw input_error("{}: holds no claim: write [[claim]] tables with id and statement", shown_);
     if (!claims->is_array()) throw refused(*claims, "claim is one table: write [[claim]], in double brackets");
@@ -34,11 +81,12 @@ class ClaimsFile {
 
  private:
   toml::table parsed(std::string_view text) const {
+    check_characters(text, shown_);
     try {
-      return toml::parse(text);
+      return toml::parse(plain_ascii(text));
     } catch (const toml::parse_error& e) {
-      throw input_error("{}:{}: {}", shown_, e.source().begin.line, printable(e.description()));
-    }
+      throw input_error("{}:{}: {}", shown_, e.source().begin.line, printable(read_back(e.description())));
+    } catch (const Error& e) { throw input_error("{}: {}", shown_, e.message()); }
   }
 
   Error refused(const toml::node& at, const std::string& problem) const {
@@ -49,7 +97,7 @@ class ClaimsFile {
     const toml::node* node = table.get(key);
     if (!node) throw refused(at, fmt::format("the claim has no {}: write {} = \"…\"", key, key));
     if (!node->is_string()) throw refused(*node, fmt::format("{} is no text: write it in double quotes", key));
-    return node->as_string()->get();
+    return read_back(node->as_string()->get());
   }
 
   void check_id(const toml::node& at, const std::string& id) const {
@@ -67,7 +115,8 @@ class ClaimsFile {
     const toml::table& table = *node.as_table();
     for (const auto& [key, value] : table)
       if (key.str() != "id" && key.str() != "statement")
-        throw refused(value, fmt::format("'{}' is no key of a claim: they are id and statement", printable(key.str())));
+        throw refused(value, fmt::format("'{}' is no key of a claim: they are id and statement",
+                                         printable(read_back(key.str()))));
     const std::string id = text_of(table, node, "id"), statement = text_of(table, node, "statement");
     check_id(*table.get("id"), id);
     try {
