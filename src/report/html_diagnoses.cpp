@@ -28,6 +28,8 @@ std::string diagnoses_section(const Report& r) {
            "<p>The examiner <code>diagnosis</code> did not run: nothing was looked for beyond what the sections below "
            "report.</p>\n</section>\n";
   if (looked->status != Status::run) return s + "<p>" + escape(looked->why) + ".</p>\n</section>\n";
+  if (const Finding* mend = r.find("mend.rulings"))
+    for (const Table& t : mend->evidence.tables) s += markup::data_table(t);
   if (r.diagnosis.empty()) s += "<p>None found. Here is what could have been seen:</p>\n";
   return s + lists(*looked) + "</section>\n";
 }
