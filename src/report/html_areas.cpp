@@ -25,7 +25,10 @@ bool belongs(const Finding& f, const std::string& area) {
 }
 
 // In a plot's table, or on the first page.
-bool is_drawn(const Table& t) { return t.id == "confusion" || t.id == "bins" || t.id == "worst" || t.id == "test"; }
+bool is_drawn(const Table& t) {
+  return t.id == "confusion" || t.id == "bins" || t.id == "worst" || t.id == "test" || t.id == "looked" ||
+         t.id == "family";
+}
 bool stands_above(const Examples& e) { return e.id == "random_errors" || e.id == "confident_errors"; }
 
 bool is_population(const std::string& assumption) {

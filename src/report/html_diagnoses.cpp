@@ -21,7 +21,8 @@ std::string lists(const Finding& f) {
 std::string diagnoses_section(const Report& r) {
   std::string s = "<section id=\"diagnoses\">\n<h2>Diagnoses</h2>\n";
   for (const Diagnosis& d : r.diagnosis)
-    s += "<article>" + element("h3", "", escape(d.title)) + element("p", "", escape(d.text, 2000)) + "</article>\n";
+    s += "<article>" + element("h3", "", escape(d.title)) +
+         element("p", "", escape(markup::sentence(d.text), 2000) + ".") + "</article>\n";
   const Finding* looked = r.find("diagnosis.told");
   if (!looked)
     return s +
