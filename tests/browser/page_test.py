@@ -142,10 +142,12 @@ def faults_in_use(b):
         if not b.value(script):
             faults.append(what)
 
+    b.value("document.documentElement.style.scrollBehavior = 'auto'")
     b.value("document.querySelector('#loss-plot a').dispatchEvent(new MouseEvent('click', { bubbles: true, cancelable: true }))")
     expect("a mark leads to its row", "location.hash.startsWith('#row-data-')")
-    b.value("document.documentElement.style.scrollBehavior = 'auto'; document.querySelector('ul.tiles a').click()")
-    expect("an error leads to its row", "(() => { const r = document.querySelector(location.hash).getBoundingClientRect();"
+    b.value("document.querySelector('ul.tiles a').click()")
+    expect("an error leads to its row", "(async () => { await new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)));"
+           " const r = document.querySelector(location.hash).getBoundingClientRect();"
            " return r.bottom > 0 && r.top < innerHeight; })()")
     expect("tables sort", """(() => { const t = [...document.querySelectorAll('table.data')].find(t => t.querySelector('td.num') && t.tBodies[0].rows.length > 3);
       const column = [...t.tBodies[0].rows[0].cells].findIndex(c => c.dataset.value !== undefined), head = t.tHead.rows[0].cells[column];
