@@ -95,7 +95,8 @@ void print_summary(std::ostream& out, const Report& r, const std::string& direct
     if (!c.would_decide.empty()) out << " (would decide: " << printable(c.would_decide) << ")";
     out << '\n';
   }
-  for (const Diagnosis& d : r.diagnosis) out << fmt::format("{:<10} {}\n", "warning", printable(d.text));
+  for (const Diagnosis& d : r.diagnosis)
+    out << fmt::format("{:<10} {}: {}\n", "warning", printable(d.title), printable(d.text));
   out << "report in " << printable(directory) << '\n';
 }
 
@@ -146,8 +147,8 @@ void write_report(const ExamineArguments& a, const Examined& e, OutputDirectory&
   directory.write("report.html", report_html(e.report, written, e.earlier));
   directory.write("report.schema.json", report_schema());
   const std::string lines = ledger_lines(e.report, date_now());
-  commit_with_ledger(directory, target, a.ledger ? "" : lines);
   if (a.ledger) append_to_ledger(*a.ledger, lines);
+  commit_with_ledger(directory, target, a.ledger ? "" : lines);
 }
 
 // Where a report goes, and that of the mended network: refused before any work is done.
@@ -229,7 +230,7 @@ int run(const ExamineArguments& a, Session& s) {
   const auto chosen = chosen_examiners(asked);
   const int threads = thread_count(a.threads);
   Targets targets(a);
-  if (a.ledger) e.earlier = read_ledger(*a.ledger);
+  if (a.ledger) e.earlier = read_ledger(*a.ledger), check_ledger(*a.ledger);
   SubjectChoice choice{a.input, a.output, [&] { return s.open.row_shape(a.data); }, {}};
   if (!a.normalize.empty()) choice.normalize = normalization_of("--normalize", a.normalize);
   Examination x{a, s, asked, canonical_command(a, asked, chosen), s.open.subject(a.model, choice), {}, {}};

@@ -42,10 +42,16 @@ std::vector<EarlierRuling> read_ledger(const std::string& path) {
 void commit_with_ledger(OutputDirectory& directory, const std::string& target, const std::string& lines) {
   const Place place = resolve_output(target);
   const Descriptor turn = turn_at(place);
-  const std::string name(ledger_name), stands = place.path() + "/" + name;
-  keep(stands, directory.path() + "/" + name, place.shown);
+  const std::string name(ledger_name), fresh = directory.path() + "/" + name;
+  keep(place.path() + "/" + name, fresh, place.shown);
+  append_to_ledger(fresh, lines);
   directory.commit();
-  append_to_ledger(stands, lines);
+}
+
+void check_ledger(const std::string& path) {
+  const Place place = resolve_output(path);
+  const bool there = access(place.path().c_str(), F_OK) == 0;
+  if (access(there ? place.path().c_str() : place.directory.c_str(), W_OK) != 0) throw cannot_write(place.shown, errno);
 }
 
 std::string date_now() {

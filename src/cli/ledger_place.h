@@ -15,9 +15,13 @@ inline constexpr std::string_view ledger_name = "ledger.jsonl";
 // Reads the rulings of --ledger FILE before any work is done; none where the file does not exist yet.
 std::vector<EarlierRuling> read_ledger(const std::string& path);
 
-// Commits the report and appends to its own ledger, `target`/ledger.jsonl, which moves from the old report into the new
-// one as it is: the same file under another name, so that nothing appended meanwhile is lost. Runs with the same target
-// take turns. lines: "" for no ruling.
+// Throws an input error where a line could not be appended to --ledger FILE: before any work is done.
+void check_ledger(const std::string& path);
+
+// Appends to the report's own ledger, `target`/ledger.jsonl, and commits the report: a run that is killed between
+// leaves a ruling without a report, never a report whose ruling is not in the ledger. The ledger moves from the old
+// report into the new one as it is, the same file under another name. Runs with the same target take turns. lines: ""
+// for no ruling.
 void commit_with_ledger(OutputDirectory& directory, const std::string& target, const std::string& lines);
 
 // The time now, UTC.

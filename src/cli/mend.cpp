@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "examine/groups.h"
 #include "examine/measure.h"
 #include "examine/programs.h"
 #include "examine/words.h"
@@ -106,12 +107,16 @@ void write_mended(const std::string& path, Subject& subject, const std::vector<M
 RowSource half_b(const RowSource& data, uint64_t seed) {
   std::vector<int64_t> rows;
   for (int64_t i = 0; i < data.size(); ++i)
-    if (!in_half_a(seed, i)) rows.push_back(i);
+    if (!in_half_a(seed, data.unit(i))) rows.push_back(i);
   RowSource half;
   half.record = data.record;
   half.record.spec += ", half B";
   half.record.rows = std::ssize(rows);
   for (const int64_t r : rows) half.labels.push_back(data.labels[static_cast<size_t>(r)]);
+  if (!data.groups.empty()) {
+    for (const int64_t r : rows) half.groups.push_back(data.unit(r));
+    half.record.groups = groups_among(half.groups);
+  }
   half.stored = picked_rows(data.stored, rows);
   half.rows = [whole = data.rows, rows](int64_t first, int64_t count) {
     Array all;

@@ -112,7 +112,7 @@ Measured measured(Context& x) {
   m.rows = rows_taken(x);
   const std::vector<int64_t> drawn = drawn_rows(x.seed, Stream::loss_rows, m.data->size(), m.rows);
   std::vector<int64_t> a, b;
-  for (const int64_t r : drawn) (in_half_a(x.seed, r) ? a : b).push_back(r);
+  for (const int64_t r : drawn) (in_half_a(x.seed, m.data->unit(r)) ? a : b).push_back(r);
   m.half_b = std::ssize(b);
   const LossPrograms programs(x.subject, x.subject.network(program_rows));
   const LabelledRows all = labelled_rows(*m.data, drawn, x.subject);

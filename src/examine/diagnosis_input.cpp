@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "examine/diagnosis.h"
 #include "examine/measure.h"
@@ -24,7 +25,7 @@ struct Halves {
 Halves halves_of(const Context& x) {
   Halves h;
   for (const int64_t r : drawn_rows(x.seed, Stream::reading_rows, x.data.size(), x.data.size())) {
-    if (!in_half_a(x.seed, r)) h.b.push_back(r);
+    if (!in_half_a(x.seed, x.data.unit(r))) h.b.push_back(r);
     else if (std::ssize(h.a) < chosen_on) h.a.push_back(r);
   }
   std::ranges::sort(h.a), std::ranges::sort(h.b);
@@ -44,9 +45,12 @@ std::vector<bool> right_under(Context& x, const Reading& reading, const std::vec
     const int64_t count = std::ssize(block), classes = out.values.size() / count;
     for (int64_t i = 0; i < count; ++i) {
       int64_t best = 0;
-      for (int64_t k = 1; k < classes; ++k)
+      bool nan = false;
+      for (int64_t k = 0; k < classes; ++k) {
+        nan |= std::isnan(out.values.at(i * classes + k));
         if (out.values.at(i * classes + k) > out.values.at(i * classes + best)) best = k;
-      right.push_back(best == x.data.labels[static_cast<size_t>(block[static_cast<size_t>(i)])]);
+      }
+      right.push_back(!nan && best == x.data.labels[static_cast<size_t>(block[static_cast<size_t>(i)])]);
     }
   }
   x.add_work(std::ssize(rows), 1);
@@ -57,7 +61,7 @@ std::vector<bool> right_under(Context& x, const Reading& reading, const std::vec
 struct Tried {
   const Reading* best = nullptr;
   std::vector<double> gain;  // of each row of half B: -1, 0 or 1
-  int64_t gained = 0, lost = 0;
+  int64_t gained = 0, lost = 0, right = 0;
   double given = 0;  // accuracy on half B
 };
 Tried tried(Context& x, const std::vector<Reading>& all, const Halves& h) {
@@ -73,10 +77,19 @@ Tried tried(Context& x, const std::vector<Reading>& all, const Halves& h) {
     const auto row = static_cast<size_t>(h.b[i]);
     const bool given = e.predicted[row] == x.data.labels[row];
     t.given += static_cast<double>(given) / static_cast<double>(right.size());
+    t.right += right[i];
     t.gained += right[i] && !given, t.lost += given && !right[i];
     t.gain.push_back(static_cast<double>(right[i]) - static_cast<double>(given));
   }
   return t;
+}
+
+// The share of the most frequent label among some rows: what a network without any knowledge of them reaches.
+double majority(const Context& x, const std::vector<int64_t>& rows) {
+  std::map<int64_t, int64_t> counts;
+  int64_t most = 0;
+  for (const int64_t r : rows) most = std::max(most, ++counts[x.data.labels[static_cast<size_t>(r)]]);
+  return static_cast<double>(most) / static_cast<double>(rows.size());
 }
 
 Looked looked_at(Context& x, const std::vector<Reading>& all, const Halves& h, Suspicion s) {
@@ -84,8 +97,13 @@ Looked looked_at(Context& x, const std::vector<Reading>& all, const Halves& h, S
   const double gain = mean_of(t.gain), low = student_t_lower(t.gain, .05).value_or(gain);
   s.p = t.gained > t.lost ? mcnemar(t.gained, t.lost) : 1;
   s.size = gain, s.needed = material_gain;
-  s.material_if = fmt::format("lower limit of the gain of accuracy on half B at least {}", material_gain);
-  s.material = t.gain.size() >= 2 && low >= material_gain;
+  const double constant = majority(x, h.b);
+  s.material_if = fmt::format(
+      "lower limit of the gain of accuracy on half B at least {}, and that of the accuracy itself above {}, the "
+      "share of the most frequent label",
+      material_gain, shown(constant, 3));
+  s.material =
+      t.gain.size() >= 2 && low >= material_gain && clopper_pearson_lower(t.right, std::ssize(t.gain), .05) > constant;
   s.effect = fmt::format(
       "{}: accuracy {} on half B where the rows as given have {} (gain {}, 95 % lower limit {}; {} rows "
       "gained, {} lost of {}; chosen on half A)",
@@ -103,7 +121,7 @@ Looked looked_at(Context& x, const std::vector<Reading>& all, const Halves& h, S
 }  // namespace
 
 int64_t reading_plan_rows(const Context& x) {
-  constexpr int64_t most_layouts = 4, most_scales = 5;
+  constexpr int64_t most_layouts = 4, most_scales = 7;
   const int64_t half = (x.data.size() + 1) / 2;
   return (most_layouts + most_scales) * std::min(chosen_on, half) + 2 * half;
 }

@@ -32,7 +32,7 @@ LabelledLogits logits_with_labels(const Context& x, const Evaluation& e) {
 // Log-loss of each row less that at the temperature of the other half; empty where a half has no temperature.
 std::vector<double> gains_of_temperature(const Context& x, const LabelledLogits& l, double& seen) {
   std::vector<int64_t> a, b;
-  for (int64_t i = 0; i < l.rows(); ++i) (in_half_a(x.seed, i) ? a : b).push_back(i);
+  for (int64_t i = 0; i < l.rows(); ++i) (in_half_a(x.seed, x.data.unit(i)) ? a : b).push_back(i);
   const Temperature of_a = fit_temperature(l, a), of_b = fit_temperature(l, b);
   if (!of_a.value || !of_b.value) return {};
   seen = *of_a.value;
@@ -40,7 +40,7 @@ std::vector<double> gains_of_temperature(const Context& x, const LabelledLogits&
   for (int64_t i = 0; i < l.rows(); ++i) {
     const int64_t label = l.labels[static_cast<size_t>(i)];
     gains.push_back(log_loss_at(l.row(i), label, 1) -
-                    log_loss_at(l.row(i), label, in_half_a(x.seed, i) ? *of_b.value : *of_a.value));
+                    log_loss_at(l.row(i), label, in_half_a(x.seed, x.data.unit(i)) ? *of_b.value : *of_a.value));
   }
   return gains;
 }
@@ -63,7 +63,7 @@ std::optional<Step> step_of(Context& x, const RowSource& train) {
   const std::vector<int64_t> drawn =
       drawn_rows(x.seed, Stream::loss_rows, train.size(), std::min(most_rows, train.size()));
   std::vector<int64_t> a, b;
-  for (const int64_t r : drawn) (in_half_a(x.seed, r) ? a : b).push_back(r);
+  for (const int64_t r : drawn) (in_half_a(x.seed, train.unit(r)) ? a : b).push_back(r);
   if (a.empty() || b.empty()) return std::nullopt;
   const LossPrograms programs(x.subject, x.subject.network(program_rows));
   const LabelledRows of_a = labelled_rows(train, a, x.subject), of_b = labelled_rows(train, b, x.subject);

@@ -136,6 +136,7 @@ std::vector<Reading> scales(const Context& x, const std::vector<int64_t>& rows) 
   };
   all.push_back({"values times 255", "multiply the values by 255", times(255, 0)});
   all.push_back({"values divided by 255", "divide the values by 255", times(1 / 255., 0)});
+  all.push_back({"[-1, 1] mapped to [0, 1]", "map the values from [-1, 1] to [0, 1]", times(.5, .5)});
   const FoundSpace found = input_space(x);
   if (found.space) {
     const InputSpace& s = *found.space;
@@ -149,9 +150,15 @@ std::vector<Reading> scales(const Context& x, const std::vector<int64_t>& rows) 
   const Standard own = standard_of(x, rows, image);
   if (std::ranges::all_of(own.deviation, [](double d) { return d > 0; }))
     all.push_back(standardised("standardised by the mean and deviation of the rows", own, image));
-  if (image.channels == 3)
+  if (image.channels == 3) {
+    const Standard imagenet{{.485, .456, .406}, {.229, .224, .225}};
+    all.push_back(standardised("standardised by ImageNet's mean and deviation", imagenet, image));
     all.push_back(
-        standardised("standardised by ImageNet's mean and deviation", {{.485, .456, .406}, {.229, .224, .225}}, image));
+        {"ImageNet's mean and deviation undone", "do not standardise the values", scaled(elements, [&](size_t k) {
+           const auto c = static_cast<size_t>(image.channel(static_cast<int64_t>(k)));
+           return std::pair(imagenet.deviation[c], imagenet.mean[c]);
+         })});
+  }
   return all;
 }
 

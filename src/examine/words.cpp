@@ -24,6 +24,12 @@ std::string rounded(int64_t v) {
 
 std::string shown(double v, int digits) { return fmt::format("{:.{}g}", v, digits); }
 
+std::string shown_above(double v, int digits) {
+  if (!std::isfinite(v) || v == 0) return shown(v, digits);
+  const double step = std::pow(10., std::floor(std::log10(std::abs(v))) + 1 - digits);
+  return shown(std::ceil(v / step * (1 - 1e-15)) * step, digits);
+}
+
 std::string quoted_key(std::string_view name) {
   std::string s = "\"";
   for (const char c : name) {

@@ -70,11 +70,13 @@ TEST_F(Extents, IndexesOutsideTheTable) {
 TEST_F(Extents, WhatIsWrongIsSaidAtTheTop) {
   const Outcome trained = examine("training_one", rows(30));
   EXPECT_EQ(trained.code, 0) << trained.err;
-  VIVA_EXPECT_HAS(trained.out, "warning    1 operator computes as in training (BatchNormalization 'bn')");
+  VIVA_EXPECT_HAS(
+      trained.out,
+      "warning    Operators still in training mode: 1 operator computes as in training (BatchNormalization 'bn')");
   EXPECT_EQ(report()["diagnosis"][0]["id"], "diagnosis.training_operators");
   const Outcome nan = examine("some_nan", rows(30));
   EXPECT_EQ(nan.code, 0) << nan.err;
-  VIVA_EXPECT_HAS(nan.out, "warning    10 rows give NaN; such rows count as wrong");
+  VIVA_EXPECT_HAS(nan.out, "warning    NaN in the output: 10 rows give NaN; such rows count as wrong");
   EXPECT_EQ(report()["diagnosis"][0]["id"], "diagnosis.nan_rows");
 }
 
