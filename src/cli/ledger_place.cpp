@@ -50,8 +50,8 @@ void commit_with_ledger(OutputDirectory& directory, const std::string& target, c
 
 void check_ledger(const std::string& path) {
   const Place place = resolve_output(path);
-  const bool there = access(place.path().c_str(), F_OK) == 0;
-  if (access(there ? place.path().c_str() : place.directory.c_str(), W_OK) != 0) throw cannot_write(place.shown, errno);
+  const std::string asked = place.exists ? place.path() : place.directory;
+  if (access(asked.c_str(), W_OK) != 0) throw cannot_write(place.shown, errno);
 }
 
 std::string date_now() {
