@@ -159,7 +159,7 @@ Measure lambda_max(const Measured& m) {
   Finding& f = r.finding;
   const RitzPair& top = m.spectrum.largest;
   f.estimate = top.value;
-  f.check = Check{"residual at most 1 % of the value", top.residual <= .01 * std::abs(top.value)};
+  f.check = CheckResult{"residual at most 1 % of the value", top.residual <= .01 * std::abs(top.value)};
   f.why = fmt::format("largest Ritz value; an eigenvalue lies within {} of it (residual ||Hv - value v||, {} products)",
                       shown(top.residual, 2), m.spectrum.products);
   if (top.value > 0)

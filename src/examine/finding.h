@@ -38,7 +38,7 @@ struct Family {
   std::string adjustment;
 };
 
-struct Check {
+struct CheckResult {
   std::string what;
   bool passed = false;
 };
@@ -99,7 +99,7 @@ struct Finding {
   std::optional<Interval> interval;
   std::optional<Family> family;
   std::vector<std::string> assumptions;
-  std::optional<Check> check;
+  std::optional<CheckResult> check;
   Verdict verdict = Verdict::none;
   Status status = Status::run;
   std::string why;  // of a status other than run, an estimate or interval that is missing, or a classification

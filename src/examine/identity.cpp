@@ -80,7 +80,7 @@ void add_training(const ModelRecord& model, std::vector<Measure>& out) {
   const auto& ops = model.training_operators;
   Measure m =
       file_count("training_operators", "Operators still in training mode", static_cast<double>(ops.size()), "nodes");
-  m.finding.check = Check{"no operator is in training mode", ops.empty()};
+  m.finding.check = CheckResult{"no operator is in training mode", ops.empty()};
   if (!ops.empty()) {
     Table table{"training_operators", "Nodes in training mode", {"node"}, {}};
     for (const std::string& o : ops) table.rows.push_back({o});

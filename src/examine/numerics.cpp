@@ -69,7 +69,7 @@ Measure flips(const Context& x, const std::vector<Rounding>& rows) {
     if (r.flipped) flipped.push_back(r.row);
   Measure m =
       exact(x, "flips", "Rows that another precision labels otherwise", "rows", static_cast<double>(flipped.size()));
-  m.finding.check = Check{"no label depends on rounding", flipped.empty()};
+  m.finding.check = CheckResult{"no label depends on rounding", flipped.empty()};
   if (!flipped.empty())
     m.finding.evidence.examples.push_back(examples_of("flips", "First rows labelled otherwise", flipped, x.data));
   return m;
@@ -111,7 +111,7 @@ Measure smallest(const Context& x, std::vector<Rounding> rows) {
           {}};
   for (size_t i = 0; i < std::min<size_t>(rows.size(), 10); ++i)
     t.rows.push_back({rows[i].row, rows[i].margin, rows[i].error, rows[i].ratio()});
-  m.finding.check = Check{"every margin is more than twice the row's largest difference", rows[0].ratio() > 1};
+  m.finding.check = CheckResult{"every margin is more than twice the row's largest difference", rows[0].ratio() > 1};
   m.finding.evidence.tables.push_back(std::move(t));
   return m;
 }

@@ -49,8 +49,8 @@ Measure accuracy(Context& x, const Evaluation& e) {
   set_proportion(m, correct, e.rows, "correct", x.data, finding_alpha);
   group_correct(m, x, e);
   Finding& f = m.finding;
-  f.check = Check{"the outputs of a row do not depend on the rows beside it: " + x.influence.measure,
-                  x.influence.independent};
+  f.check = CheckResult{"the outputs of a row do not depend on the rows beside it: " + x.influence.measure,
+                        x.influence.independent};
   f.evidence.counts.push_back({"ties", e.ties});
   add_wrong_rows(f, x, e);
   if (e.ties > 0)
@@ -68,7 +68,7 @@ Measure nan_rows(const Context& x, const Evaluation& e) {
       make_measure("risk.nan_rows", "Rows with NaN in the output", Target::these_rows, Kind::exact, "rows", x.data);
   const auto count = static_cast<int64_t>(e.nan_rows.size());
   m.finding.estimate = static_cast<double>(count);
-  m.finding.check = Check{"no output is NaN", count == 0};
+  m.finding.check = CheckResult{"no output is NaN", count == 0};
   if (count > 0) {
     m.finding.evidence.examples.push_back(examples_of("nan", "First rows with NaN", e.nan_rows, x.data));
     m.finding.limits.push_back("these rows count as wrong; log-loss and Brier score are withheld");

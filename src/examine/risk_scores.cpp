@@ -65,8 +65,8 @@ Measure log_loss(Context& x, const Evaluation& e) {
     set_mean(m, e.loss, Stream::log_loss, x);
     add_loss_rows(f, x, e);
     const double perplexed = std::log(static_cast<double>(e.classes));
-    f.check = Check{fmt::format("below log({}) = {}, the loss of the uniform guess", e.classes, shown(perplexed)),
-                    *f.estimate < perplexed};
+    f.check = CheckResult{fmt::format("below log({}) = {}, the loss of the uniform guess", e.classes, shown(perplexed)),
+                          *f.estimate < perplexed};
     return m;
   }
   f.status = Status::withheld;
@@ -83,8 +83,8 @@ Measure brier_score(Context& x, const Evaluation& e) {
   if (std::string why = why_no_scores(e, e.brier); !why.empty()) return withhold(m.finding, std::move(why)), m;
   set_mean(m, e.brier, Stream::brier, x);
   const double uniform = 1 - 1 / static_cast<double>(e.classes);
-  m.finding.check =
-      Check{fmt::format("below {}, the score of the uniform guess", shown(uniform)), *m.finding.estimate < uniform};
+  m.finding.check = CheckResult{fmt::format("below {}, the score of the uniform guess", shown(uniform)),
+                                *m.finding.estimate < uniform};
   return m;
 }
 

@@ -288,7 +288,7 @@ Measure masking(const Context& x, const Attacked& a) {
   const bool reached = a.half.left <= a.of_witness;
   // Any two attacks differ by a few rows; a gradient that is hidden shows in many.
   const auto rare = [](int64_t rows, int64_t of) { return static_cast<double>(rows) <= .01 * static_cast<double>(of); };
-  f.check = Check{
+  f.check = CheckResult{
       "one step, corners at random and rows without a gradient are at most 1 % of all each, float64 breaks at most a "
       "quarter of those tried, and at half the range no more rows are left than the constant row names",
       rare(single, a.rows) && rare(signs, a.rows) && rare(a.flat, a.rows) && 4 * wide <= tried && reached};

@@ -106,7 +106,7 @@ Measure zero_gradients(const Context& x, const Slopes& s) {
   Measure m = make_measure("sensitivity.zero_gradients", "Rows whose margin has gradient zero",
                            Target::rows_drawn_like_these, Kind::estimate, "fraction", x.data);
   set_proportion(m, std::ssize(s.zero), std::ssize(s.margin), "flat", x.data, finding_alpha);
-  m.finding.check = Check{"every row has a gradient", s.zero.empty()};
+  m.finding.check = CheckResult{"every row has a gradient", s.zero.empty()};
   if (!s.zero.empty()) {
     m.finding.evidence.examples.push_back(examples_of("zero", "First rows without a gradient", s.zero, x.data));
     m.finding.limits.emplace_back("for such rows the gradient sees no distance: their first-order radius is infinite");
