@@ -13,6 +13,7 @@ namespace viva {
 Body inline_calls(const Body& f);
 Body inline_all(const Body& f);
 Body algebra(const Body& f);
+Body unit_extents(const Body& f);
 Body constants(const Body& f);
 Body common_subexpressions(const Body& f);
 Body relu_masks(const Body& f);
@@ -23,6 +24,8 @@ namespace {
 constexpr std::array list = {
     Pass{"inline_calls", "calls that need not be kept whole become their bodies", inline_calls},
     Pass{"algebra", "the simplify rules of the operations", algebra},
+    Pass{"unit_extents", "reshapes that only move extents of 1 go behind pointwise operations and windows",
+         unit_extents},
     Pass{"constants", "nodes over constants are evaluated, unless they would grow", constants},
     Pass{"common_subexpressions", "equal nodes become one", common_subexpressions},
     Pass{"relu_masks", "masks of relu are read from its result, so that its operand need not be kept", relu_masks},

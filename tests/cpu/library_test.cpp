@@ -31,6 +31,7 @@ ConvDims plain(int64_t space, Ints strides, Ints low, Ints high) {
 
 std::vector<Conv> convolutions() {
   std::vector<Conv> all = {{"dense", {4, 3, 9, 8}, {5, 3, 3, 3}, plain(2, {1, 1}, {1, 1}, {1, 1})},
+                           {"colours", {1, 3, 32, 32}, {64, 3, 7, 7}, plain(2, {2, 2}, {3, 3}, {3, 3})},
                            {"strided", {3, 8, 11, 10}, {16, 8, 3, 3}, plain(2, {2, 2}, {1, 1}, {1, 1})},
                            {"uneven", {2, 4, 10, 7}, {6, 4, 4, 2}, plain(2, {3, 2}, {2, 0}, {0, 1})},
                            {"line", {5, 8, 30}, {8, 8, 5}, plain(1, {1}, {2}, {2})},
