@@ -105,9 +105,7 @@ void write_mended(const std::string& path, Subject& subject, const std::vector<M
 }
 
 RowSource half_b(const RowSource& data, uint64_t seed) {
-  std::vector<int64_t> rows;
-  for (int64_t i = 0; i < data.size(); ++i)
-    if (!in_half_a(seed, data.unit(i))) rows.push_back(i);
+  const std::vector<int64_t> rows = halves_of(seed, data).b;
   RowSource half;
   half.record = data.record;
   half.record.spec += ", half B";

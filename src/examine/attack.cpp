@@ -85,18 +85,7 @@ std::vector<int64_t> Attacker::named(const Array& rows) {
   const Outputs out =
       x_.subject.outputs(rows.dtype() == row.dtype ? rows : rows.converted(row.dtype), x_.pool, x_.cancel);
   x_.add_work(rows.shape()[0], 1);
-  const int64_t n = rows.shape()[0], classes = out.values.size() / n;
-  std::vector<int64_t> labels;
-  for (int64_t i = 0; i < n; ++i) {
-    int64_t top = 0;
-    bool nan = false;
-    for (int64_t k = 0; k < classes; ++k) {
-      nan = nan || std::isnan(out.values.at(i * classes + k));
-      if (out.values.at(i * classes + k) > out.values.at(i * classes + top)) top = k;
-    }
-    labels.push_back(nan ? -1 : top);
-  }
-  return labels;
+  return named_classes(out.values);
 }
 
 void Attacker::confirm(const Victims& v, const std::vector<int64_t>& which, const Array& points, Broken& broken) {

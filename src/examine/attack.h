@@ -50,7 +50,7 @@ class Attacker {
   Broken fgsm(const Victims& v, double eps, AttackLoss loss);
   // `draws` corners of the box, at random.
   Broken random_signs(const Victims& v, double eps, int64_t draws, uint32_t tag);
-  // The label that the network names for each row; -1 for NaN.
+  // named_classes of the network's outputs.
   std::vector<int64_t> named(const Array& rows);
 
  private:

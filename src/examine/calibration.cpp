@@ -5,6 +5,7 @@
 #include <boost/math/distributions/binomial.hpp>
 #include <cmath>
 #include <memory>
+#include <numeric>
 
 #include "base/error.h"
 #include "examine/calibration_error.h"
@@ -37,14 +38,9 @@ double confidence_at(std::span<const double> logits, int32_t named, double tempe
 }
 
 Calibration calibration_of(const Context& x, const Evaluation& e) {
-  Calibration c;
-  c.logits.classes = e.classes;
-  c.logits.labels = x.data.labels;
-  c.logits.logits.resize(static_cast<size_t>(e.rows * e.classes));
+  Calibration c{labelled_logits(e, x.data), {}};
   for (int64_t i = 0; i < e.rows; ++i) {
     const auto at = static_cast<size_t>(i);
-    logits_of(e, i,
-              std::span(c.logits.logits).subspan(at * static_cast<size_t>(e.classes), static_cast<size_t>(e.classes)));
     c.top.confidence.push_back(confidence_at(c.logits.row(i), e.predicted[at], 1));
     c.top.right.push_back(e.predicted[at] == x.data.labels[at]);
   }
@@ -180,13 +176,6 @@ Measure smooth_error(const Calibration& c, const CalibrationNull& null, Context&
   return m;
 }
 
-std::vector<int64_t> rows_where(int64_t n, const std::function<bool(int64_t)>& keep) {
-  std::vector<int64_t> rows;
-  for (int64_t i = 0; i < n; ++i)
-    if (keep(i)) rows.push_back(i);
-  return rows;
-}
-
 // An infinite loss stays infinite at every temperature.
 std::string why_no_temperature(const Evaluation& e) {
   const int64_t infinite = std::ranges::count_if(e.loss, [](double l) { return std::isinf(l); });
@@ -199,7 +188,9 @@ Measure temperature(const Calibration& c, const Evaluation& e, Context& x) {
   Measure m = population("temperature", "Temperature of greatest likelihood", "divides the logits", x);
   Finding& f = m.finding;
   if (std::string why = why_no_temperature(e); !why.empty()) return withhold(f, std::move(why)), m;
-  const Temperature t = fit_temperature(c.logits, rows_where(e.rows, [](int64_t) { return true; }));
+  std::vector<int64_t> all(static_cast<size_t>(e.rows));
+  std::iota(all.begin(), all.end(), 0);
+  const Temperature t = fit_temperature(c.logits, all);
   if (!t.value) return withhold(f, t.why), m;
   f.estimate = t.value;
   f.assumptions.push_back(population_assumption(x.data.record));
@@ -221,13 +212,12 @@ void add_cross_fitted(const Calibration& c, const Evaluation& e, Context& x, std
   Measure after =
       population("gap_after", "Mean confidence minus accuracy at a cross-fitted temperature", "signed fraction", x);
   Measure gain = population("log_loss_gain", "Log-loss gained by a cross-fitted temperature", "signed nats", x);
-  const auto in_a = [&](int64_t i) { return in_half_a(x.seed, x.data.unit(i)); };
+  CrossFitted fitted;
   std::string why = why_no_temperature(e);
-  Temperature a, b;
   if (why.empty()) {
-    a = fit_temperature(c.logits, rows_where(e.rows, in_a));
-    b = fit_temperature(c.logits, rows_where(e.rows, [&](int64_t i) { return !in_a(i); }));
-    if (!a.value || !b.value) why = "on one half of the rows " + (a.value ? b.why : a.why);
+    const Halves h = halves_of(x.seed, x.data);
+    fitted = cross_fitted(c.logits, h.a, h.b);
+    why = fitted.why;
   }
   for (Measure* m : {&after, &gain}) {
     if (!why.empty()) withhold(m->finding, why);
@@ -235,18 +225,15 @@ void add_cross_fitted(const Calibration& c, const Evaluation& e, Context& x, std
         "each row is measured at the temperature fitted on the half of the rows that it is not in");
   }
   if (why.empty()) {
-    std::vector<double> gains;
     Confidences cooled = c.top;
     for (int64_t i = 0; i < e.rows; ++i) {
-      const double t = in_a(i) ? *b.value : *a.value;
       const auto at = static_cast<size_t>(i);
-      gains.push_back(e.loss[at] - log_loss_at(c.logits.row(i), x.data.labels[at], t));
-      cooled.confidence[at] = confidence_at(c.logits.row(i), e.predicted[at], t);
+      cooled.confidence[at] = confidence_at(c.logits.row(i), e.predicted[at], fitted.t[at]);
     }
     set_gap(after, cooled, x);
-    set_mean(gain, std::move(gains), Stream::gap, x);
+    set_mean(gain, std::move(fitted.gain), Stream::gap, x);
     gain.finding.evidence.tables.push_back(
-        {"temperatures", "Fitted on each half", {"half A", "half B"}, {{*a.value, *b.value}}});
+        {"temperatures", "Fitted on each half", {"half A", "half B"}, {{*fitted.a.value, *fitted.b.value}}});
   }
   out.push_back(std::move(after));
   out.push_back(std::move(gain));

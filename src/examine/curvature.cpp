@@ -41,11 +41,8 @@ struct Traces {
 
 // Of independent values; 0 for one.
 double squared_error_of_mean(std::span<const double> v) {
-  const double mean = mean_of(v);
-  std::vector<double> squares;
-  for (const double a : v) squares.push_back((a - mean) * (a - mean));
   const auto n = static_cast<double>(v.size());
-  return n > 1 ? sum_of(squares) / (n - 1) / n : 0;
+  return n > 1 ? squares_about_mean(v) / (n - 1) / n : 0;
 }
 
 // Everything that is measured, before it is put into words.
@@ -111,8 +108,7 @@ Measured measured(Context& x) {
   m.data = x.train ? x.train : &x.data;
   m.rows = rows_taken(x);
   const std::vector<int64_t> drawn = drawn_rows(x.seed, Stream::loss_rows, m.data->size(), m.rows);
-  std::vector<int64_t> a, b;
-  for (const int64_t r : drawn) (in_half_a(x.seed, m.data->unit(r)) ? a : b).push_back(r);
+  const auto [a, b] = halves_of(x.seed, *m.data, drawn);
   m.half_b = std::ssize(b);
   const LossPrograms programs(x.subject, x.subject.network(program_rows));
   const LabelledRows all = labelled_rows(*m.data, drawn, x.subject);
@@ -267,20 +263,13 @@ std::vector<PlanStep> plan(const Context& x) {
           {"gradient of the loss", static_cast<int64_t>(n), "rows", 3 * flops * n}};
 }
 
-std::string why_not(Context& x) {
-  const Evaluation& e = x.evaluation();
-  if (!has_scores(e.kind)) return fmt::format("the loss is a cross-entropy, and outputs are {}", to_string(e.kind));
-  if (e.kind == OutputKind::probabilities && !x.subject.record().softmax_axis)
-    return "outputs are probabilities, but the network does not end in a Softmax";
-  return "";
-}
-
 std::vector<Measure> run(Context& x) {
   const auto left_out = [&](Status status, const std::string& why) {
     return all_left_out(x, "curvature", quantities, status, why);
   };
   if (rows_taken(x) == 0) return left_out(Status::not_run, std::string(too_dear));
-  if (const std::string why = why_not(x); !why.empty()) return left_out(Status::not_run, why);
+  if (const std::string why = why_no_cross_entropy(x.evaluation(), x.subject.record()); !why.empty())
+    return left_out(Status::not_run, why);
   try {
     const Measured m = measured(x);
     if (m.spectrum.values.empty() || !std::isfinite(m.spectrum.largest.residual) ||

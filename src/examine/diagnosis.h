@@ -55,7 +55,4 @@ int64_t training_plan_rows(const Context& x);
 // 95 % limit above it with probability .8.
 inline constexpr double detectable_errors = 1.645 + .842;
 
-// P(X >= k) of X ~ Binomial(n, p).
-double binomial_at_least(int64_t k, int64_t n, double p);
-
 }  // namespace viva

@@ -18,16 +18,10 @@ namespace {
 constexpr double material_gain = .05;
 constexpr int64_t chosen_on = 1000;  // rows of half A: a gain that is material shows in fewer
 
-struct Halves {
-  std::vector<int64_t> a, b;
-};
 // At most chosen_on rows of half A, drawn; all of half B.
-Halves halves_of(const Context& x) {
-  Halves h;
-  for (const int64_t r : drawn_rows(x.seed, Stream::reading_rows, x.data.size(), x.data.size())) {
-    if (!in_half_a(x.seed, x.data.unit(r))) h.b.push_back(r);
-    else if (std::ssize(h.a) < chosen_on) h.a.push_back(r);
-  }
+Halves halves_for_reading(const Context& x) {
+  Halves h = halves_of(x.seed, x.data, drawn_rows(x.seed, Stream::reading_rows, x.data.size(), x.data.size()));
+  h.a.resize(std::min<size_t>(h.a.size(), chosen_on));
   std::ranges::sort(h.a), std::ranges::sort(h.b);
   return h;
 }
@@ -42,16 +36,8 @@ std::vector<bool> right_under(Context& x, const Reading& reading, const std::vec
                                      rows.begin() + static_cast<ptrdiff_t>(end));
     const Outputs out =
         x.subject.outputs(mapped(gathered_rows(x.data, block, x.subject), reading.map), x.pool, x.cancel);
-    const int64_t count = std::ssize(block), classes = out.values.size() / count;
-    for (int64_t i = 0; i < count; ++i) {
-      int64_t best = 0;
-      bool nan = false;
-      for (int64_t k = 0; k < classes; ++k) {
-        nan |= std::isnan(out.values.at(i * classes + k));
-        if (out.values.at(i * classes + k) > out.values.at(i * classes + best)) best = k;
-      }
-      right.push_back(!nan && best == x.data.labels[static_cast<size_t>(block[static_cast<size_t>(i)])]);
-    }
+    const std::vector<int64_t> named = named_classes(out.values);
+    for (size_t i = 0; i < block.size(); ++i) right.push_back(named[i] == x.data.labels[static_cast<size_t>(block[i])]);
   }
   x.add_work(std::ssize(rows), 1);
   return right;
@@ -129,7 +115,7 @@ int64_t reading_plan_rows(const Context& x) {
 Looked look_at_layout(Context& x) {
   const std::vector<Reading> all = layouts(x);
   if (all.empty()) return {{}, "rows are not images, and no range of values is known", ""};
-  const Halves h = halves_of(x);
+  const Halves h = halves_for_reading(x);
   if (h.a.empty() || h.b.empty()) return {{}, "too few rows for two halves", ""};
   return looked_at(x, all, h,
                    {.id = "diagnosis.layout", .title = "Rows in another layout than the network was trained on"});
@@ -137,7 +123,7 @@ Looked look_at_layout(Context& x) {
 
 Looked look_at_scale(Context& x) {
   if (!is_float(x.subject.row_type().dtype)) return {{}, "rows are whole numbers", ""};
-  const Halves h = halves_of(x);
+  const Halves h = halves_for_reading(x);
   if (h.a.empty() || h.b.empty()) return {{}, "too few rows for two halves", ""};
   Looked l = looked_at(x, scales(x, h.a), h,
                        {.id = "diagnosis.scale", .title = "Rows at another scale than the network was trained on"});

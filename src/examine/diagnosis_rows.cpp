@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/math/distributions/binomial.hpp>
 
 #include "data/duplicates.h"
 #include "examine/diagnosis.h"
@@ -62,12 +61,6 @@ int64_t count_of(const Finding& f, std::string_view id) {
 }
 
 }  // namespace
-
-double binomial_at_least(int64_t k, int64_t n, double p) {
-  if (k <= 0) return 1;
-  return boost::math::cdf(
-      boost::math::complement(boost::math::binomial(static_cast<double>(n), p), static_cast<double>(k - 1)));
-}
 
 Looked look_at_leakage(Context& x) {
   if (!x.train) return {{}, "needs the training rows: give --train", ""};

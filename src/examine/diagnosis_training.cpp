@@ -19,37 +19,9 @@ namespace {
 constexpr double material_gap = .02, material_share = .1, material_nats = .01;
 constexpr int64_t most_rows = 2000, most_steps = 20;
 
-LabelledLogits logits_with_labels(const Context& x, const Evaluation& e) {
-  LabelledLogits l;
-  l.classes = e.classes;
-  l.labels = x.data.labels;
-  l.logits.resize(static_cast<size_t>(e.rows * e.classes));
-  for (int64_t i = 0; i < e.rows; ++i)
-    logits_of(e, i, std::span(l.logits).subspan(static_cast<size_t>(i * e.classes), static_cast<size_t>(e.classes)));
-  return l;
-}
-
-// Log-loss of each row less that at the temperature of the other half; empty where a half has no temperature.
-std::vector<double> gains_of_temperature(const Context& x, const LabelledLogits& l, double& seen) {
-  std::vector<int64_t> a, b;
-  for (int64_t i = 0; i < l.rows(); ++i) (in_half_a(x.seed, x.data.unit(i)) ? a : b).push_back(i);
-  const Temperature of_a = fit_temperature(l, a), of_b = fit_temperature(l, b);
-  if (!of_a.value || !of_b.value) return {};
-  seen = *of_a.value;
-  std::vector<double> gains;
-  for (int64_t i = 0; i < l.rows(); ++i) {
-    const int64_t label = l.labels[static_cast<size_t>(i)];
-    gains.push_back(log_loss_at(l.row(i), label, 1) -
-                    log_loss_at(l.row(i), label, in_half_a(x.seed, x.data.unit(i)) ? *of_b.value : *of_a.value));
-  }
-  return gains;
-}
-
-double deviation_of(std::span<const double> v) {
-  const double mean = mean_of(v);
-  std::vector<double> squares;
-  for (const double a : v) squares.push_back((a - mean) * (a - mean));
-  return std::sqrt(mean_of(squares));
+// Of a mean of so many rows, times what a limit needs to clear a threshold.
+double noise_of_mean(std::span<const double> v) {
+  return detectable_errors * std::sqrt(squares_about_mean(v)) / static_cast<double>(v.size());
 }
 
 struct Step {
@@ -62,8 +34,7 @@ struct Step {
 std::optional<Step> step_of(Context& x, const RowSource& train) {
   const std::vector<int64_t> drawn =
       drawn_rows(x.seed, Stream::loss_rows, train.size(), std::min(most_rows, train.size()));
-  std::vector<int64_t> a, b;
-  for (const int64_t r : drawn) (in_half_a(x.seed, train.unit(r)) ? a : b).push_back(r);
+  const auto [a, b] = halves_of(x.seed, train, drawn);
   if (a.empty() || b.empty()) return std::nullopt;
   const LossPrograms programs(x.subject, x.subject.network(program_rows));
   const LabelledRows of_a = labelled_rows(train, a, x.subject), of_b = labelled_rows(train, b, x.subject);
@@ -99,14 +70,16 @@ Looked look_at_confidence(Context& x) {
   const Evaluation& e = x.evaluation();
   if (!has_scores(e.kind)) return {{}, fmt::format("outputs are {}", to_string(e.kind)), ""};
   if (!e.nan_rows.empty() || !e.infinite_out.empty()) return {{}, "outputs that are not finite", ""};
-  const LabelledLogits l = logits_with_labels(x, e);
+  const LabelledLogits l = labelled_logits(e, x.data);
   std::vector<double> gaps;
   for (int64_t i = 0; i < l.rows(); ++i) {
     const auto at = static_cast<size_t>(i);
     gaps.push_back(std::exp(-log_loss_at(l.row(i), e.predicted[at], 1)) - (e.predicted[at] == l.labels[at]));
   }
-  double temperature = 1;
-  const std::vector<double> gains = gains_of_temperature(x, l, temperature);
+  const Halves h = halves_of(x.seed, x.data);
+  const CrossFitted fitted = cross_fitted(l, h.a, h.b);
+  const std::vector<double>& gains = fitted.gain;
+  const double temperature = fitted.a.value.value_or(1);
   const double gap = mean_of(gaps), low = student_t_lower(gaps, .05).value_or(-INFINITY),
                helped = gains.empty() ? -INFINITY : student_t_lower(gains, .05).value_or(-INFINITY);
   Suspicion s{.id = "diagnosis.over_confidence", .title = "More confident than right"};
@@ -129,17 +102,14 @@ Looked look_at_confidence(Context& x) {
                   {},
                   temperature,
                   e.kind == OutputKind::probabilities};
-  const double noise = detectable_errors * deviation_of(gaps) / std::sqrt(static_cast<double>(gaps.size()));
-  return {{std::move(s)}, "", fmt::format("a gap of {} or more", shown(std::max(material_gap, noise), 2))};
+  return {
+      {std::move(s)}, "", fmt::format("a gap of {} or more", shown(std::max(material_gap, noise_of_mean(gaps)), 2))};
 }
 
 Looked look_at_training(Context& x) {
   if (!x.train) return {{}, "needs the training rows: give --train", ""};
   const Evaluation& e = x.evaluation();
-  if (!has_scores(e.kind))
-    return {{}, fmt::format("the loss is a cross-entropy, and outputs are {}", to_string(e.kind)), ""};
-  if (e.kind == OutputKind::probabilities && !x.subject.record().softmax_axis)
-    return {{}, "outputs are probabilities, but the network does not end in a Softmax", ""};
+  if (std::string why = why_no_cross_entropy(e, x.subject.record()); !why.empty()) return {{}, std::move(why), ""};
   std::optional<Step> step;
   try {
     step = step_of(x, *x.train);
@@ -162,11 +132,10 @@ Looked look_at_training(Context& x) {
       shown(step->length, 2), gain < 0 ? "raises" : "lowers", shown(step->before, 3), shown(std::abs(gain), 3),
       shown(low, 3));
   s.told = s.effect + ". Mend: train on";
-  const double noise = detectable_errors * deviation_of(step->gain) / std::sqrt(static_cast<double>(step->gain.size()));
   return {{std::move(s)},
           "",
           fmt::format("a step that lowers the loss by {} nats or more; a gradient that differs from zero is normal",
-                      shown(needed + noise, 2))};
+                      shown(needed + noise_of_mean(step->gain), 2))};
 }
 
 }  // namespace viva

@@ -109,8 +109,8 @@ class Accumulator {
 
   void add_row(std::span<const double> v, std::span<const double> logits, int64_t label) {
     const int64_t row = e_.rows++;
-    const auto is_nan = [](double x) { return std::isnan(x); };
-    if (std::any_of(v.begin(), v.end(), is_nan) || std::any_of(logits.begin(), logits.end(), is_nan)) {
+    const int64_t named = named_class(v);
+    if (named < 0 || named_class(logits) < 0) {
       e_.nan_rows.push_back(row);
       e_.predicted.push_back(-1);
       const double nan = std::numeric_limits<double>::quiet_NaN();
@@ -118,9 +118,8 @@ class Accumulator {
       probability_.add(nan, nan);
       return;
     }
-    const auto top = std::max_element(v.begin(), v.end());
-    e_.predicted.push_back(static_cast<int32_t>(top - v.begin()));
-    e_.ties += std::count(v.begin(), v.end(), *top) > 1;
+    e_.predicted.push_back(static_cast<int32_t>(named));
+    e_.ties += std::count(v.begin(), v.end(), v[static_cast<size_t>(named)]) > 1;
     if (std::any_of(v.begin(), v.end(), [](double x) { return std::isinf(x); })) e_.infinite_out.push_back(row);
     const int64_t fit = counts_.probabilities;
     counts_.add(v);
@@ -243,6 +242,19 @@ Array checked_rows(const RowSource& data, int64_t first, int64_t count, const Su
 int64_t rows_at_once(const Type& row) {
   constexpr int64_t elements = int64_t{1} << 22;
   return std::clamp<int64_t>(elements / std::max<int64_t>(1, numel(row.shape)), 1, 1000);
+}
+
+int64_t named_class(std::span<const double> scores) {
+  if (std::ranges::any_of(scores, [](double v) { return std::isnan(v); })) return -1;
+  return std::ranges::max_element(scores) - scores.begin();
+}
+
+std::vector<int64_t> named_classes(const Array& outputs) {
+  const Array wide = outputs.converted(Dtype::float64);
+  const auto rows = static_cast<size_t>(outputs.shape().at(0)), classes = static_cast<size_t>(outputs.size()) / rows;
+  std::vector<int64_t> named;
+  for (size_t i = 0; i < rows; ++i) named.push_back(named_class(wide.as<double>().subspan(i * classes, classes)));
+  return named;
 }
 
 void logits_of(const Evaluation& e, int64_t i, std::span<double> logits) {

@@ -43,7 +43,7 @@ struct Evaluation {
   int64_t rows = 0, classes = 0;  // classes 0: not_classes
   OutputKind kind = OutputKind::unknown;
   int64_t fitting = 0;                // rows that satisfy the kind's rule
-  std::vector<int32_t> predicted;     // the first of the largest outputs; -1 for a row with NaN
+  std::vector<int32_t> predicted;     // named_class of the outputs; -1 for a NaN before the Softmax too
   std::vector<int64_t> nan_rows;      // rows with NaN in the output
   std::vector<int64_t> infinite_out;  // rows with an infinity in it, and no NaN
   int64_t ties = 0;                   // rows whose largest output occurs more than once
@@ -70,6 +70,11 @@ int64_t rows_at_once(const Type& row);
 // Throws an input error where a row contradicts the choice, a usage error where the network's end does.
 Evaluation evaluate(Subject& subject, const RowSource& data, OutputChoice choice, ThreadPool& pool,
                     const Cancel& cancel, const Progress& progress);
+
+// The class that scores name: the first of the largest; -1 where one of them is NaN.
+int64_t named_class(std::span<const double> scores);
+// Of each row of outputs [n, …].
+std::vector<int64_t> named_classes(const Array& outputs);
 
 // Row i in float64 as logits: scores, or the logarithms of probabilities (those below 0 count as 0).
 void logits_of(const Evaluation& e, int64_t i, std::span<double> logits);

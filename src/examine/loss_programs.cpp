@@ -1,10 +1,11 @@
 #include "examine/loss_programs.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 
 #include "base/error.h"
-#include "examine/evaluation.h"
 #include "examine/streams.h"
 #include "graph/build.h"
 #include "transform/transform.h"
@@ -97,6 +98,13 @@ LabelledRows labelled_rows(const RowSource& data, const std::vector<int64_t>& ro
   std::vector<int64_t> labels;
   for (const int64_t r : rows) labels.push_back(data.labels[static_cast<size_t>(r)]);
   return {gathered_rows(data, rows, subject), Array::of(labels, {std::ssize(labels)})};
+}
+
+std::string why_no_cross_entropy(const Evaluation& e, const ModelRecord& model) {
+  if (!has_scores(e.kind)) return fmt::format("the loss is a cross-entropy, and outputs are {}", to_string(e.kind));
+  if (e.kind == OutputKind::probabilities && !model.softmax_axis)
+    return "outputs are probabilities, but the network does not end in a Softmax";
+  return "";
 }
 
 std::vector<double> lanczos_start(uint64_t seed, uint64_t draw, int64_t n) {

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "examine/evaluation.h"
 #include "examine/programs.h"
 
 namespace viva {
@@ -15,6 +16,9 @@ struct LabelledRows {
 };
 
 LabelledRows labelled_rows(const RowSource& data, const std::vector<int64_t>& rows, const Subject& subject);
+
+// Why the loss is not the cross-entropy of the scores' softmax; "" where it is.
+std::string why_no_cross_entropy(const Evaluation& e, const ModelRecord& model);
 
 // Where Lanczos' method starts: n numbers uniform on [-1, 1), which no eigenvector is orthogonal to but by chance (one
 // of signs is, to that of two equal and opposite weights).

@@ -35,6 +35,18 @@ std::vector<double> random_signs(uint64_t seed, Stream s, uint64_t draw, int64_t
   return v;
 }
 
+Halves halves_of(uint64_t seed, const RowSource& data, std::span<const int64_t> rows) {
+  Halves h;
+  for (const int64_t r : rows) (in_half_a(seed, data.unit(r)) ? h.a : h.b).push_back(r);
+  return h;
+}
+
+Halves halves_of(uint64_t seed, const RowSource& data) {
+  std::vector<int64_t> all(data.labels.size());
+  std::iota(all.begin(), all.end(), 0);
+  return halves_of(seed, data, all);
+}
+
 std::string population_assumption(const DataRecord& data) {
   if (data.groups)
     return "assumes independent, held-out groups of rows; not checkable from the files; data role " + data.role;

@@ -17,6 +17,13 @@ inline constexpr double finding_alpha = .05;
 
 inline constexpr std::string_view too_dear = "the budget allows too few rows for it: give a larger --budget (seconds)";
 
+// Rows by their half, in the order given. Without rows: all of the data.
+struct Halves {
+  std::vector<int64_t> a, b;
+};
+Halves halves_of(uint64_t seed, const RowSource& data, std::span<const int64_t> rows);
+Halves halves_of(uint64_t seed, const RowSource& data);
+
 // What every interval for new rows assumes.
 std::string population_assumption(const DataRecord& data);
 

@@ -30,28 +30,19 @@ struct Rounding {
   double ratio() const { return error > 0 ? margin / (2 * error) : std::numeric_limits<double>::infinity(); }
 };
 
-Rounding compared(const Array& narrow, const Array& wide, int64_t row, int64_t classes) {
+Rounding compared(std::span<const double> narrow, std::span<const double> wide, int64_t row) {
   Rounding r{.row = row};
-  int64_t best[2] = {0, 0};
   double top = -INFINITY, second = -INFINITY;
-  bool nan[2] = {false, false};
-  const Array* both[2] = {&narrow, &wide};
-  for (size_t p = 0; p < 2; ++p) {
-    const auto at = [&](int64_t k) { return both[p]->at(row * classes + k); };
-    for (int64_t k = 0; k < classes; ++k) {
-      nan[p] = nan[p] || std::isnan(at(k));
-      if (at(k) > at(best[p])) best[p] = k;
-    }
-  }
-  for (int64_t k = 0; k < classes; ++k) {
-    const double a = narrow.at(row * classes + k), b = wide.at(row * classes + k);
+  for (size_t k = 0; k < wide.size(); ++k) {
+    const double a = narrow[k], b = wide[k];
     if (b > top) second = top, top = b;
     else second = std::max(second, b);
     if (a == b || (std::isnan(a) && std::isnan(b))) continue;
     r.error = std::isfinite(a - b) ? std::max(r.error, std::abs(a - b)) : INFINITY;
   }
-  r.flipped = nan[0] != nan[1] || (!nan[0] && best[0] != best[1]);
-  r.margin = nan[1] ? std::numeric_limits<double>::quiet_NaN() : top == second ? 0 : top - second;
+  const int64_t named = named_class(wide);
+  r.flipped = named_class(narrow) != named;
+  r.margin = named < 0 ? std::numeric_limits<double>::quiet_NaN() : top == second ? 0 : top - second;
   return r;
 }
 
@@ -131,8 +122,12 @@ std::vector<Measure> run(Context& x) {
   if (x.subject.output_epsilon() <= 0x1p-52) return left_out("the network computes in float64 already");
   std::vector<Rounding> rows;
   try {
-    const Array& wide = x.scores64();
-    for (int64_t i = 0; i < e.rows; ++i) rows.push_back(compared(e.scores, wide, i, e.classes));
+    const Array narrow = e.scores.converted(Dtype::float64), &wide = x.scores64();
+    const auto classes = static_cast<size_t>(e.classes);
+    for (int64_t i = 0; i < e.rows; ++i) {
+      const size_t at = static_cast<size_t>(i) * classes;
+      rows.push_back(compared(narrow.as<double>().subspan(at, classes), wide.as<double>().subspan(at, classes), i));
+    }
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::unsupported) throw;
     return left_out(error.message());

@@ -21,12 +21,6 @@ bool all_finite(std::span<const double> v) {
   return std::all_of(v.begin(), v.end(), [](double x) { return std::isfinite(x); });
 }
 
-// P(X >= c) for X ~ Binomial(n, p).
-double upper_tail(int64_t c, int64_t n, double p) {
-  if (c <= 0) return 1;
-  if (c > n) return 0;
-  return boost::math::ibeta(static_cast<double>(c), static_cast<double>(n - c + 1), p);
-}
 // P(X <= c).
 double lower_tail(int64_t c, int64_t n, double p) {
   if (c < 0) return 0;
@@ -35,6 +29,12 @@ double lower_tail(int64_t c, int64_t n, double p) {
 }
 
 }  // namespace
+
+double binomial_at_least(int64_t k, int64_t n, double p) {
+  if (k <= 0) return 1;
+  if (k > n) return 0;
+  return boost::math::ibeta(static_cast<double>(k), static_cast<double>(n - k + 1), p);
+}
 
 // P(X >= k | p) = I_p(k, n - k + 1): the lower bound is where this is alpha.
 double clopper_pearson_lower(int64_t k, int64_t n, double alpha) {
@@ -73,6 +73,13 @@ double mean_of(std::span<const double> v) {
   return v.empty() ? std::numeric_limits<double>::quiet_NaN() : sum_of(v) / static_cast<double>(v.size());
 }
 
+double squares_about_mean(std::span<const double> v) {
+  const double mean = mean_of(v);
+  std::vector<double> squares;
+  for (const double x : v) squares.push_back((x - mean) * (x - mean));
+  return sum_of(squares);
+}
+
 bool have_spread(std::span<const double> rows) {
   if (rows.empty()) return false;
   const auto [low, high] = std::minmax_element(rows.begin(), rows.end());
@@ -92,11 +99,9 @@ struct Student {
 std::optional<Student> student(std::span<const double> rows, double alpha) {
   if (rows.size() < 2 || !all_finite(rows) || !have_spread(rows)) return std::nullopt;
   const double n = static_cast<double>(rows.size()), mean = mean_of(rows);
-  std::vector<double> squares(rows.size());
-  for (size_t i = 0; i < rows.size(); ++i) squares[i] = (rows[i] - mean) * (rows[i] - mean);
   const boost::math::students_t law(n - 1);
   const double half =
-      boost::math::quantile(boost::math::complement(law, alpha)) * std::sqrt(sum_of(squares) / (n - 1) / n);
+      boost::math::quantile(boost::math::complement(law, alpha)) * std::sqrt(squares_about_mean(rows) / (n - 1) / n);
   if (!std::isfinite(half)) return std::nullopt;
   return Student{mean, half};
 }
@@ -121,11 +126,9 @@ std::optional<double> student_t_upper(std::span<const double> rows, double alpha
 double student_p_above(std::span<const double> rows, double hypothesis) {
   if (rows.size() < 2 || !all_finite(rows) || !have_spread(rows)) return 1;
   const auto n = static_cast<double>(rows.size());
-  const double mean = mean_of(rows);
-  std::vector<double> squares;
-  for (const double x : rows) squares.push_back((x - mean) * (x - mean));
-  const double error = std::sqrt(sum_of(squares) / (n - 1) / n);
-  return boost::math::cdf(boost::math::complement(boost::math::students_t(n - 1), (mean - hypothesis) / error));
+  const double error = std::sqrt(squares_about_mean(rows) / (n - 1) / n);
+  return boost::math::cdf(
+      boost::math::complement(boost::math::students_t(n - 1), (mean_of(rows) - hypothesis) / error));
 }
 
 bool student_t_applies(std::span<const double> rows) {
@@ -146,7 +149,7 @@ Detectable detectable_against(double p0, int64_t n, double alpha, double power) 
   int64_t low = 0, high = n + 1;
   while (low < high) {
     const int64_t c = low + (high - low) / 2;
-    if (upper_tail(c, n, p0) <= alpha / 2) high = c;
+    if (binomial_at_least(c, n, p0) <= alpha / 2) high = c;
     else low = c + 1;
   }
   const int64_t reject_above = high;
@@ -198,7 +201,7 @@ QuantileInterval quantile_interval(std::span<const double> sorted, double q, dou
   low = 1, high = n + 1;  // the smallest r whose upper tail is; n + 1: none
   while (low < high) {
     const int64_t r = low + (high - low) / 2;
-    if (upper_tail(r, n, q) <= alpha / 2) high = r;
+    if (binomial_at_least(r, n, q) <= alpha / 2) high = r;
     else low = r + 1;
   }
   QuantileInterval i;

@@ -23,6 +23,9 @@ Range clopper_pearson(int64_t k, int64_t n, double alpha);
 double clopper_pearson_lower(int64_t k, int64_t n, double alpha);
 double clopper_pearson_upper(int64_t k, int64_t n, double alpha);
 
+// P(X >= k) of X ~ Binomial(n, p).
+double binomial_at_least(int64_t k, int64_t n, double p);
+
 // Šidák's error rate of each of size intervals that together miss with probability alpha: 1 - (1 - alpha)^(1/size).
 double sidak(double alpha, int64_t size);
 
@@ -30,6 +33,8 @@ double sidak(double alpha, int64_t size);
 double sum_of(std::span<const double> v);
 // NaN for no values.
 double mean_of(std::span<const double> v);
+// The sum of squares about that mean.
+double squares_about_mean(std::span<const double> v);
 
 // Whether rows differ by more than the rounding of a double: their largest and smallest lie further apart than 2^-48 of
 // the largest magnitude. Rows that do not say nothing about how far others are from their mean.

@@ -11,7 +11,7 @@ namespace viva {
 enum class Stream : uint64_t {
   log_loss = 1,        // resamples of the bootstrap
   brier = 2,           // likewise
-  halves = 3,          // which half a row belongs to
+  halves = 3,          // which half a row, or a group of rows, belongs to
   ece_null = 4,        // labels of a calibrated network
   temperature = 5,     // resamples of the bootstrap
   gap = 6,             // likewise
@@ -28,10 +28,10 @@ enum class Stream : uint64_t {
 
 constexpr Words2 stream_key(uint64_t seed, Stream s) { return fold_key(words_of(seed), static_cast<uint64_t>(s)); }
 
-// Whatever is chosen by looking is chosen on half A and measured on half B. The half of a row depends on the seed and
-// its number alone.
-constexpr bool in_half_a(uint64_t seed, int64_t row) {
-  return (threefry2x32(stream_key(seed, Stream::halves), words_of(static_cast<uint64_t>(row)))[0] & 1) == 0;
+// Whatever is chosen by looking is chosen on half A and measured on half B. The half of a unit (RowSource::unit: a row,
+// or the group it lies in) depends on the seed and its number alone.
+constexpr bool in_half_a(uint64_t seed, int64_t unit) {
+  return (threefry2x32(stream_key(seed, Stream::halves), words_of(static_cast<uint64_t>(unit)))[0] & 1) == 0;
 }
 
 // `count` of the rows 0 … total - 1 without replacement, in random order.

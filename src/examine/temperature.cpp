@@ -139,6 +139,30 @@ Temperature fit_temperature(const LabelledLogits& l, std::span<const int64_t> ro
   return {1 / b, ""};
 }
 
+LabelledLogits labelled_logits(const Evaluation& e, const RowSource& data) {
+  const auto classes = static_cast<size_t>(e.classes);
+  LabelledLogits l{e.classes, std::vector<double>(static_cast<size_t>(e.rows) * classes), data.labels};
+  for (int64_t i = 0; i < e.rows; ++i)
+    logits_of(e, i, std::span(l.logits).subspan(static_cast<size_t>(i) * classes, classes));
+  return l;
+}
+
+CrossFitted cross_fitted(const LabelledLogits& l, std::span<const int64_t> a, std::span<const int64_t> b) {
+  CrossFitted c{.a = fit_temperature(l, a), .b = fit_temperature(l, b), .why = {}, .t = {}, .gain = {}};
+  if (!c.a.value || !c.b.value) {
+    c.why = "on one half of the rows " + (c.a.value ? c.b.why : c.a.why);
+    return c;
+  }
+  c.t.resize(l.labels.size());
+  for (const int64_t i : a) c.t[static_cast<size_t>(i)] = *c.b.value;
+  for (const int64_t i : b) c.t[static_cast<size_t>(i)] = *c.a.value;
+  for (size_t i = 0; i < l.labels.size(); ++i) {
+    const auto row = l.row(static_cast<int64_t>(i));
+    c.gain.push_back(log_loss_at(row, l.labels[i], 1) - log_loss_at(row, l.labels[i], c.t[i]));
+  }
+  return c;
+}
+
 TemperatureBootstrap::TemperatureBootstrap(const LabelledLogits& l, double estimate, uint64_t seed, ThreadPool& pool,
                                            const Cancel& cancel) {
   const Interpolant p = interpolant(l, estimate);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "examine/evaluation.h"
 
 namespace viva {
 
@@ -22,6 +23,9 @@ struct LabelledLogits {
   }
 };
 
+// Of all rows, as logits_of reads them.
+LabelledLogits labelled_logits(const Evaluation& e, const RowSource& data);
+
 // A temperature, or why the likelihood has no maximum at one.
 struct Temperature {
   std::optional<double> value;
@@ -30,6 +34,15 @@ struct Temperature {
 // The maximum of the likelihood over the rows given. The mean log-loss is convex in 1 / T, so the maximum is one point,
 // found by Newton's method inside a bracket, to 1e-12 of itself. Source: Guo, Pleiss, Sun, Weinberger, ICML 2017.
 Temperature fit_temperature(const LabelledLogits& l, std::span<const int64_t> rows);
+
+// Each half of the rows at the temperature of the other.
+struct CrossFitted {
+  Temperature a, b;          // fitted on each half
+  std::string why;           // where a half has none; the rest is empty then
+  std::vector<double> t;     // of each row
+  std::vector<double> gain;  // its log-loss at 1 less that at t
+};
+CrossFitted cross_fitted(const LabelledLogits& l, std::span<const int64_t> a, std::span<const int64_t> b);
 
 // Bootstrap over rows: sorted temperatures of `resamples` resamples, those without a maximum as 0 or infinity. Row i of
 // resample b comes from block (i, b) of the stream. Each resample's equation is solved on the Chebyshev interpolant of

@@ -113,6 +113,13 @@ inline RowFunction names_class(int64_t classes, double sure) {
   };
 }
 
+// A finding that must be there.
+inline const Finding& get(const Report& r, std::string_view id) {
+  const Finding* f = r.find(id);
+  if (!f) throw usage_error("no finding {}", id);
+  return *f;
+}
+
 inline Report examined(Subject& subject, const RowSource& data, const std::vector<std::string>& claims = {},
                        const RowSource* train = nullptr, int threads = 1, uint64_t seed = 0) {
   ExamineOptions options;

@@ -14,16 +14,11 @@ namespace {
 
 using testing::examined;
 using testing::FakeSubject;
+using testing::get;
 using testing::names_class;
 using testing::place_in;
 using testing::planted;
 using testing::source;
-
-const Finding& get(const Report& r, std::string_view id) {
-  const Finding* f = r.find(id);
-  if (!f) throw usage_error("no finding {}", id);
-  return *f;
-}
 
 // The i-th number of van der Corput's sequence.
 double spread_out(int64_t i, int64_t base) {

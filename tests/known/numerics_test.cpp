@@ -10,17 +10,12 @@ namespace {
 
 using testing::examined;
 using testing::FakeSubject;
+using testing::get;
 using testing::GraphSubject;
 using testing::linear;
 using testing::names_class;
 using testing::planted;
 using testing::source;
-
-const Finding& get(const Report& r, std::string_view id) {
-  const Finding* f = r.find(id);
-  if (!f) throw usage_error("no finding {}", id);
-  return *f;
-}
 
 // ((x + 1e8) - 1e8, .1) at x = .3: 0 in float32, .3 in float64.
 Value cancelled(Build& b, Value x) {

@@ -13,16 +13,11 @@ namespace {
 
 using testing::examined;
 using testing::FakeSubject;
+using testing::get;
 using testing::names_class;
 using testing::place_in;
 using testing::planted;
 using testing::source;
-
-const Finding& get(const Report& r, std::string_view id) {
-  const Finding* f = r.find(id);
-  if (!f) throw usage_error("no finding {}", id);
-  return *f;
-}
 
 int64_t count(const Finding& f, std::string_view id) {
   for (const Count& c : f.evidence.counts) {

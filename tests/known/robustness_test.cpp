@@ -11,17 +11,12 @@ namespace viva {
 namespace {
 
 using testing::FakeSubject;
+using testing::get;
 using testing::GraphSubject;
 using testing::linear;
 using testing::names_class;
 using testing::planted;
 using testing::source;
-
-const Finding& get(const Report& r, std::string_view id) {
-  const Finding* f = r.find(id);
-  if (!f) throw usage_error("no finding {}", id);
-  return *f;
-}
 
 ExamineOptions attacks(const std::vector<double>& eps) {
   ExamineOptions o;

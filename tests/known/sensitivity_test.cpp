@@ -11,15 +11,10 @@ namespace viva {
 namespace {
 
 using testing::examined;
+using testing::get;
 using testing::GraphSubject;
 using testing::linear;
 using testing::source;
-
-const Finding& get(const Report& r, std::string_view id) {
-  const Finding* f = r.find(id);
-  if (!f) throw usage_error("no finding {}", id);
-  return *f;
-}
 
 float value(int64_t i, int64_t j) {
   return static_cast<float>(.5 + .5 * std::sin(static_cast<double>(i * 3 + j) * 1.3));
