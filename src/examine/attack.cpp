@@ -100,20 +100,24 @@ void Attacker::confirm(const Victims& v, const std::vector<int64_t>& which, cons
 
 Attacker::Clean Attacker::clean(const Victims& v) {
   const Array rows = in_precision(v.rows);
-  const auto out = derivatives(rows, v.labels, AttackLoss::margin);
-  Clean c;
-  const int64_t width = out[2].size() / v.size();
-  for (int64_t i = 0; i < v.size(); ++i) {
-    bool flat = true;
-    for (int64_t j = 0; j < width && flat; ++j) flat = out[2].at(i * width + j) == 0;
-    c.margin.push_back(out[0].at(i));
-    c.flat.push_back(flat);
-  }
+  const auto flat = [&](const Array& gradient) {
+    const int64_t width = gradient.size() / v.size();
+    std::vector<bool> all;
+    for (int64_t i = 0; i < v.size(); ++i) {
+      all.push_back(true);
+      for (int64_t j = 0; j < width && all.back(); ++j) all.back() = gradient.at(i * width + j) == 0;
+    }
+    return all;
+  };
+  const auto margin = derivatives(rows, v.labels, AttackLoss::margin),
+             loss = derivatives(rows, v.labels, AttackLoss::cross_entropy);
+  Clean c{{}, flat(margin[2]), flat(loss[2])};
+  for (int64_t i = 0; i < v.size(); ++i) c.margin.push_back(margin[0].at(i));
   return c;
 }
 
-Broken Attacker::pgd(const Victims& v, double eps, AttackLoss loss, uint32_t tag) {
-  return precision_ == Dtype::float64 ? pgd_as<double>(v, eps, loss, tag) : pgd_as<float>(v, eps, loss, tag);
+Broken Attacker::pgd(const Victims& v, double eps, const Walk& walk) {
+  return precision_ == Dtype::float64 ? pgd_as<double>(v, eps, walk) : pgd_as<float>(v, eps, walk);
 }
 Broken Attacker::fgsm(const Victims& v, double eps, AttackLoss loss) {
   return precision_ == Dtype::float64 ? fgsm_as<double>(v, eps, loss) : fgsm_as<float>(v, eps, loss);
@@ -125,20 +129,20 @@ Broken Attacker::random_signs(const Victims& v, double eps, int64_t draws, uint3
 
 // Rows leave as soon as a point of theirs is named otherwise; the rest move on together. The loss rises: cross-entropy
 // up, margin down.
-template <class T> Broken Attacker::pgd_as(const Victims& v, double eps, AttackLoss loss, uint32_t tag) {
+template <class T> Broken Attacker::pgd_as(const Victims& v, double eps, const Walk& walk) {
   Broken broken{std::vector<bool>(static_cast<size_t>(v.size()), false), 0};
   if (v.size() == 0) return broken;
   const Array start = in_precision(v.rows);
   const Boxes<T> box(start.as<T>(), space_, eps);
   const size_t width = space_.unit.size();
-  const T uphill = loss == AttackLoss::margin ? -1 : 1;
+  const T uphill = walk.loss == AttackLoss::margin ? -1 : 1;
   std::vector<int64_t> active = all_of(v.size()), found;
   Array point = Array::make(start.type()), hit = picked_rows(start, active);
   for (int64_t i = 0; i < v.size(); ++i) {
     const Words2 key = row_key(x_.seed, Stream::attack_start, v.numbers[static_cast<size_t>(i)]);
     for (size_t j = 0; j < width; ++j) {
       const size_t at = static_cast<size_t>(i) * width + j;
-      const double u = uniform(threefry2x32(key, {static_cast<uint32_t>(j), tag})[0]);
+      const double u = uniform(threefry2x32(key, {static_cast<uint32_t>(j), walk.tag})[0]);
       const double low = box.low[at], high = box.high[at];
       point.as_mutable<T>()[at] = std::clamp(static_cast<T>(low + u * (high - low)), box.low[at], box.high[at]);
     }
@@ -146,7 +150,7 @@ template <class T> Broken Attacker::pgd_as(const Victims& v, double eps, AttackL
   for (int64_t step = 0; !active.empty(); ++step) {
     std::vector<int64_t> labels;
     for (const int64_t i : active) labels.push_back(v.labels[static_cast<size_t>(i)]);
-    const auto out = derivatives(point, labels, loss);
+    const auto out = derivatives(point, labels, walk.loss);
     const auto gradient = out[2].template as<T>();
     std::vector<int64_t> stay, kept;
     for (size_t k = 0; k < active.size(); ++k) {
@@ -160,11 +164,11 @@ template <class T> Broken Attacker::pgd_as(const Victims& v, double eps, AttackL
       stay.push_back(static_cast<int64_t>(k));
       kept.push_back(active[k]);
       for (size_t j = 0; j < width; ++j) {
-        const T by = uphill * static_cast<T>(2.5 * eps * space_.unit[j] / steps);
+        const T by = uphill * static_cast<T>(2.5 * eps * space_.unit[j] / static_cast<double>(walk.steps));
         row[j] = std::clamp(row[j] + by * sign(gradient[k * width + j]), box.low[first + j], box.high[first + j]);
       }
     }
-    if (step == steps) break;
+    if (step == walk.steps) break;
     point = picked_rows(point, stay);
     active = std::move(kept);
   }

@@ -37,15 +37,21 @@ class Attacker {
   // Cross-entropy is taken of scores / scale.
   void set_scale(double scale) { scale_ = scale; }
 
-  // Margin and whether its gradient is zero, at the rows themselves.
+  // At the rows themselves: the margin, and whether its gradient and that of the cross-entropy (of scores / scale) are
+  // zero.
   struct Clean {
     std::vector<double> margin;
-    std::vector<bool> flat;
+    std::vector<bool> flat_margin, flat_cross_entropy;
   };
   Clean clean(const Victims& v);
-  // 40 steps of 2.5 eps / 40 along the sign of the gradient, from a random start. Madry et al., ICLR 2018. tag: a
-  // number of its own for each attack that shall start elsewhere.
-  Broken pgd(const Victims& v, double eps, AttackLoss loss, uint32_t tag);
+  // So many steps of 2.5 eps / steps along the sign of the gradient, from a random start. Madry et al., ICLR 2018. tag:
+  // a number of its own for each attack that shall start elsewhere.
+  struct Walk {
+    AttackLoss loss;
+    uint32_t tag = 0;
+    int64_t steps = Attacker::steps;
+  };
+  Broken pgd(const Victims& v, double eps, const Walk& walk);
   // One step of eps from the row along the sign of the loss's gradient. Goodfellow et al., ICLR 2015.
   Broken fgsm(const Victims& v, double eps, AttackLoss loss);
   // `draws` corners of the box, at random.
@@ -54,7 +60,7 @@ class Attacker {
   std::vector<int64_t> named(const Array& rows);
 
  private:
-  template <class T> Broken pgd_as(const Victims& v, double eps, AttackLoss loss, uint32_t tag);
+  template <class T> Broken pgd_as(const Victims& v, double eps, const Walk& walk);
   template <class T> Broken fgsm_as(const Victims& v, double eps, AttackLoss loss);
   template <class T> Broken random_signs_as(const Victims& v, double eps, int64_t draws, uint32_t tag);
   std::vector<Array> derivatives(const Array& rows, const std::vector<int64_t>& labels, AttackLoss loss);

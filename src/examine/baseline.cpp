@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <numeric>
 
 #include "base/error.h"
 #include "examine/measure.h"
@@ -39,20 +38,10 @@ int64_t fitted_rows(const Context& x) {
 
 int64_t asked_rows(const Context& x) { return std::min(x.data.size(), most_asked); }
 
-// Without replacement: those with the smallest random words, in their order.
+// Without replacement, ascending.
 std::vector<int64_t> drawn(const Context& x, const RowSource& from, int64_t count) {
-  std::vector<int64_t> rows(static_cast<size_t>(from.size()));
-  std::iota(rows.begin(), rows.end(), 0);
-  if (count == from.size()) return rows;
-  const Words2 key = fold_key(stream_key(x.seed, Stream::baseline_rows), &from == x.train);
-  std::vector<std::pair<uint64_t, int64_t>> words;
-  for (const int64_t i : rows) {
-    const Words2 w = threefry2x32(key, words_of(static_cast<uint64_t>(i)));
-    words.emplace_back(uint64_t{w[0]} << 32 | w[1], i);
-  }
-  std::ranges::sort(words);
-  rows.clear();
-  for (int64_t i = 0; i < count; ++i) rows.push_back(words[static_cast<size_t>(i)].second);
+  std::vector<int64_t> rows =
+      drawn_rows(fold_key(stream_key(x.seed, Stream::baseline_rows), &from == x.train), from.size(), count);
   std::ranges::sort(rows);
   return rows;
 }

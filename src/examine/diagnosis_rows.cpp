@@ -125,13 +125,14 @@ Looked look_at_masking(Context& x) {
     return s;
   };
   Looked l;
-  l.suspicions = {suspicion("flat", "rows whose margin has gradient zero", count_of(f, "flat"), n, material_share),
-                  suspicion("single_step", "rows that one step breaks and 40 do not", count_of(f, "single_step"), n,
-                            material_share),
-                  suspicion("random_signs", "rows that random corners break and the attack does not",
-                            count_of(f, "random_signs"), n, material_share),
-                  suspicion("float64", "rows that float64 gradients break and float32 ones do not",
-                            count_of(f, "float64"), count_of(f, "float64_tried"), material_float64)};
+  l.suspicions = {
+      suspicion("flat", "rows whose margin has gradient zero", count_of(f, "flat_margin"), n, material_share),
+      suspicion("single_step", "rows that one step breaks and 40 do not", count_of(f, "single_step"), n,
+                material_share),
+      suspicion("random_signs", "rows that random corners break and the attack does not", count_of(f, "random_signs"),
+                n, material_share),
+      suspicion("float64", "rows that float64 gradients break and float32 ones do not", count_of(f, "float64"),
+                count_of(f, "float64_tried"), material_float64)};
   const int64_t beyond = std::max<int64_t>(count_of(f, "left_at_half") - count_of(f, "of_witness"), 0);
   Suspicion s = counted_rows(
       {.id = "diagnosis.masked_gradients[\"witness\"]", .title = "The attack fails where a constant row would do"},

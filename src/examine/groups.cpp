@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <boost/math/distributions/beta.hpp>
 #include <boost/math/distributions/chi_squared.hpp>
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <map>
 
@@ -35,10 +34,6 @@ std::vector<Sums> sums_of(std::span<const double> rows, std::span<const int64_t>
   std::vector<Sums> list;
   for (const auto& [id, s] : all) list.push_back(s);
   return list;
-}
-
-double student_quantile(double freedom, double tail) {
-  return boost::math::quantile(boost::math::complement(boost::math::students_t(freedom), tail));
 }
 
 // The variance of the ratio of sums.

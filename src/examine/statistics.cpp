@@ -90,6 +90,10 @@ bool enough_rows(int64_t n, double alpha) {
   return std::ldexp(1., static_cast<int>(1 - std::min<int64_t>(n, 1000))) <= alpha;
 }
 
+double student_quantile(double freedom, double tail) {
+  return boost::math::quantile(boost::math::complement(boost::math::students_t(freedom), tail));
+}
+
 namespace {
 
 // Mean and half the width of an interval with alpha in each tail.
@@ -99,9 +103,7 @@ struct Student {
 std::optional<Student> student(std::span<const double> rows, double alpha) {
   if (rows.size() < 2 || !all_finite(rows) || !have_spread(rows)) return std::nullopt;
   const double n = static_cast<double>(rows.size()), mean = mean_of(rows);
-  const boost::math::students_t law(n - 1);
-  const double half =
-      boost::math::quantile(boost::math::complement(law, alpha)) * std::sqrt(squares_about_mean(rows) / (n - 1) / n);
+  const double half = student_quantile(n - 1, alpha) * std::sqrt(squares_about_mean(rows) / (n - 1) / n);
   if (!std::isfinite(half)) return std::nullopt;
   return Student{mean, half};
 }

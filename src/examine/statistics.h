@@ -43,6 +43,8 @@ bool have_spread(std::span<const double> rows);
 // side of the median with probability 2^(1 - n), and a law of two values near it puts the mean there too.
 bool enough_rows(int64_t n, double alpha);
 
+// Where the upper tail of Student's law is `tail`.
+double student_quantile(double freedom, double tail);
 // Student's interval for a mean of independent rows; nullopt for fewer than two rows, one that is not finite, or rows
 // without spread.
 std::optional<Range> student_t(std::span<const double> rows, double alpha);

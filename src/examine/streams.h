@@ -22,6 +22,7 @@ enum class Stream : uint64_t {
   lanczos = 11,        // where Lanczos' method starts
   probes = 12,         // signs of the probes of a trace
   reading_rows = 13,   // which rows of half A choose a layout
+  probe_rows = 14,     // which rows each probe of a trace takes
   shown_errors = 64,   // wrong rows that are shown
   baseline_rows = 65,  // which rows baselines are fitted to and measured on
 };
@@ -35,6 +36,7 @@ constexpr bool in_half_a(uint64_t seed, int64_t unit) {
 }
 
 // `count` of the rows 0 … total - 1 without replacement, in random order.
+std::vector<int64_t> drawn_rows(Words2 key, int64_t total, int64_t count);
 std::vector<int64_t> drawn_rows(uint64_t seed, Stream s, int64_t total, int64_t count);
 
 // -1 or 1 in each of n places, for draw number `draw`.

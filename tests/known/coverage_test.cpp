@@ -93,7 +93,9 @@ TEST(Coverage, Student) {
     return [truth, n](Draws& d) { return holds(student_t(losses(d, n), .05), truth); };
   };
   expect_coverage("Student t, n = 200", 4, 10000, 500, .93, covers(200));
-  expect_coverage("Student t, n = 1,000", 5, 10000, 500, .943, covers(1000));
+  // The true coverage lies near .9458 (150,000 repetitions with NumPy): 10,000 repetitions may fall below .943 by
+  // chance.
+  expect_coverage("Student t, n = 1,000", 5, 40000, 500, .943, covers(1000));
   expect_coverage("Student t, n = 10,000", 6, 10000, 200, .943, covers(10000));
   expect_coverage("Student t, one-sided lower, n = 1,000", 7, 10000, 500, .943,
                   [truth](Draws& d) { return *student_t_lower(losses(d, 1000), .05) <= truth; });

@@ -5,12 +5,14 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <numeric>
 
 #include "examine/graph_subject.h"
 #include "examine/lanczos.h"
 #include "examine/loss_programs.h"
 #include "examine/statistics.h"
 #include "examine/streams.h"
+#include "examine/traces.h"
 
 namespace viva {
 namespace {
@@ -140,27 +142,66 @@ TEST(Curvature, OfSoftmaxRegression) {
   EXPECT_LT(*below.interval->low, *below.estimate);
   EXPECT_LT(*below.estimate, 1.1 * truth);
   EXPECT_GT(*below.estimate, .8 * truth);
-  const Finding& t = *r.find("curvature.trace");
+  const Finding &t = *r.find("curvature.trace"), &u = *r.find("curvature.trace_population");
+  EXPECT_EQ(t.target, Target::these_rows);
+  EXPECT_EQ(t.n, 100);
   EXPECT_LT(*t.interval->low, h.trace());
   EXPECT_GT(*t.interval->high, h.trace());
+  EXPECT_EQ(u.target, Target::rows_drawn_like_these);
+  EXPECT_EQ(u.estimate, t.estimate);
+  EXPECT_LT(*u.interval->low, *t.interval->low);
+  EXPECT_GT(*u.interval->high, *t.interval->high);
   EXPECT_NEAR(*r.find("curvature.gradient_square")->estimate, g.squaredNorm(), .05 * g.squaredNorm() + 2e-3);
   EXPECT_EQ(r.claims[0].ruling, Verdict::supported);
 }
 
+// v' H v of the matrix of ones, for every row.
+std::vector<double> of_ones(const std::vector<int64_t>& rows, std::span<const double> v) {
+  const double sum = std::accumulate(v.begin(), v.end(), 0.);
+  return std::vector<double>(rows.size(), sum * sum);
+}
+
 // Probes of random signs on the matrix of ones: each has mean 50, the trace, and variance 2 (2,500 - 50) = 4,900.
 TEST(Curvature, AProbeHasTheTraceAsItsMean) {
-  constexpr int64_t n = 50, probes = 20000;
+  constexpr int64_t runs = 200;
+  ThreadPool one(1);
   std::vector<double> values;
-  for (uint64_t p = 0; p < probes; ++p) {
-    double sum = 0;
-    for (const double s : random_signs(9, Stream::probes, p, n)) sum += s;
-    values.push_back(sum * sum);
+  for (uint64_t seed = 0; seed < runs; ++seed) {
+    const Traces t = traces_of(of_ones, 5, 50, seed, one);
+    values.insert(values.end(), t.of_probe.begin(), t.of_probe.end());
   }
-  const double mean = mean_of(values);
-  double variance = 0;
-  for (const double v : values) variance += (v - mean) * (v - mean) / (probes - 1);
-  EXPECT_NEAR(mean, 50, 4 * 70 / std::sqrt(probes));
-  EXPECT_NEAR(variance, 4900, .1 * 4900);
+  const auto n = static_cast<double>(values.size());
+  EXPECT_EQ(values.size(), 20000u);
+  EXPECT_NEAR(mean_of(values), 50, 4 * 70 / std::sqrt(n));
+  EXPECT_NEAR(squares_about_mean(values) / (n - 1), 4900, .1 * 4900);
+}
+
+// Where H_i is i times the identity every probe gives i d for row i, exactly.
+TEST(Curvature, ProbesMeetEveryRowEquallyOften) {
+  ThreadPool one(1), three(3);
+  for (const int64_t n : {1, 4, 5, 23, 200}) {
+    std::vector<int64_t> met(static_cast<size_t>(n), 0);
+    const auto identity = [](const std::vector<int64_t>& rows, std::span<const double> v) {
+      std::vector<double> each;
+      for (const int64_t r : rows) each.push_back(static_cast<double>(r) * static_cast<double>(v.size()));
+      return each;
+    };
+    const auto counting = [&](const std::vector<int64_t>& rows, std::span<const double> v) {
+      for (const int64_t r : rows) ++met[static_cast<size_t>(r)];
+      return identity(rows, v);
+    };
+    const Traces t = traces_of(counting, n, 7, 3, one);
+    ASSERT_EQ(t.of_probe.size(), 100u);
+    EXPECT_EQ(trace_evaluations(n), std::accumulate(met.begin(), met.end(), int64_t{0}));
+    for (int64_t r = 0; r < n; ++r) {
+      EXPECT_EQ(met[static_cast<size_t>(r)], n < 5 ? 100 : 20);
+      EXPECT_NEAR(t.of_row[static_cast<size_t>(r)], 7. * static_cast<double>(r), 1e-9);
+    }
+    EXPECT_EQ(t.of_probe, traces_of(identity, n, 7, 3, three).of_probe);
+    if (n < 5) continue;
+    EXPECT_GT(probe_variance(t), 0);  // of the rows that a probe did not meet
+    EXPECT_NE(t.of_probe, traces_of(identity, n, 7, 4, one).of_probe);
+  }
 }
 
 // Draw number `draw` of n rows of d independent standard normal numbers: by Box and Muller, two a block.
@@ -220,30 +261,71 @@ TEST(Curvature, OfRowsTakenAndOfNewOnes) {
 // Student's interval over 100 probes: the matrix of ones is the hardest, all of its trace is one eigenvalue; a spread
 // spectrum makes the sums near normal.
 TEST(Curvature, TraceIntervalsCoverAsStated) {
-  constexpr int64_t n = 50, probes = 100;
   const int64_t repetitions = std::getenv("VIVA_LONG") ? 10000 : 1000;
-  int64_t ones = 0, spread = 0;
-  for (int64_t r = 0; r < repetitions; ++r) {
-    std::vector<double> of_ones, of_spread;
-    for (int64_t p = 0; p < probes; ++p) {
-      const std::vector<double> s = random_signs(11, Stream::probes, static_cast<uint64_t>(r * probes + p), n);
-      double sum = 0, square = 0;
-      // Five blocks of ones of ten places: five equal eigenvalues.
-      for (size_t i = 0; i < s.size(); i += 10) {
-        double block = 0;
-        for (size_t j = i; j < i + 10; ++j) block += s[j];
-        sum += block, square += block * block;
-      }
-      of_ones.push_back(sum * sum), of_spread.push_back(square);
+  // Five blocks of ones of ten places: five equal eigenvalues.
+  const auto of_blocks = [](const std::vector<int64_t>& rows, std::span<const double> v) {
+    double square = 0;
+    for (size_t i = 0; i < v.size(); i += 10) {
+      const double block =
+          std::accumulate(v.begin() + static_cast<ptrdiff_t>(i), v.begin() + static_cast<ptrdiff_t>(i + 10), 0.);
+      square += block * block;
     }
-    const auto holds = [](const std::optional<Range>& i) { return i && i->low <= 50 && 50 <= i->high; };
-    ones += holds(student_t(of_ones, .05)), spread += holds(student_t(of_spread, .05));
+    return std::vector<double>(rows.size(), square);
+  };
+  ThreadPool one(1);
+  int64_t ones = 0, spread = 0;
+  const auto holds = [](const std::optional<Range>& i) { return i && i->low <= 50 && 50 <= i->high; };
+  for (int64_t r = 0; r < repetitions; ++r) {
+    ones += holds(trace_interval(traces_of(of_ones, 5, 50, static_cast<uint64_t>(r), one), .05));
+    spread += holds(trace_interval(traces_of(of_blocks, 5, 50, static_cast<uint64_t>(r), one), .05));
   }
   const auto share = [&](int64_t k) { return static_cast<double>(k) / static_cast<double>(repetitions); };
   std::printf("trace, one eigenvalue: covered %.4f, five: %.4f\n", share(ones), share(spread));
   const double noise = 3.5 * std::sqrt(.94 * .06 / static_cast<double>(repetitions));
   EXPECT_GE(share(ones), .93 - noise);
   EXPECT_GE(share(spread), .943 - noise);
+}
+
+// Rows x s of 20 normal numbers x and a size s that is 1 or, for one row in ten, 3: the Hessian of half the square of
+// x · w has the trace s^2 |x|^2, over new rows 20 · 1.8 on average.
+TEST(Curvature, TraceIntervalsOfRowsTakenAndOfNewOnes) {
+  constexpr int64_t n = 400;
+  constexpr Eigen::Index d = 20;
+  const int64_t repetitions = std::getenv("VIVA_LONG") ? 10000 : 300;
+  std::vector<char> taken(static_cast<size_t>(repetitions)), fresh(taken);
+  ThreadPool pool(2);
+  pool.run(repetitions, [&](int64_t r) {
+    std::vector<float> x = normal_rows(static_cast<uint32_t>(r) + 70000, n, d);
+    for (int64_t i = 0; i < n; ++i)
+      if (threefry2x32({0x77, static_cast<uint32_t>(r)}, words_of(static_cast<uint64_t>(i)))[0] < 0x1p32 / 10)
+        for (int64_t j = 0; j < d; ++j) x[static_cast<size_t>(i * d + j)] *= 3;
+    double trace = 0;
+    for (const float v : x) trace += static_cast<double>(v) * v / n;
+    ThreadPool alone(1);
+    const Traces t = traces_of(
+        [&](const std::vector<int64_t>& rows, std::span<const double> v) {
+          std::vector<double> each;
+          for (const int64_t i : rows) {
+            double dot = 0;
+            for (size_t j = 0; j < v.size(); ++j) dot += static_cast<double>(x[static_cast<size_t>(i * d) + j]) * v[j];
+            each.push_back(dot * dot);
+          }
+          return each;
+        },
+        n, d, static_cast<uint64_t>(r), alone);
+    const auto holds = [](const std::optional<Range>& i, double truth) {
+      return i && i->low <= truth && truth <= i->high;
+    };
+    taken[static_cast<size_t>(r)] = holds(trace_interval(t, .05), trace);
+    fresh[static_cast<size_t>(r)] = holds(trace_interval_of_new_rows(t, .05), 20 * 1.8);
+  });
+  const auto share = [&](const std::vector<char>& v) {
+    return static_cast<double>(std::ranges::count(v, 1)) / static_cast<double>(repetitions);
+  };
+  std::printf("trace of rows taken: covered %.4f, of new rows: %.4f\n", share(taken), share(fresh));
+  const double noise = 3.5 * std::sqrt(.95 * .05 / static_cast<double>(repetitions));
+  EXPECT_GE(share(taken), .943 - noise);
+  EXPECT_GE(share(fresh), .943 - noise);
 }
 
 }  // namespace

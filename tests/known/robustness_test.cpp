@@ -18,6 +18,10 @@ using testing::names_class;
 using testing::planted;
 using testing::source;
 
+int64_t count(const Finding& f, std::string_view id) {
+  return std::ranges::find(f.evidence.counts, id, &Count::id)->count;
+}
+
 ExamineOptions attacks(const std::vector<double>& eps) {
   ExamineOptions o;
   o.only = {"robustness"};
@@ -64,6 +68,20 @@ TEST(Robustness, SaturatedScores) {
   const Report r = attacked(net, one_row(), attacks({.0499, .0501}));
   EXPECT_EQ(accuracy(r, .0499), 1);
   EXPECT_EQ(accuracy(r, .0501), 0);
+  const Finding& f = get(r, "robustness.masking");
+  EXPECT_EQ(count(f, "flat_cross_entropy"), 1);
+  EXPECT_EQ(count(f, "flat_margin"), 0);
+}
+
+// One row in 16 is tried with gradients in float64 too, at the least and the greatest radius.
+TEST(Robustness, RowsTriedInFloat64) {
+  GraphSubject net(3, 2, linear({1, -2, 3}, .5));
+  const RowSource rows = source(std::vector<int64_t>(330, 0), 3, [](auto...) { return .5f; });
+  ExamineOptions o = attacks({.001, .002, .003});
+  o.rows = 330;
+  const Finding f = get(attacked(net, rows, o), "robustness.masking");
+  EXPECT_EQ(count(f, "float64_tried"), 42);
+  EXPECT_NE(std::get<std::string>(f.evidence.tables[0].rows[4][0]).find("first 21 left"), std::string::npos);
 }
 
 // Two Gaussians at ±(1.5, .5), w = mu: the row (x, y) is safe within eps just if y w · x > eps |w|_1.
@@ -142,9 +160,9 @@ TEST(Robustness, TheConstantRowProvesThatAnAttackFails) {
   const Report r = attacked(net, source(labels, 8, [](auto...) { return .1f; }), attacks({.2}));
   const Finding& f = get(r, "robustness.masking");
   EXPECT_FALSE(f.check->passed);
-  EXPECT_GT(std::get<int64_t>(f.evidence.tables[0].rows[4][1]), 50);  // left at half the range
-  EXPECT_EQ(std::get<int64_t>(f.evidence.tables[0].rows[5][1]), 0);   // of the class that the constant row is given
-  EXPECT_EQ(f.limits.size(), 2u);
+  EXPECT_GT(std::get<int64_t>(f.evidence.tables[0].rows[5][1]), 50);  // left at half the range
+  EXPECT_EQ(std::get<int64_t>(f.evidence.tables[0].rows[6][1]), 0);   // of the class that the constant row is given
+  EXPECT_EQ(f.limits.size(), 3u);
 }
 
 TEST(Robustness, RowsAreDrawnWithoutReplacementAndWrongOnesKept) {
