@@ -20,6 +20,7 @@
 #include "examine/budget.h"
 #include "examine/evaluation.h"
 #include "examine/examiner.h"
+#include "examine/input_space.h"
 #include "examine/words.h"
 #include "report/html.h"
 #include "report/json.h"
@@ -38,6 +39,7 @@ void print_model(std::ostream& out, const ModelRecord& m) {
               ? fmt::format("{}, vectorised over rows", m.batch_size == 1 ? "batch fixed at 1" : "no batch dimension")
               : fmt::format("batch fixed at {}, padded chunks", m.batch_size))
       << '\n';
+  if (!m.prepended.empty()) out << "before     " << printable(m.prepended) << '\n';
   out << "size       " << grouped(m.parameters) << " parameters, " << fmt::format("{:.4g}", m.flops)
       << " FLOP an example\n";
   out << "softmax    "
@@ -130,8 +132,11 @@ void check_classifies(const Subject& subject) {
       numel(subject.output_row_shape()) == 1 ? ", such as two columns [1 - p, p] or [0, logit]" : "");
 }
 
+// Whether --layout or --normalize stand before the network: --mend folds them in.
+bool is_changed(const Subject& s) { return !s.record().prepended.empty(); }
+
 std::string mend_words(const Report& r) {
-  std::string all;
+  std::string all = r.models.at(0).prepended;
   for (const Mend& m : r.mends) all += (all.empty() ? "" : "; ") + m.what;
   return printable(all);
 }
@@ -179,6 +184,23 @@ struct Examination {
   const RowSource* train_rows() const { return train ? &*train : nullptr; }
 };
 
+Before before_rows(const ExamineArguments& a, const ExamineOptions& options) {
+  Before b;
+  if (!a.normalize.empty()) b.normalize = normalization_of("--normalize", a.normalize);
+  b.layout = options.layout;
+  b.sums = [options](const Shape& given) { return range_sums(given, options); };
+  return b;
+}
+
+// Inverted rows are subtracted from the ends of a range, which the data must keep to.
+void check_inversion(Examination& x) {
+  if (!contains(x.options.layout, Layout::invert)) return;
+  ThreadPool alone(1);
+  const Context rows(*x.subject, x.data, x.train_rows(), x.options, alone, x.s.cancel, {});
+  if (const FoundSpace found = input_space(rows); !found.space)
+    throw input_error("--layout {}: {}", to_string(x.options.layout), found.why);
+}
+
 void open_rows(Examination& x) {
   x.data = x.s.open.data(x.a.data, "data", *x.subject);
   x.data.record.role = x.a.data_role;
@@ -200,7 +222,7 @@ std::optional<Examined> examine_both(const Examination& x, Examined& given, Thre
   };
   given.report = signed_report(examine(x.options, *x.subject, x.data, x.train_rows(), pool, x.s.cancel, progress));
   std::optional<Examined> mended;
-  if (x.a.mend && !given.report.mends.empty()) {
+  if (x.a.mend && (!given.report.mends.empty() || is_changed(*x.subject))) {
     mended.emplace();
     mended->report = signed_report(
         ruled_again(*x.a.mend, given.report, x.s, x.options, *x.subject, x.data, x.train_rows(), pool, progress));
@@ -231,11 +253,11 @@ int run(const ExamineArguments& a, Session& s) {
   const int threads = thread_count(a.threads);
   Targets targets(a);
   if (a.ledger) e.earlier = read_ledger(*a.ledger), check_ledger(*a.ledger);
-  SubjectChoice choice{a.input, a.output, [&] { return s.open.row_shape(a.data); }, {}};
-  if (!a.normalize.empty()) choice.normalize = normalization_of("--normalize", a.normalize);
+  const SubjectChoice choice{a.input, a.output, [&] { return s.open.row_shape(a.data); }, before_rows(a, asked)};
   Examination x{a, s, asked, canonical_command(a, asked, chosen), s.open.subject(a.model, choice), {}, {}};
   check_classifies(*x.subject);
   open_rows(x);
+  check_inversion(x);
   x.options = within_budget(asked, budget_of(a), !a.budget.empty(), *x.subject, x.data, x.train_rows());
   if (a.plan) {
     print_plan(s.out, *x.subject, x.data, x.train_rows(), x.options,

@@ -62,7 +62,12 @@ void declare_rows(CLI::App& app, ExamineArguments& a) {
   app.add_option("--groups", a.groups,
                  "the group of each row (patient, site): .npy or a line a row; what is independent is a group")
       ->type_name("FILE");
-  app.add_option("--normalize", a.normalize, "the network takes (x - MEAN) / STD of the data; channels with colons")
+  std::string layouts;
+  for (const LayoutName& l : layout_names()) layouts += (layouts.empty() ? "" : ", ") + std::string(l.name);
+  app.add_option("--layout", a.layout, "how the rows are stored, unlike the network takes them; some of " + layouts)
+      ->type_name("LIST");
+  app.add_option("--normalize", a.normalize,
+                 "the network takes (x - MEAN) / STD of the data, after --layout; channels with colons")
       ->type_name("MEAN,STD");
   app.add_option("--data-normalized", a.data_normalized,
                  "the data are (raw - MEAN) / STD: radii and the range are in raw units")
@@ -134,6 +139,7 @@ ExamineOptions options_of(const ExamineArguments& a, std::vector<FileRecord>& cl
   o.examples = !a.no_examples;
   check_role(a.data_role);
   if (!a.range.empty()) o.range = range_of(a.range);
+  if (!a.layout.empty()) o.layout = layouts_from(a.layout);
   if (!a.eps.empty()) o.eps = radii_from(a.eps);
   if (!a.rows.empty()) o.rows = row_count(a.rows);
   if (!a.data_normalized.empty()) o.data_normalized = normalization_of("--data-normalized", a.data_normalized);

@@ -12,7 +12,7 @@ namespace viva {
 
 struct ExamineArguments {
   std::string model, data, train, classes, groups, input, output, claims_file;
-  std::string output_kind = "auto", data_role = "unknown", range, eps, rows, budget, normalize, data_normalized;
+  std::string output_kind = "auto", data_role = "unknown", range, eps, rows, budget, normalize, data_normalized, layout;
   std::optional<std::string> out, ledger, mend;
   std::vector<std::string> claims, only;
   std::string seed = "0";

@@ -105,6 +105,7 @@ std::string canonical(const std::string& option, const Normalization& n) {
 std::string canonical(const ExamineOptions& o) {
   std::string s;
   if (o.output != OutputChoice::automatic) s += fmt::format(" --output-kind {}", to_string(o.output));
+  if (!o.layout.empty()) s += " --layout " + to_string(o.layout);
   if (o.data_normalized) s += canonical("--data-normalized", *o.data_normalized);
   if (o.range) s += fmt::format(" --range {},{}", o.range->low, o.range->high);
   std::vector<std::string> eps;

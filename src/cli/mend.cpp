@@ -91,6 +91,8 @@ void write_mended(const std::string& path, Subject& subject, const std::vector<M
   ExportOptions o;
   o.symbol = open ? "N" : "";
   o.output_names = {record.output_name};
+  for (const auto& [key, value] : record.metadata)
+    if (!key.starts_with(export_leaf)) o.metadata.emplace_back(key, value);  // weights are named anew
   o.parameters.push_back({record.input_name, std::nullopt, open ? 0 : -1, false});
   for (const Array& w : own.weights) o.parameters.push_back({"", w, -1, false});
   write_onnx(
@@ -137,7 +139,9 @@ Report ruled_again(const std::string& path, const Report& given, const Session& 
                    const Progress& progress) {
   write_mended(path, subject, given.mends);
   const auto mended = s.open.subject(path, {.output = "", .row_shape = [&] { return subject.row_type().shape; }});
-  return examine(options, *mended, half_b(data, options.seed), train, pool, s.cancel, progress);
+  ExamineOptions own = options;
+  own.layout.clear();  // it stands in the file now
+  return examine(own, *mended, half_b(data, options.seed), train, pool, s.cancel, progress);
 }
 
 Finding mend_finding(const Report& given, const Report& mended) {

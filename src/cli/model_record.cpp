@@ -113,6 +113,7 @@ ModelRecord record_of(const OpenModel& m, const BatchedModel& one, size_t output
   r.path = file.files.at(0).path;
   r.sha256 = file.files.at(0).sha256;
   for (const FileRead& f : file.files) r.files.push_back({f.path, f.sha256, f.bytes});
+  r.metadata = file.metadata;
   r.producer = file.producer + (file.producer_version.empty() ? "" : " " + file.producer_version);
   r.ir_version = file.ir_version;
   for (const auto& [domain, version] : file.opsets) r.opsets.emplace_back(domain, version);

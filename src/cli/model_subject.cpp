@@ -4,13 +4,11 @@
 
 #include "base/error.h"
 #include "cli/chunks.h"
-#include "cli/examine_options.h"
 #include "cli/model_record.h"
 #include "cli/open.h"
 #include "cli/open_extents.h"
 #include "cpu/executable.h"
 #include "examine/evaluation.h"
-#include "examine/input_space.h"
 #include "graph/build.h"
 
 namespace viva {
@@ -62,35 +60,20 @@ template <class F> auto without_usage(F&& f) {
   }
 }
 
-// f of rows that are normalised first.
-Body normalized(const Body& f, const Normalization& n) {
-  const Type x = f->params()[0].type();
-  if (!is_float(x.dtype))
-    throw usage_error("--normalize: the network takes {}: only floats are normalised", name(x.dtype));
-  const int64_t axis = channel_axis(Shape(x.shape.begin() + 1, x.shape.end()), n.mean.size(), "--normalize");
-  Build b(f->name());
-  Values args;
-  for (const Value& p : f->params()) args.push_back(b.parameter_like(p));
-  const auto each = [&](const std::vector<double>& v) {
-    if (axis < 0) return b.full(x, v[0]);
-    return b.broadcast(b.constant(Array::of(v, {std::ssize(v)}).converted(x.dtype)), x.shape, {axis + 1});
-  };
-  args[0] = b.div(b.sub(args[0], each(n.mean)), each(n.deviation));
-  return b.finish(b.inline_call(*f, args), f->output_names());
-}
-
 class ModelSubject final : public Subject {
  public:
   ModelSubject(const std::string& path, const SubjectChoice& choice)
-      : model_(open_model(path)), normalize_(choice.normalize) {
+      : model_(open_model(path)), before_(choice.before) {
     check_input(path, choice.input);
-    std::optional<Shape> row;
-    if (leaves_rows_open(model_)) row = choice.row_shape();
-    row_ = row;
-    const BatchedModel one = batched_at(model_.batching == Batching::fixed ? model_.fixed_batch : 1, {});
+    if (leaves_rows_open(model_)) row_ = row_after(before_.layout, choice.row_shape());
+    if (!before_.layout.empty()) stored_ = choice.row_shape();
+    BatchedModel one = own_at(model_.batching == Batching::fixed ? model_.fixed_batch : 1, {});
+    const Shape& x = one.function->params()[0].shape();
+    arranged_ = {x.begin() + 1, x.end()};
+    one.function = with_before_rows(one.function);
     const size_t output = chosen_output(model_, one, choice.output);
     record_ = record_of(model_, one, output);
-    if (normalize_) record_.prepended = in_words(*normalize_);
+    record_.prepended = in_words(before_);
     rows_ = chunk_rows(model_, *one.function);
     model_.file.graph.outputs = {model_.file.graph.outputs[output]};
     const FinalSoftmax* softmax = class_softmax(model_, one.imported, record_.output_name);
@@ -100,6 +83,7 @@ class ModelSubject final : public Subject {
 
   const ModelRecord& record() const override { return record_; }
   Type row_type() const override { return row_type_; }
+  Shape arranged_row() const override { return arranged_; }
   Shape output_row_shape() const override { return {output_type_.shape.begin() + 1, output_type_.shape.end()}; }
   double output_epsilon() const override { return epsilon_; }
 
@@ -174,11 +158,19 @@ class ModelSubject final : public Subject {
                         path, inputs.size(), all);
   }
 
-  BatchedModel batched_at(int64_t n, std::vector<std::string> extra) const {
+  BatchedModel own_at(int64_t n, std::vector<std::string> extra) const {
     Binding binding = row_ ? bound_to_rows(model_, *row_, n) : Binding{};
     binding.extra_outputs = std::move(extra);
-    BatchedModel m = without_usage([&] { return with_batch(model_, n, binding); });
-    if (normalize_) m.function = normalized(m.function, *normalize_);
+    return without_usage([&] { return with_batch(model_, n, binding); });
+  }
+
+  Body with_before_rows(const Body& f) const {
+    return before_.empty() ? f : with_before(f, before_, given_row(before_, arranged_, stored_));
+  }
+
+  BatchedModel batched_at(int64_t n, std::vector<std::string> extra) const {
+    BatchedModel m = own_at(n, std::move(extra));
+    m.function = with_before_rows(m.function);
     return m;
   }
 
@@ -212,8 +204,10 @@ class ModelSubject final : public Subject {
   }
 
   OpenModel model_;
-  std::optional<Normalization> normalize_;
-  std::optional<Shape> row_;        // of a stored row, where the file leaves more than the batch open
+  Before before_;
+  std::optional<Shape> row_;        // that the network takes, where the file leaves more than the batch open
+  Shape stored_;                    // row of the data, where --layout is given
+  Shape arranged_;                  // row that the file's own graph takes
   std::vector<std::string> extra_;  // the Softmax's input, where there is one
   ModelRecord record_;
   std::optional<Executable> executable_;

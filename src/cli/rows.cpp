@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/npy.h"
 #include "base/sha256.h"
+#include "examine/layout.h"
 
 namespace viva {
 namespace {
@@ -48,6 +49,14 @@ std::string transposition(const Shape& stored, const Shape& wanted) {
   if (found == orders.end()) return "";
   for (int64_t& axis : *found) ++axis;
   return fmt::format("x.transpose(0, {})", fmt::join(*found, ", "));
+}
+
+// "--layout NAME" where that makes the network's rows of the stored ones.
+std::string layout_option(const Shape& stored, const Shape& wanted) {
+  for (const Layout l : {Layout::channels_last, Layout::channels_first, Layout::transpose})
+    if (const auto steps = rearrangements({l}, wanted); steps && steps->front().given == stored)
+      return fmt::format(", or give --layout {}", name_of(l));
+  return "";
 }
 
 // Integers that do not come back are outside the narrower dtype.
@@ -113,7 +122,9 @@ RowConversion conversion_of(const Dataset& data, const Type& row) {
   if (from.size() > 1 && to.size() > 1) {
     const std::string order = transposition(stored, row.shape);
     throw input_error("{}: a row is {}, but the network takes {}: {}", data.spec, to_string(stored_row), to_string(row),
-                      order.empty() ? "give data of that shape" : "another order of the axes? Then save " + order);
+                      order.empty()
+                          ? "give data of that shape"
+                          : "another order of the axes? Then save " + order + layout_option(stored, row.shape));
   }
   c.layout = fmt::format("{} read as {}, last index fastest", to_string(stored_row), to_string(row.shape));
   return c;

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/thread_pool.h"
+#include "cli/before.h"
 #include "examine/examiner.h"
 
 namespace viva {
@@ -20,7 +21,7 @@ struct SubjectChoice {
   std::string input = {};            // the one that takes the rows; "" where there is one
   std::string output;                // the one to examine; "" where the file is to say
   std::function<Shape()> row_shape;  // of a stored row; asked only where the file leaves more than the batch open
-  std::optional<Normalization> normalize = {};  // done to rows before the network
+  Before before = {};                // done to rows before the network
 };
 
 // How verbs get at files; tests put closed forms in their place.

@@ -107,7 +107,7 @@ Looked looked_at(Context& x, const std::vector<Reading>& all, const Halves& h, S
 }  // namespace
 
 int64_t reading_plan_rows(const Context& x) {
-  constexpr int64_t most_layouts = 4, most_scales = 7;
+  constexpr int64_t most_layouts = 5, most_scales = 7;
   const int64_t half = (x.data.size() + 1) / 2;
   return (most_layouts + most_scales) * std::min(chosen_on, half) + 2 * half;
 }

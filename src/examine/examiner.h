@@ -9,6 +9,7 @@
 
 #include "examine/claims.h"
 #include "examine/evaluation.h"
+#include "examine/layout.h"
 
 namespace viva {
 
@@ -40,6 +41,7 @@ struct ExamineOptions {
   OutputChoice output = OutputChoice::automatic;
   std::optional<ValueRange> range;               // of the raw data's values
   std::optional<Normalization> data_normalized;  // what was done to the raw data to give the rows
+  Layouts layout;                                // what rows go through before the network
   std::vector<Radius> eps;                       // ascending; empty: the examiner's own
   std::optional<int64_t> rows;                   // attacked; 0: the budget allows too few
   std::optional<int64_t> curvature_rows;         // at most; 0 likewise

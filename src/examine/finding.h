@@ -177,6 +177,7 @@ struct ModelRecord {
   std::string unit_end;                         // the last operator where that gives numbers in [0, 1]: Sigmoid, Clip
   std::vector<Coverage> coverage;
   std::vector<std::string> classes;  // names in the file's metadata, where there are as many as classes
+  std::vector<std::pair<std::string, std::string>> metadata;  // of the file
 };
 
 struct DataRecord {

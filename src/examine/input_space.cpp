@@ -77,6 +77,15 @@ std::vector<double> raw_units(const Shape& row, const ExamineOptions& options) {
   return unit;
 }
 
+std::vector<double> range_sums(const Shape& row, const ExamineOptions& options) {
+  const Normalization n = normalization(options);
+  const ValueRange r = options.range.value_or(ValueRange{0, 1});
+  std::vector<double> sums;
+  for (const size_t c : channels(row, n.mean.size(), "--data-normalized"))
+    sums.push_back((r.low + r.high - 2 * n.mean[c]) / n.deviation[c]);
+  return sums;
+}
+
 FoundSpace input_space(const Context& x) {
   const Type row = x.subject.row_type();
   if (!is_float(row.dtype))

@@ -26,6 +26,9 @@ struct FoundSpace {
 };
 FoundSpace input_space(const Context& x);
 
+// The sum of the ends of each element's range, of --range or [0, 1]: what an inverted row is subtracted from.
+std::vector<double> range_sums(const Shape& row, const ExamineOptions& options);
+
 // The axis of `row` that has one of `count` channels: the first such axis but where that is a batch of its own; -1 for
 // one channel. A usage error, which names the option, where there is none.
 int64_t channel_axis(const Shape& row, size_t count, std::string_view option);

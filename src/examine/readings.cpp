@@ -10,50 +10,11 @@
 #include <numeric>
 
 #include "examine/evaluation.h"
+#include "examine/layout.h"
 #include "examine/words.h"
 
 namespace viva {
 namespace {
-
-struct Image {
-  int64_t channels = 1, height = 0, width = 0;
-  bool innermost = false;  // channels last
-
-  int64_t elements() const { return channels * height * width; }
-  int64_t at(int64_t c, int64_t h, int64_t w) const {
-    return innermost ? (h * width + w) * channels + c : (c * height + h) * width + w;
-  }
-  int64_t channel(int64_t k) const { return innermost ? k % channels : k / (height * width); }
-};
-
-// How a row may be an image: its shape without extents of 1, or a square (of three channels) laid out flat.
-std::optional<Image> image_of(const Shape& row) {
-  Shape s;
-  for (const int64_t e : row)
-    if (e != 1) s.push_back(e);
-  const auto side = [](int64_t n) {
-    const auto r = static_cast<int64_t>(std::llround(std::sqrt(static_cast<double>(n))));
-    return r > 1 && r * r == n ? r : 0;
-  };
-  if (s.size() == 2) return Image{1, s[0], s[1], false};
-  if (s.size() == 3 && s[0] <= 4) return Image{s[0], s[1], s[2], false};
-  if (s.size() == 3 && s[2] <= 4) return Image{s[2], s[0], s[1], true};
-  if (s.size() != 1) return std::nullopt;
-  if (const int64_t r = side(s[0])) return Image{1, r, r, false};
-  if (s[0] % 3 == 0)
-    if (const int64_t r = side(s[0] / 3)) return Image{3, r, r, false};
-  return std::nullopt;
-}
-
-// Element (c, h, w) of the row as the network takes it is element at(c, h, w) of the row given.
-template <class At> InputMap moved(const Image& i, At&& at) {
-  InputMap m;
-  m.from.resize(static_cast<size_t>(i.elements()));
-  for (int64_t c = 0; c < i.channels; ++c)
-    for (int64_t h = 0; h < i.height; ++h)
-      for (int64_t w = 0; w < i.width; ++w) m.from[static_cast<size_t>(i.at(c, h, w))] = at(c, h, w);
-  return m;
-}
 
 // slope · x + offset, of each element.
 template <class F> InputMap scaled(size_t elements, F&& each) {
@@ -61,6 +22,15 @@ template <class F> InputMap scaled(size_t elements, F&& each) {
   m.from.resize(elements), m.slope.resize(elements), m.offset.resize(elements);
   std::iota(m.from.begin(), m.from.end(), 0);
   for (size_t k = 0; k < elements; ++k) std::tie(m.slope[k], m.offset[k]) = each(k);
+  return m;
+}
+
+// What a row goes through before the layout `now`, so that the network sees it as under the layout `then`.
+InputMap between(const std::vector<Rearrangement>& now, const std::vector<Rearrangement>& then, int64_t elements) {
+  const std::vector<int64_t> here = elements_of(now, elements), there = elements_of(then, elements);
+  InputMap m;
+  m.from.resize(here.size());
+  for (size_t k = 0; k < here.size(); ++k) m.from[static_cast<size_t>(here[k])] = there[k];
   return m;
 }
 
@@ -87,10 +57,12 @@ Standard standard_of(const Context& x, const std::vector<int64_t>& rows, const I
   return s;
 }
 
-Reading standardised(const std::string& name, const Standard& s, const Image& image) {
+// --normalize comes after --layout, in the channels of the network.
+Reading standardised(const Context& x, const std::string& name, const Standard& s, const Image& image) {
   std::vector<std::string> mean, deviation;
   for (size_t c = 0; c < s.mean.size(); ++c)
     mean.push_back(shown(s.mean[c])), deviation.push_back(shown(s.deviation[c]));
+  if (contains(x.options.layout, Layout::reverse_channels)) std::ranges::reverse(mean), std::ranges::reverse(deviation);
   return {name, fmt::format("--normalize {},{}", fmt::join(mean, ":"), fmt::join(deviation, ":")),
           scaled(static_cast<size_t>(image.elements()), [&](size_t k) {
             const auto c = static_cast<size_t>(image.channel(static_cast<int64_t>(k)));
@@ -101,27 +73,25 @@ Reading standardised(const std::string& name, const Standard& s, const Image& im
 }  // namespace
 
 std::vector<Reading> layouts(const Context& x) {
+  const Layouts& stated = x.options.layout;
+  const Shape row = x.subject.arranged_row();
+  const auto now = rearrangements(stated, row);
   std::vector<Reading> all;
-  if (const auto found = image_of(x.subject.row_type().shape)) {
-    const Image i = *found;
-    Image other = i;
-    other.innermost = !i.innermost;
-    if (i.height == i.width)
-      all.push_back({"height and width exchanged", "transpose the images",
-                     moved(i, [&](int64_t c, int64_t h, int64_t w) { return i.at(c, w, h); })});
-    if (i.channels > 1) {
-      all.push_back({other.innermost ? "rows stored channels last" : "rows stored channels first",
-                     "store the channels where the network takes them",
-                     moved(i, [&](int64_t c, int64_t h, int64_t w) { return other.at(c, h, w); })});
-      all.push_back({"channels reversed", "reverse the channels (RGB and BGR)",
-                     moved(i, [&](int64_t c, int64_t h, int64_t w) { return i.at(i.channels - 1 - c, h, w); })});
+  const auto add = [&](Layout l, const Layouts& instead, InputMap map) {
+    all.push_back({contains(stated, l) ? fmt::format("not {}", words_of(l)) : std::string(words_of(l)),
+                   instead.empty() ? "leave --layout out" : "--layout " + to_string(instead), std::move(map)});
+  };
+  for (const LayoutName& n : layout_names()) {
+    const auto instead = toggled(stated, n.layout);
+    if (!instead) continue;
+    if (n.layout == Layout::invert) {
+      const FoundSpace found = input_space(x);
+      if (!found.space || !is_float(x.subject.row_type().dtype)) continue;
+      const InputSpace& s = *found.space;
+      add(n.layout, *instead, scaled(s.low.size(), [&](size_t k) { return std::pair(-1., s.low[k] + s.high[k]); }));
+    } else if (const auto then = rearrangements(*instead, row); now && then) {
+      add(n.layout, *instead, between(*now, *then, numel(row)));
     }
-  }
-  const FoundSpace found = input_space(x);
-  if (found.space && is_float(x.subject.row_type().dtype)) {
-    const InputSpace& s = *found.space;
-    all.push_back({"inverted", "subtract the values from the sum of the range's ends",
-                   scaled(s.low.size(), [&](size_t k) { return std::pair(-1., s.low[k] + s.high[k]); })});
   }
   return all;
 }
@@ -146,13 +116,13 @@ std::vector<Reading> scales(const Context& x, const std::vector<int64_t>& rows) 
            return std::pair(1 / half, -(s.low[k] + s.high[k]) / 2 / half);
          })});
   }
-  const Image whole{1, 1, numel(row.shape), false}, image = image_of(row.shape).value_or(whole);
+  const Image whole{1, 1, numel(row.shape), false, true}, image = image_of(row.shape).value_or(whole);
   const Standard own = standard_of(x, rows, image);
   if (std::ranges::all_of(own.deviation, [](double d) { return d > 0; }))
-    all.push_back(standardised("standardised by the mean and deviation of the rows", own, image));
+    all.push_back(standardised(x, "standardised by the mean and deviation of the rows", own, image));
   if (image.channels == 3) {
     const Standard imagenet{{.485, .456, .406}, {.229, .224, .225}};
-    all.push_back(standardised("standardised by ImageNet's mean and deviation", imagenet, image));
+    all.push_back(standardised(x, "standardised by ImageNet's mean and deviation", imagenet, image));
     all.push_back(
         {"ImageNet's mean and deviation undone", "do not standardise the values", scaled(elements, [&](size_t k) {
            const auto c = static_cast<size_t>(image.channel(static_cast<int64_t>(k)));

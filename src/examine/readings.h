@@ -13,8 +13,8 @@ struct Reading {
   InputMap map;
 };
 
-// For rows that may be images: height and width exchanged, channels first or last, channels reversed; for floats
-// within a known range: inverted.
+// Each of layout.h that the rows can be in, beside what --layout states: inversion for floats within a known range, the
+// others for images.
 std::vector<Reading> layouts(const Context& x);
 // For floats: multiplied or divided by 255, the range stretched to [-1, 1], standardised by the mean and the deviation
 // of the rows given (each channel), or by ImageNet's.

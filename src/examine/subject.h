@@ -45,7 +45,9 @@ class Subject {
  public:
   virtual ~Subject() = default;
   virtual const ModelRecord& record() const = 0;
-  virtual Type row_type() const = 0;           // of one row of the input
+  virtual Type row_type() const = 0;  // of one row of the input
+  // Of a row after what --layout does to it.
+  virtual Shape arranged_row() const { return row_type().shape; }
   virtual Shape output_row_shape() const = 0;  // of one row of the output
   // Distance from 1 to the next number of the coarsest float type that outputs come through.
   virtual double output_epsilon() const { return 0x1p-23; }

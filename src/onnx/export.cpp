@@ -48,6 +48,10 @@ class Writer {
     for (const int id : d_.outputs) value(*g.add_output(), id);
     model_.set_ir_version(bits ? 13 : 10);
     model_.set_producer_name("viva");
+    for (const auto& [key, value] : o_.metadata) {
+      auto& entry = *model_.add_metadata_props();
+      entry.set_key(key), entry.set_value(value);
+    }
     auto& opset = *model_.add_opset_import();
     opset.set_domain("");
     opset.set_version(bits ? export_opset_bitcast : export_opset);

@@ -32,6 +32,7 @@ struct ExportOptions {
   std::string name = "viva";                // of the graph
   // Initialisers go to a file beside the model where all take more bytes: protobuf ends at 2 GiB.
   int64_t external_above = 1'900'000'000;
+  std::vector<std::pair<std::string, std::string>> metadata = {};  // of the model: keys and values, valid UTF-8
 };
 
 // The function at one size of the open extent; at sizes[0] alone where no axis is open.

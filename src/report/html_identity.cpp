@@ -74,6 +74,7 @@ std::string model(const ModelRecord& m) {
   s += pair("Operators", operators(m));
   s += pair("Input", escape(m.input_name) + " <code>" + escape(m.input_type) + "</code>");
   s += pair("Output", escape(m.output_name) + " <code>" + escape(m.output_type) + "</code>");
+  if (!m.prepended.empty()) s += pair("Before it", escape(m.prepended));
   s += pair("Rows", batch(m)) + pair("Coverage", coverage(m));
   if (!m.training_operators.empty())
     s += pair("In training mode", fmt::format("<b>{}</b>", counted(static_cast<int64_t>(m.training_operators.size()),

@@ -153,6 +153,7 @@ Json model(const ModelRecord& m) {
   j["flops"] = number(m.flops);
   j["input"] = tensor(m.input_name, m.input_type);
   j["output"] = tensor(m.output_name, m.output_type);
+  j["prepended"] = text(m.prepended);
   j["other_outputs"] = texts(m.other_outputs);
   j["batch"] = {{"mode", to_string(m.batch)}, {"size", m.batch_size > 0 ? Json(m.batch_size) : Json(nullptr)}};
   j["training_operators"] = texts(m.training_operators);

@@ -43,7 +43,7 @@ TEST(Rows, AnotherOrderOfAxesIsNotGuessed) {
   };
   EXPECT_EQ(refused({32, 32, 3}, {3, 32, 32}),
             "d.npz: a row is u8[32,32,3], but the network takes f32[3,32,32]: another order of the axes? Then save "
-            "x.transpose(0, 3, 1, 2)");
+            "x.transpose(0, 3, 1, 2), or give --layout channels-last");
   VIVA_EXPECT_HAS(refused({3, 32, 32}, {32, 32, 3}), "x.transpose(0, 2, 3, 1)");
   VIVA_EXPECT_HAS(refused({2, 3}, {3, 2}), "x.transpose(0, 2, 1)");
   VIVA_EXPECT_HAS(refused({4, 6}, {3, 8}), "give data of that shape");
