@@ -61,6 +61,28 @@ bool is_control(std::string_view c) {
   return c.size() == 1 && (u < 0x20 || u == 0x7f);
 }
 
+struct CodePoints {
+  uint32_t first, last;
+};
+// Unicode 15: format characters (Cf) but the visible ones of single scripts, separators of lines and paragraphs, blanks
+// without width, fillers.
+constexpr CodePoints unseen[] = {
+    {0xad, 0xad},     {0x34f, 0x34f},   {0x61c, 0x61c},     {0x115f, 0x1160},   {0x17b4, 0x17b5},  {0x180e, 0x180e},
+    {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f},   {0x2800, 0x2800},   {0x3164, 0x3164},  {0xfeff, 0xfeff},
+    {0xffa0, 0xffa0}, {0xfff0, 0xfffb}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff}};
+
+uint32_t code_point(std::string_view c) {
+  const auto byte = [&](size_t i) { return static_cast<uint32_t>(static_cast<unsigned char>(c[i])); };
+  if (c.size() == 1) return byte(0);
+  uint32_t v = byte(0) & (0xffu >> (c.size() + 1));
+  for (size_t i = 1; i < c.size(); ++i) v = v << 6 | (byte(i) & 0x3f);
+  return v;
+}
+
+bool is_unseen(uint32_t v) {
+  return std::ranges::any_of(unseen, [&](const CodePoints& r) { return r.first <= v && v <= r.last; });
+}
+
 }  // namespace
 
 std::string printable(std::string_view text) {
@@ -70,6 +92,8 @@ std::string printable(std::string_view text) {
     const std::string_view c = text.substr(0, n ? n : 1);
     if (n == 0 || is_control(c))
       for (char x : c) r += fmt::format("\\x{:02x}", static_cast<unsigned char>(x));
+    else if (const uint32_t v = code_point(c); v >= 0x80 && is_unseen(v))
+      r += v < 0x10000 ? fmt::format("\\u{:04x}", v) : fmt::format("\\U{:08x}", v);
     else r += c;
     text.remove_prefix(c.size());
   }

@@ -58,8 +58,8 @@ void swap_bytes(std::byte* data, size_t count, size_t width);
 // The length of the UTF-8 sequence at the front of text, 0 where there is none (Unicode, table 3-7).
 size_t utf8_length(std::string_view text);
 
-// The text with control characters and whatever is not UTF-8 as \xNN, so that a name out of a file stays on one line of
-// an error or report, and is valid in JSON.
+// The text with control characters and what is no UTF-8 as \xNN, invisible ones (directions of writing, joiners) as
+// \uNNNN: a name out of a file stays on one line of an error or report, looks like no other, and is valid in JSON.
 std::string printable(std::string_view text);
 
 }  // namespace viva

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 #include <ostream>
 
@@ -22,6 +23,7 @@
 #include "examine/examiner.h"
 #include "examine/input_space.h"
 #include "examine/words.h"
+#include "onnx/file.h"
 #include "report/html.h"
 #include "report/json.h"
 #include "report/markup.h"
@@ -84,14 +86,27 @@ void print_plan(std::ostream& out, const Subject& subject, const RowSource& data
   out << fmt::format("cost       {:.4g} GFLOP; nothing was run\n", flops / 1e9);
 }
 
+// Why nothing of an examiner was measured, where it was asked to.
+void print_not_run(std::ostream& out, const Report& r, std::string_view examiner) {
+  const Finding* first = nullptr;
+  for (const Finding& f : r.findings) {
+    if (!f.id.starts_with(std::string(examiner) + ".")) continue;
+    if (f.status == Status::run) return;
+    if (!first) first = &f;
+  }
+  if (first && examiner != "risk")
+    out << fmt::format("{:<10} {}: {}\n", to_string(first->status), examiner, printable(first->why));
+}
+
 void print_summary(std::ostream& out, const Report& r, const std::string& directory) {
   if (const Finding* f = r.find("risk.accuracy")) {
     if (f->estimate && f->interval)
       out << fmt::format("accuracy {}, {} interval {} ({}), n = {}\n", markup::estimate(*f),
                          markup::level(f->interval->level), markup::ends(*f), f->interval->method,
                          grouped(f->n.value_or(0)));
-    else out << "accuracy withheld: " << f->why << '\n';
+    else out << "accuracy withheld: " << printable(f->why) << '\n';
   }
+  for (const Examiner* e : examiners()) print_not_run(out, r, e->name);
   for (const Claim& c : r.claims) {
     out << fmt::format("{:<10} {}", to_string(c.ruling), printable(c.statement));
     if (!c.would_decide.empty()) out << " (would decide: " << printable(c.would_decide) << ")";
@@ -146,14 +161,26 @@ struct Examined {
   std::vector<EarlierRuling> earlier;
 };
 
-void write_report(const ExamineArguments& a, const Examined& e, OutputDirectory& directory, const std::string& target) {
+void write_report(Session& s, const ExamineArguments& a, const Examined& e, OutputDirectory& directory,
+                  const std::string& target, const LedgerPlace& ledger) {
   const ReportOptions written{.cost = !a.no_cost};
   directory.write("report.json", report_json_text(e.report, written));
   directory.write("report.html", report_html(e.report, written, e.earlier));
   directory.write("report.schema.json", report_schema());
   const std::string lines = ledger_lines(e.report, date_now());
-  if (a.ledger) append_to_ledger(*a.ledger, lines);
-  commit_with_ledger(directory, target, a.ledger ? "" : lines);
+  commit_with_ledger(directory, target, ledger, lines);
+  if (lines.empty() || (ledger.in == LedgerPlace::In::report && ledger.note.empty())) return;
+  s.out << "ledger     " << printable(ledger.path) << (ledger.in == LedgerPlace::In::file ? "" : "/ledger.jsonl")
+        << (ledger.note.empty() ? "" : ", because " + ledger.note) << '\n';
+}
+
+// Nothing, or a model file that Viva wrote.
+bool is_replaceable_network(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(std::filesystem::symlink_status(path, ignored))) return true;
+  try {
+    return read_onnx(path).producer == "viva";
+  } catch (const Error&) { return false; }
 }
 
 // Where a report goes, and that of the mended network: refused before any work is done.
@@ -161,8 +188,9 @@ struct Targets {
   explicit Targets(const ExamineArguments& a)
       : report(a.out.value_or(a.model + ".viva")), mended(a.mend ? *a.mend + ".viva" : "") {
     if (report.empty()) throw usage_error("--out: is empty: name a directory, or leave the option out");
-    if (a.mend && (a.mend->empty() || *a.mend == a.model))
-      throw usage_error("--mend {}: name a file of its own for the mended network", *a.mend);
+    if (a.mend && (a.mend->empty() || *a.mend == a.model || !is_replaceable_network(*a.mend)))
+      throw usage_error("--mend {}: name a file of its own for the mended network{}", *a.mend,
+                        *a.mend == a.model || a.mend->empty() ? "" : ": what stands there is none that Viva wrote");
   }
   void open() {
     directory.emplace(report, is_replaceable_report);
@@ -199,6 +227,12 @@ void check_inversion(Examination& x) {
   const Context rows(*x.subject, x.data, x.train_rows(), x.options, alone, x.s.cancel, {});
   if (const FoundSpace found = input_space(rows); !found.space)
     throw input_error("--layout {}: {}", to_string(x.options.layout), found.why);
+}
+
+void check_rows(const Examination& x) {
+  if (!x.options.rows || *x.options.rows <= x.data.size()) return;
+  throw usage_error("--rows {}: {} holds {}: write at most as many", *x.options.rows, x.a.data,
+                    counted(x.data.size(), "row", "rows"));
 }
 
 void open_rows(Examination& x) {
@@ -241,7 +275,8 @@ void write_mended_report(const Examination& x, const Examined& given, const std:
             << " was not written\n";
     return;
   }
-  write_report(x.a, *mended, *targets.mended_directory, targets.mended);
+  write_report(x.s, x.a, *mended, *targets.mended_directory, targets.mended,
+               ledger_place(x.a.ledger, *x.a.mend, targets.mended));
   x.s.out << printable(*x.a.mend) << ": " << mend_words(given.report) << ", measured on half B\n";
   print_summary(x.s.out, mended->report, targets.mended);
 }
@@ -258,6 +293,7 @@ int run(const ExamineArguments& a, Session& s) {
   check_classifies(*x.subject);
   open_rows(x);
   check_inversion(x);
+  check_rows(x);
   x.options = within_budget(asked, budget_of(a), !a.budget.empty(), *x.subject, x.data, x.train_rows());
   if (a.plan) {
     print_plan(s.out, *x.subject, x.data, x.train_rows(), x.options,
@@ -265,12 +301,13 @@ int run(const ExamineArguments& a, Session& s) {
     return 0;
   }
   targets.open();
+  const LedgerPlace ledger = ledger_place(a.ledger, a.model, targets.report);
   print_notes(s.err, x.subject->record(), x.data);
   if (x.train) print_notes(s.err, x.subject->record(), *x.train);
   ThreadPool pool(threads);
   const std::optional<Examined> mended = examine_both(x, e, pool);
   if (s.cancel) throw Error(ErrorKind::cancelled, "interrupted; nothing was written");
-  write_report(a, e, *targets.directory, targets.report);
+  write_report(s, a, e, *targets.directory, targets.report, ledger);
   print_summary(s.out, e.report, targets.report);
   write_mended_report(x, e, mended, targets);
   const bool refuted =

@@ -14,6 +14,7 @@
 #include "cli/verb.h"
 #include "examine/budget.h"
 #include "examine/claims_file.h"
+#include "examine/words.h"
 
 namespace viva {
 namespace {
@@ -84,16 +85,35 @@ void declare_network(CLI::App& app, ExamineArguments& a) {
 }
 
 void declare_report(CLI::App& app, ExamineArguments& a) {
-  app.add_option("--out", a.out, "directory of the report (MODEL.viva); replaces only a report")->type_name("DIR");
-  app.add_option(
-         "--ledger", a.ledger,
-         "file that every ruling is added to (OUT/ledger.jsonl); the page shows its earlier rulings of the claims")
+  app.add_option("--out", a.out, "directory of the report (MODEL.viva); replaces only a report, and keeps its ledger")
+      ->type_name("DIR");
+  app.add_option("--ledger", a.ledger,
+                 "file that every ruling is added to (MODEL.viva/ledger.jsonl, wherever the report goes); where it is "
+                 "given, the "
+                 "page shows its earlier rulings of the claims")
       ->type_name("FILE");
   app.add_option("--mend", a.mend, "write the network with what mends it folded in, and rule on it again (OUT.viva)")
       ->type_name("OUT.onnx");
   app.add_flag("--no-examples", a.no_examples, "show no row of the data, neither its values nor what became of it");
   app.add_flag("--plan", a.plan, "print what was inferred and the counted cost, and run nothing");
   app.add_flag("--no-cost", a.no_cost, "leave costs out: the report is then equal byte for byte on repetition");
+}
+
+// Without --range attacks run only where the data lie in [0, 1].
+void check_radii(const ExamineOptions& o) {
+  const ValueRange r = o.range.value_or(ValueRange{});
+  const auto check = [&](double radius, const std::string& what) {
+    if (radius <= r.high - r.low) return;
+    throw usage_error(
+        "{}: a radius of {} is beyond the whole range [{}, {}]{}: radii are in units of the raw data, such as "
+        "8/255{}",
+        what, shown(radius), shown(r.low), shown(r.high), o.range ? "" : ", which is taken without --range",
+        o.range ? "" : "; or give --range LO,HI");
+  };
+  for (const Radius& e : o.eps) check(e.value, "--eps " + e.text);
+  for (const Claim& c : o.claims)
+    if (const auto* radius = std::get_if<double>(&c.key.value); radius && c.quantity == "robustness.accuracy")
+      check(*radius, fmt::format("claim '{}'", c.statement));
 }
 
 }  // namespace
@@ -113,7 +133,7 @@ void declare_arguments(CLI::App& app, ExamineArguments& a) {
       ->type_name("LIST");
   app.add_option("--eps", a.eps, "radii of the attack, raw units, by commas (1/255,2/255,4/255,8/255 of the range)")
       ->type_name("LIST");
-  app.add_option("--rows", a.rows, "rows to attack (1000)")->type_name("N");
+  app.add_option("--rows", a.rows, "rows to attack (1000), at most all")->type_name("N");
   app.add_option("--budget", a.budget,
                  "seconds (300) of a machine of 30 GFLOP/s: sets the rows attacked and of the curvature before the run")
       ->type_name("S");
@@ -121,6 +141,12 @@ void declare_arguments(CLI::App& app, ExamineArguments& a) {
   app.add_option("--threads", a.threads, "threads (VIVA_THREADS, else the processors); no result depends on it")
       ->type_name("N");
   declare_report(app, a);
+  // As an unset variable of a script leaves it.
+  for (CLI::Option* o : app.get_options())
+    if (o->get_items_expected_max() > 0)
+      o->check(
+          [](const std::string& s) { return s.empty() ? std::string("is empty: write a value, or leave it out") : ""; },
+          "");
 }
 
 double budget_of(const ExamineArguments& a) {
@@ -143,6 +169,7 @@ ExamineOptions options_of(const ExamineArguments& a, std::vector<FileRecord>& cl
   if (!a.eps.empty()) o.eps = radii_from(a.eps);
   if (!a.rows.empty()) o.rows = row_count(a.rows);
   if (!a.data_normalized.empty()) o.data_normalized = normalization_of("--data-normalized", a.data_normalized);
+  check_radii(o);
   if (!a.data_normalized.empty() && !a.normalize.empty())
     throw usage_error("--normalize is for raw data, --data-normalized for data that are normalised already: give one");
   return o;

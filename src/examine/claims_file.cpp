@@ -22,6 +22,8 @@ namespace {
 namespace viva {
 namespace {
 
+constexpr std::string_view form =
+    "write [[claim]], below it id = \"name\" and statement = \"risk.accuracy >= 0.90\", a line each";
 constexpr size_t longest_id = 64, most_claims = 10000;
 
 // toml++ 3.3 reaches what it calls unreachable on some characters beyond ASCII outside of strings (U+03D6). So it reads
@@ -73,7 +75,7 @@ class ClaimsFile {
     if (!claims) throw input_error("{}: holds no claim: write [[claim]] tables with id and statement", shown_);
     if (!claims->is_array()) throw refused(*claims, "claim is one table: write [[claim]], in double brackets");
     if (claims->as_array()->size() > most_claims)
-      throw refused(*claims, fmt::format("more than {} claims", most_claims));
+      throw refused(*claims, fmt::format("more than {} claims: write fewer", most_claims));
     for (const toml::node& node : *claims->as_array()) add(node);
     if (all_.empty()) throw refused(*claims, "holds no claim: write [[claim]] tables with id and statement");
     return std::move(all_);
@@ -85,8 +87,9 @@ class ClaimsFile {
     try {
       return toml::parse(plain_ascii(text));
     } catch (const toml::parse_error& e) {
-      throw input_error("{}:{}: {}", shown_, e.source().begin.line, printable(read_back(e.description())));
-    } catch (const Error& e) { throw input_error("{}: {}", shown_, e.message()); }
+      throw input_error("{}:{}: is no TOML ({}): {}", shown_, e.source().begin.line,
+                        printable(read_back(e.description())), form);
+    } catch (const Error& e) { throw input_error("{}: {}: {}", shown_, e.message(), form); }
   }
 
   Error refused(const toml::node& at, const std::string& problem) const {

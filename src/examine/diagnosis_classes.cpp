@@ -87,7 +87,7 @@ Looked look_at_classes(Context& x) {
     const double threshold = others - material_lack, upper = clopper_pearson_upper(hit, n, each);
     Suspicion s{.id = fmt::format("diagnosis.weak_class[{}]",
                                   x.has_class_names() ? quoted_key(x.class_name(k)) : x.class_name(k)),
-                .title = fmt::format("Class {} is known worse than the others", x.class_name(k))};
+                .title = fmt::format("Class {} is recognised less often than the others", x.class_name(k))};
     s.p = threshold <= 0 ? 1 : binomial_at_least(n - hit, n, 1 - threshold);
     s.size = others - static_cast<double>(hit) / static_cast<double>(n), s.needed = material_lack;
     s.material_if =

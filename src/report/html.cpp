@@ -81,6 +81,8 @@ std::string contents(const Report& r) {
     const std::string area = f.id.substr(0, f.id.find('.'));
     if (area == "claim" || area == "identity" || std::ranges::find(areas, area) != areas.end()) continue;
     areas.push_back(area);
+    // Those two have their first lines above.
+    if (area == "baseline" || area == "diagnosis") continue;
     s += fmt::format(" <a href=\"#{0}\">{0}</a>", escape(area));
   }
   return s + " <a href=\"#identity\">Files</a></nav>\n";

@@ -56,7 +56,7 @@ std::string findings_table(const Report& r, const std::string& area) {
         f.n ? fmt::format("<span class=\"num\">{}</span><br><small>{}</small>", grouped(*f.n), escape(f.unit)) : "";
     rows.push_back(markup::row({about, number, markup::interval(f), n, state(f)}));
   }
-  return markup::table("findings", {"Finding", "Estimate", "Interval", "n", "CheckResult"}, rows);
+  return markup::table("findings", {"Finding", "Estimate", "Interval", "n", "Check"}, rows);
 }
 
 std::string evidence_rows(const Examples& e) {

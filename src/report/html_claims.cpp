@@ -57,7 +57,7 @@ std::string claims_section(const Report& r, std::span<const EarlierRuling> earli
            "'risk.accuracy &gt;= 0.90'</code>.</p>\n</section>\n";
   std::vector<std::string> rows;
   for (size_t i = 0; i < std::min(r.claims.size(), most_claims); ++i) rows.push_back(claim_row(r, r.claims[i]));
-  s += markup::table("ledger", {"Ruling", "Claim", "Estimate", "Interval", "CheckResult"}, rows);
+  s += markup::table("ledger", {"Ruling", "Claim", "Estimate", "Interval", "Check"}, rows);
   s += "<p class=\"note\">A claim is supported or refuted only where the whole interval lies on one side of its value. "
        "The claims share one error rate of 0.05: with k claims each two-sided interval is at 1 − 0.05/k.</p>\n";
   std::string before;

@@ -34,6 +34,13 @@ std::string picture(const ShownRow& s, int side) {
                      std::max<int64_t>(1, side * s.height / std::max<int64_t>(1, s.width)), s.row, escape(s.label, 40));
 }
 
+// "747 ", or "" where the counts do not say.
+std::string wrong_rows(const Finding& accuracy) {
+  for (const Count& c : accuracy.evidence.counts)
+    if (c.id == "correct" && accuracy.rows_used) return grouped(accuracy.rows_used->count - c.count) + " ";
+  return "";
+}
+
 std::string tiles(const Report& r, const Examples& e) {
   std::string s = "<ul class=\"tiles\">\n";
   for (const auto& [row, note] : e.rows) {
@@ -55,7 +62,8 @@ std::string errors_section(const Report& r) {
   if (!random) return s + "<p>Rows are not shown, because of <code>--no-examples</code>.</p>\n</section>\n";
   if (random->rows.empty()) return s + "<p>None: every row is right.</p>\n</section>\n";
   s += "<div class=\"columns\">\n<div><h3>Drawn at random</h3>\n<p class=\"note\">" +
-       fmt::format("{} of the wrong rows, drawn without looking: what an error is like.</p>\n", random->rows.size()) +
+       fmt::format("{} of the {}wrong rows, drawn without looking: what an error is like.</p>\n", random->rows.size(),
+                   wrong_rows(*f)) +
        tiles(r, *random) + "</div>\n";
   s += "<div><h3>The most confident</h3>\n";
   if (!confident || confident->rows.empty()) s += "<p class=\"note\">None: the outputs give no confidence.</p>\n";

@@ -2,6 +2,10 @@
 
 #include <cmath>
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "base/bytes.h"
 
 namespace viva {
@@ -9,7 +13,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json text(std::string_view s) { return printable(s); }
+// As it is, whatever it does to a terminal: JSON has escapes of its own. Only what is no UTF-8 has none.
+Json text(std::string_view s) {
+  for (std::string_view rest = s; !rest.empty(); rest.remove_prefix(utf8_length(rest)))
+    if (utf8_length(rest) == 0) return printable(s);
+  return s;
+}
 Json number(double v) {
   if (!std::isfinite(v)) return nullptr;
   // A whole number is written without ".0".
@@ -181,6 +190,23 @@ Json data(const DataRecord& d) {
 
 }  // namespace
 
+std::string visible_json(std::string_view json) {
+  std::string r;
+  while (!json.empty()) {
+    const std::string_view c = json.substr(0, std::max<size_t>(utf8_length(json), 1));
+    json.remove_prefix(c.size());
+    if (c == "\n" || printable(c) == c) {
+      r += c;
+      continue;
+    }
+    uint32_t v = static_cast<unsigned char>(c[0]) & (c.size() == 1 ? 0x7fu : 0xffu >> (c.size() + 1));
+    for (size_t i = 1; i < c.size(); ++i) v = v << 6 | (static_cast<unsigned char>(c[i]) & 0x3fu);
+    if (v < 0x10000) r += fmt::format("\\u{:04x}", v);
+    else r += fmt::format("\\u{:04x}\\u{:04x}", 0xd800 + ((v - 0x10000) >> 10), 0xdc00 + ((v - 0x10000) & 0x3ff));
+  }
+  return r;
+}
+
 nlohmann::ordered_json report_json(const Report& report, ReportOptions options) {
   Json j;
   j["schema"] = report_schema_id;
@@ -204,7 +230,7 @@ nlohmann::ordered_json report_json(const Report& report, ReportOptions options) 
 }
 
 std::string report_json_text(const Report& report, ReportOptions options) {
-  return report_json(report, options).dump(1) + "\n";
+  return visible_json(report_json(report, options).dump(1)) + "\n";
 }
 
 }  // namespace viva

@@ -108,7 +108,7 @@ std::string ledger_lines(const Report& report, std::string_view date) {
   if (report.claims.empty()) return "";
   const Json json = report_json(report, {.cost = false});
   std::string lines;
-  for (size_t i = 0; i < report.claims.size(); ++i) lines += line_of(report, json, i, date).dump() + "\n";
+  for (size_t i = 0; i < report.claims.size(); ++i) lines += visible_json(line_of(report, json, i, date).dump()) + "\n";
   return lines;
 }
 

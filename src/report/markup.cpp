@@ -12,6 +12,8 @@
 namespace viva::markup {
 namespace {
 
+constexpr size_t most_narrow = 4;  // columns that stand beside one another on a phone
+
 std::string cell_text(const Cell& c) {
   if (const auto* i = std::get_if<int64_t>(&c)) return grouped(*i);
   if (const auto* d = std::get_if<double>(&c)) return number(*d);
@@ -80,14 +82,20 @@ std::string table(std::string_view css_class, const std::vector<std::string>& he
 }
 
 std::string data_table(const Table& t, size_t most) {
-  std::string s = "<table class=\"data\">\n<caption>" + escape(t.title) + "</caption>\n<thead><tr>";
+  const bool wide = t.columns.size() > most_narrow;
+  std::string s = fmt::format("<table class=\"data{}\">\n<caption>", wide ? " wide" : "") + escape(t.title) +
+                  "</caption>\n<thead><tr>";
   for (const std::string& c : t.columns) s += "<th scope=\"col\">" + escape(c) + "</th>";
   s += "</tr></thead>\n<tbody>\n";
   for (size_t i = 0; i < std::min(t.rows.size(), most); ++i) {
     s += "<tr>";
-    for (const Cell& c : t.rows[i]) {
+    for (size_t k = 0; k < t.rows[i].size(); ++k) {
+      const Cell& c = t.rows[i][k];
       const bool words = std::holds_alternative<std::string>(c);
-      s += fmt::format("<td{}{}>{}</td>", words ? "" : " class=\"num\"", sorting(c), cell_text(c));
+      // On a phone a row is a block, and each cell says what it is.
+      const std::string label =
+          wide && k < t.columns.size() ? fmt::format(" data-label=\"{}\"", escape(t.columns[k])) : "";
+      s += fmt::format("<td{}{}{}>{}</td>", words ? "" : " class=\"num\"", label, sorting(c), cell_text(c));
     }
     s += "</tr>\n";
   }

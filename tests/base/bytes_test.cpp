@@ -45,6 +45,9 @@ TEST(Bytes, ByteOrder) {
 TEST(Bytes, Printable) {
   EXPECT_EQ(printable("plain: ä € 😀"), "plain: ä € 😀");
   EXPECT_EQ(printable(std::string_view("a\0\n\x7f", 4)), "a\\x00\\x0a\\x7f");
+  EXPECT_EQ(printable("a\u202eb\u2066c\u200f\u200d\ufeff\u3164\u00ad\U000e0041"),
+            "a\\u202eb\\u2066c\\u200f\\u200d\\ufeff\\u3164\\u00ad\\U000e0041");
+  EXPECT_EQ(printable("Zürich مدل 猫 🐈"), "Zürich مدل 猫 🐈");
   EXPECT_EQ(printable("\xc2\x85"), "\\xc2\\x85");           // a C1 control
   EXPECT_EQ(printable("\xff\xc3"), "\\xff\\xc3");           // no UTF-8, cut off
   EXPECT_EQ(printable("\xc0\xaf"), "\\xc0\\xaf");           // overlong

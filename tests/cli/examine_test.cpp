@@ -33,8 +33,13 @@ class ExamineVerb : public ::testing::Test {
   void SetUp() override {
     std::string pattern = fs::temp_directory_path() / "viva_cli_XXXXXX";
     folder_ = mkdtemp(pattern.data());
+    before_ = fs::current_path();
+    fs::current_path(folder_);
   }
-  void TearDown() override { fs::remove_all(folder_); }
+  void TearDown() override {
+    fs::current_path(before_);
+    fs::remove_all(folder_);
+  }
 
   Outcome call(std::vector<std::string> words) {
     words.insert(words.begin(), "viva");
@@ -66,6 +71,7 @@ class ExamineVerb : public ::testing::Test {
   int64_t names() const { return std::distance(fs::directory_iterator(folder_), {}); }
 
   std::string folder_;
+  fs::path before_;
   Cancel cancel_{false};
   bool independent_ = true;
 };
@@ -81,7 +87,7 @@ TEST_F(ExamineVerb, WritesAReport) {
             "viva examine net.onnx --data rows --claim 'risk.accuracy >= 0.85' --claim 'risk.recall[3] <= 1' --seed 0");
   EXPECT_TRUE(fs::exists(at("r/report.html")));
   EXPECT_TRUE(nlohmann::json::parse(text(at("r/report.schema.json"))).contains("$defs"));
-  EXPECT_EQ(names(), 1);
+  EXPECT_EQ(names(), 2);  // the report, and the ledger in net.onnx.viva
 }
 
 TEST_F(ExamineVerb, ExitCodes) {
@@ -146,6 +152,50 @@ TEST_F(ExamineVerb, ClassNames) {
       call({"examine", "net.onnx", "--data", "rows", "--claim", "risk.recall[\"3\"] >= .5", "--out", at("r")}).code, 0);
 }
 
+// Text that hides or turns what stands beside it: visible on the page and the terminal, exact in the JSON.
+TEST_F(ExamineVerb, InvisibleCharactersAreShown) {
+  std::ofstream names(at("names"));
+  for (int i = 0; i < 10; ++i) names << "n" << i << (i == 4 ? "\u202eexe\u2066\u200b\u0085" : "") << "\n";
+  names.close();
+  const Outcome o = call({"examine", "net\u202e.onnx", "--data", "rows\u2067", "--classes", at("names"), "--claim",
+                          "risk.recall[\"n4\u202eexe\u2066\u200b\u0085\"] >= .5", "--out", at("r\u200f")});
+  EXPECT_EQ(o.code, 0) << o.err;
+  const std::string page = text(at("r\u200f/report.html")), json = text(at("r\u200f/report.json"));
+  const std::string ledger = text(at("net\u202e.onnx.viva/ledger.jsonl"));
+  for (const std::string& all : {o.out, o.err, page, json, ledger})
+    for (const char* raw : {"\u202e", "\u2066", "\u2067", "\u200b", "\u200f", "\u0085"})
+      EXPECT_EQ(all.find(raw), std::string::npos) << raw;
+  VIVA_EXPECT_HAS(page, "n4\\u202eexe\\u2066\\u200b\\xc2\\x85");
+  VIVA_EXPECT_HAS(o.out, "net\\u202e.onnx");
+  VIVA_EXPECT_HAS(json, "\"n4\\u202eexe\\u2066\\u200b\\u0085\"");
+  EXPECT_EQ(nlohmann::json::parse(json)["data"][0]["classes"][4], "n4\u202eexe\u2066\u200b\u0085");
+  const Outcome none = call({"examine", "net.onnx", "--data", "rows", "--claim", "risk.accuracy\u202e > .5"});
+  EXPECT_EQ(none.code, 2);
+  VIVA_EXPECT_HAS(none.err, "risk.accuracy\\u202e");
+}
+
+TEST_F(ExamineVerb, RadiiAndRowsThatCannotBe) {
+  const auto refused = [&](std::vector<std::string> more, const std::string& says) {
+    std::vector<std::string> words = {"examine", "net.onnx", "--data", "rows", "--out", at("r")};
+    words.insert(words.end(), more.begin(), more.end());
+    const Outcome o = call(words);
+    EXPECT_EQ(o.code, 2) << says;
+    VIVA_EXPECT_HAS(o.err, says);
+    EXPECT_EQ(std::ranges::count(o.err, '\n'), 1) << o.err;
+    EXPECT_EQ(names(), 0);
+  };
+  refused({"--eps", "8"}, "--eps 8: a radius of 8 is beyond the whole range [0, 1], which is taken without --range");
+  refused({"--eps", "1/255,300", "--range", "0,255"},
+          "--eps 300: a radius of 300 is beyond the whole range [0, 255]: ");
+  refused({"--claim", "robustness.accuracy[8] >= .5"}, "claim 'robustness.accuracy[8] >= 0.5': a radius of 8");
+  refused({"--rows", "1001"}, "--rows 1001: rows holds 1,000 rows: write at most as many");
+  refused({"--rows", "1001", "--plan"}, "write at most as many");
+  refused({"--rows", "5000000000"}, "write at most as many");
+  for (const char* bad : {"0", "-1", "x", "1e3", "99999999999999999999"})
+    refused({"--rows", bad}, "write a whole number of at least 1");
+  EXPECT_EQ(call({"examine", "net.onnx", "--data", "rows", "--eps", "1", "--rows", "1000", "--plan"}).code, 0);
+}
+
 TEST_F(ExamineVerb, OneSpellingOfTheCommand) {
   const auto report = [&](const std::string& claim, const std::string& only) {
     EXPECT_EQ(
@@ -177,6 +227,20 @@ TEST_F(ExamineVerb, APlaceWhereNothingCanBeMade) {
   const Outcome o = call({"examine", "net.onnx", "--data", "rows", "--out", "/proc/report"});
   EXPECT_EQ(o.code, 3);
   VIVA_EXPECT_HAS(o.err, "/proc/report: cannot be written");
+}
+
+// As an unset variable of a script leaves them.
+TEST_F(ExamineVerb, NothingIsGivenEmpty) {
+  for (const char* option : {"--data", "--normalize", "--range", "--eps", "--rows", "--groups", "--classes", "--train",
+                             "--layout", "--claims", "--ledger", "--mend", "--budget", "--input-name"}) {
+    const Outcome o = call({"examine", "net.onnx", "--data", "rows", option, ""});
+    EXPECT_EQ(o.code, 2) << option;
+    EXPECT_EQ(std::ranges::count(o.err, '\n'), 1) << o.err;
+  }
+  VIVA_EXPECT_HAS(call({"examine", "net.onnx", "--data", "rows", "--range", ""}).err,
+                  "--range: is empty: write a value");
+  EXPECT_EQ(call({"examine", "", "--data", "rows"}).code, 2);
+  EXPECT_EQ(names(), 0);
 }
 
 TEST_F(ExamineVerb, AnEmptyPlaceIsNoPlace) {

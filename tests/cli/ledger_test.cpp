@@ -10,7 +10,7 @@ namespace {
 class Rulings : public ExamineFiles {
  protected:
   std::string claims(const std::string& text) const { return put(dir_ / "claims.toml", text); }
-  std::string ledger(const std::string& name = "out/ledger.jsonl") const { return get(dir_ / name); }
+  std::string ledger(const std::string& name = "end_scores.onnx.viva/ledger.jsonl") const { return get(dir_ / name); }
   const std::string two_ =
       "[[claim]]\nid = \"acc\"\nstatement = \"risk.accuracy >= 0.2\"\n[[claim]]\nid = \"less\"\n"
       "statement = \"risk.accuracy < 0.99\"\n";
@@ -58,8 +58,53 @@ TEST_F(Rulings, TheLedgerOutlivesTheReport) {
   ASSERT_EQ(examine("end_scores", data, {"--only", "risk"}).code, 0);
   ASSERT_EQ(examine("end_scores", data, {"--claims", dir_ / "claims.toml", "--plan"}).code, 0);
   EXPECT_EQ(std::ranges::count(ledger(), '\n'), 4);
-  EXPECT_EQ(names_in(dir_ / "out"),
+  EXPECT_EQ(names_in(dir_ / "out"), (std::vector<std::string>{"report.html", "report.json", "report.schema.json"}));
+}
+
+// Whatever names the reports have, all rulings on a network stand in one ledger.
+TEST_F(Rulings, OneLedgerForTenReports) {
+  const std::string data = rows_of(90, {4}, 4, any), net = copied("end_scores");
+  const auto run = [&](std::vector<std::string> more) {
+    std::vector<std::string> words = {"examine", net, "--data", data, "--only", "risk", "--claims", claims(two_)};
+    words.insert(words.end(), more.begin(), more.end());
+    return call(words);
+  };
+  for (int i = 0; i < 3; ++i) {
+    const Outcome o = run({"--out", dir_ / fmt::format("out{}", i)});
+    ASSERT_LE(o.code, 1) << o.err;
+    VIVA_EXPECT_HAS(o.out, "ledger     " + net + ".viva/ledger.jsonl\n");
+    EXPECT_FALSE(std::filesystem::exists(dir_ / fmt::format("out{}/ledger.jsonl", i)));
+  }
+  EXPECT_EQ(names_in(net + ".viva"), std::vector<std::string>{"ledger.jsonl"});
+  const std::string three = ledger();
+  EXPECT_EQ(std::ranges::count(three, '\n'), 6);
+  // The network's own report takes the folder and keeps the ledger.
+  ASSERT_LE(run({}).code, 1);
+  EXPECT_EQ(names_in(net + ".viva"),
             (std::vector<std::string>{"ledger.jsonl", "report.html", "report.json", "report.schema.json"}));
+  EXPECT_TRUE(ledger().starts_with(three));
+  EXPECT_EQ(std::ranges::count(ledger(), '\n'), 8);
+  ASSERT_LE(run({"--out", net + ".viva/"}).code, 1);
+  EXPECT_EQ(std::ranges::count(ledger(), '\n'), 10);
+}
+
+TEST_F(Rulings, TheReportsOwnLedgerWhereTheOtherCannotBe) {
+  const std::string data = rows_of(90, {4}, 4, any), net = copied("end_scores");
+  const std::vector<std::string> words = {"examine", net,        "--data",     data,    "--only",
+                                          "risk",    "--claims", claims(two_), "--out", dir_ / "out"};
+  put(net + ".viva", "a file");
+  const Outcome file = call(words);
+  ASSERT_LE(file.code, 1) << file.err;
+  VIVA_EXPECT_HAS(file.out, "out/ledger.jsonl, because " + net + ".viva is no folder\n");
+  EXPECT_EQ(std::ranges::count(ledger("out/ledger.jsonl"), '\n'), 2);
+  EXPECT_EQ(get(net + ".viva"), "a file");
+  std::filesystem::remove(net + ".viva");
+  std::filesystem::create_directory(net + ".viva");
+  put(net + ".viva/thesis.tex", "mine");
+  const Outcome other = call(words);
+  VIVA_EXPECT_HAS(other.out, ", because " + net + ".viva holds other files than a report\n");
+  EXPECT_EQ(std::ranges::count(ledger("out/ledger.jsonl"), '\n'), 4);
+  EXPECT_EQ(names_in(net + ".viva"), std::vector<std::string>{"thesis.tex"});
 }
 
 TEST_F(Rulings, EarlierRulingsOfTheSameClaim) {
@@ -75,7 +120,7 @@ TEST_F(Rulings, EarlierRulingsOfTheSameClaim) {
   VIVA_EXPECT_HAS(page, date);
   EXPECT_EQ(get(dir_ / "out/report.json").find(date), std::string::npos);
   EXPECT_EQ(std::ranges::count(ledger("mine.jsonl"), '\n'), 4);
-  EXPECT_EQ(ledger(), "");
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "end_scores.onnx.viva"));
   // No report whose ruling could not be written down.
   const Outcome nowhere =
       examine("end_scores", data, {"--claims", dir_ / "claims.toml", "--only", "risk", "--ledger", dir_ / "none/l"});

@@ -114,6 +114,12 @@ TEST_F(Mending, NothingToMendWritesNothing) {
   const Outcome self = call({"examine", net, "--data", data, "--mend", net});
   EXPECT_EQ(self.code, 2);
   VIVA_EXPECT_HAS(self.err, "name a file of its own");
+  // What somebody else wrote stays.
+  put(dir_ / "thesis.tex", "mine");
+  const Outcome other = call({"examine", net, "--data", data, "--mend", dir_ / "thesis.tex"});
+  EXPECT_EQ(other.code, 2);
+  VIVA_EXPECT_HAS(other.err, "what stands there is none that Viva wrote");
+  EXPECT_EQ(get(dir_ / "thesis.tex"), "mine");
 }
 
 }  // namespace
