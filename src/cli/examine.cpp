@@ -83,6 +83,9 @@ void print_plan(std::ostream& out, const Subject& subject, const RowSource& data
                        s.flops > 0 ? fmt::format(", {:.4g} GFLOP", s.flops / 1e9) : "");
     flops += s.flops;
   }
+  for (const auto& [rows, what] : {std::pair(options.rows, "attacks"), {options.curvature_rows, "the curvature"}})
+    if (rows == 0)
+      out << fmt::format("left out   {}: the budget allows too few rows; a larger --budget gives them\n", what);
   out << fmt::format("cost       {:.4g} GFLOP; nothing was run\n", flops / 1e9);
 }
 
@@ -106,7 +109,8 @@ void print_summary(std::ostream& out, const Report& r, const std::string& direct
                          grouped(f->n.value_or(0)));
     else out << "accuracy withheld: " << printable(f->why) << '\n';
   }
-  for (const Examiner* e : examiners()) print_not_run(out, r, e->name);
+  for (const Examiner* e : examiners())
+    if (e->name != "baseline" || r.data.size() > 1) print_not_run(out, r, e->name);
   for (const Claim& c : r.claims) {
     out << fmt::format("{:<10} {}", to_string(c.ruling), printable(c.statement));
     if (!c.would_decide.empty()) out << " (would decide: " << printable(c.would_decide) << ")";
@@ -161,17 +165,19 @@ struct Examined {
   std::vector<EarlierRuling> earlier;
 };
 
-void write_report(Session& s, const ExamineArguments& a, const Examined& e, OutputDirectory& directory,
-                  const std::string& target, const LedgerPlace& ledger) {
+// Gives the line that says where the rulings are, "" where that is in the report.
+std::string write_report(const ExamineArguments& a, const Examined& e, OutputDirectory& directory,
+                         const std::string& target, const LedgerPlace& ledger) {
   const ReportOptions written{.cost = !a.no_cost};
   directory.write("report.json", report_json_text(e.report, written));
   directory.write("report.html", report_html(e.report, written, e.earlier));
   directory.write("report.schema.json", report_schema());
   const std::string lines = ledger_lines(e.report, date_now());
   commit_with_ledger(directory, target, ledger, lines);
-  if (lines.empty() || (ledger.in == LedgerPlace::In::report && ledger.note.empty())) return;
-  s.out << "ledger     " << printable(ledger.path) << (ledger.in == LedgerPlace::In::file ? "" : "/ledger.jsonl")
-        << (ledger.note.empty() ? "" : ", because " + ledger.note) << '\n';
+  if (lines.empty() || (ledger.in == LedgerPlace::In::report && ledger.note.empty())) return "";
+  return fmt::format("ledger     {}{}{}\n", printable(ledger.path),
+                     ledger.in == LedgerPlace::In::file ? "" : "/ledger.jsonl",
+                     ledger.note.empty() ? "" : ", because " + ledger.note);
 }
 
 // Nothing, or a model file that Viva wrote.
@@ -275,10 +281,11 @@ void write_mended_report(const Examination& x, const Examined& given, const std:
             << " was not written\n";
     return;
   }
-  write_report(x.s, x.a, *mended, *targets.mended_directory, targets.mended,
-               ledger_place(x.a.ledger, *x.a.mend, targets.mended));
+  const std::string kept = write_report(x.a, *mended, *targets.mended_directory, targets.mended,
+                                        ledger_place(x.a.ledger, *x.a.mend, targets.mended));
   x.s.out << printable(*x.a.mend) << ": " << mend_words(given.report) << ", measured on half B\n";
   print_summary(x.s.out, mended->report, targets.mended);
+  x.s.out << kept;
 }
 
 int run(const ExamineArguments& a, Session& s) {
@@ -307,8 +314,9 @@ int run(const ExamineArguments& a, Session& s) {
   ThreadPool pool(threads);
   const std::optional<Examined> mended = examine_both(x, e, pool);
   if (s.cancel) throw Error(ErrorKind::cancelled, "interrupted; nothing was written");
-  write_report(s, a, e, *targets.directory, targets.report, ledger);
+  const std::string kept = write_report(a, e, *targets.directory, targets.report, ledger);
   print_summary(s.out, e.report, targets.report);
+  s.out << kept;
   write_mended_report(x, e, mended, targets);
   const bool refuted =
       std::ranges::any_of(e.report.claims, [](const Claim& c) { return c.ruling == Verdict::refuted; });

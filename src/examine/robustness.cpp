@@ -233,13 +233,11 @@ Measure accuracy(const Context& x, const Attacked& a, const InputSpace& s, const
   Finding& f = m.finding;
   f.rows_used->which = "drawn without replacement";
   f.assumptions.push_back(range_in_words(s));
-  const std::string limit = shown_above(f.interval->high.value_or(1));
-  f.why = eps.value == 0
-              ? fmt::format("R(0) <= {}: the share of rows drawn like these that are right", limit)
-              : fmt::format(
-                    "R({}) <= {}: the share of rows drawn like these that are right, and for which no valid row "
-                    "within {} of it in every element is wrong",
-                    eps.text, limit, eps.text);
+  f.why = eps.value == 0 ? "R(0): the share of rows drawn like these that are right"
+                         : fmt::format(
+                               "R({}): the share of rows drawn like these that are right, and for which no valid row "
+                               "within {} of it in every element is wrong",
+                               eps.text, eps.text);
   f.limits.emplace_back("an upper bound: a stronger attack may break more rows, and nothing is certified from below");
   return m;
 }

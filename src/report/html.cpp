@@ -48,7 +48,7 @@ std::vector<std::string> not_examined(const Report& r) {
   if (r.data.size() < 2) all.emplace_back("the training rows");
   all.emplace_back("rows of any other distribution");
   all.emplace_back("how the network was trained");
-  all.emplace_back("whatever would certify a bound from below");
+  all.emplace_back("any certified lower bound on robustness");
   return all;
 }
 
@@ -61,8 +61,8 @@ std::string header(const Report& r) {
     for (size_t i = 0; i < missing.size(); ++i)
       names += (i == 0 ? "" : i + 1 == missing.size() ? " and " : ", ") + missing[i];
     s += fmt::format(
-        "\n<p class=\"lead\">The network <code>{}</code> was examined on the {} rows{} of <code>{}</code>, whose role "
-        "before was {}; not "
+        "\n<p class=\"lead\">The network <code>{}</code> was examined on the {} rows{} of <code>{}</code> (role: {}); "
+        "not "
         "examined were {}. {}</p>",
         escape(r.models[0].path), grouped(r.data[0].rows),
         r.data[0].groups ? fmt::format(" in {}", counted(*r.data[0].groups, "group", "groups")) : "",

@@ -9,10 +9,19 @@ namespace {
 using markup::element;
 using markup::escape;
 
+// Every suspicion is a diagnosis.
+Table without_prefix(Table t) {
+  constexpr std::string_view prefix = "diagnosis.";
+  for (auto& row : t.rows)
+    if (auto* name = row.empty() ? nullptr : std::get_if<std::string>(&row[0]); name && name->starts_with(prefix))
+      name->erase(0, prefix.size());
+  return t;
+}
+
 std::string lists(const Finding& f) {
   std::string s;
   for (const char* id : {"looked", "family"})
-    if (const Table* t = table_of(f, id); t && !t->rows.empty()) s += markup::data_table(*t);
+    if (const Table* t = table_of(f, id); t && !t->rows.empty()) s += markup::data_table(without_prefix(*t));
   return s;
 }
 

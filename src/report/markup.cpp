@@ -128,7 +128,11 @@ std::string level(double level) { return fmt::format("{:.4g} %", 100 * level); }
 
 std::string interval(const Finding& f) {
   if (!f.interval) return f.status == Status::run && f.kind == Kind::exact ? "exact" : "–";
-  return fmt::format("<span class=\"num\">{}</span><br><small>{} · {}</small>", ends(f), level(f.interval->level),
+  // R(8/255) ≤ .16
+  constexpr std::string_view robust = "robustness.accuracy[";
+  const std::string of =
+      f.id.starts_with(robust) ? "R(" + escape(f.id.substr(robust.size(), f.id.size() - robust.size() - 1)) + ") " : "";
+  return fmt::format("<span class=\"num\">{}{}</span><br><small>{} · {}</small>", of, ends(f), level(f.interval->level),
                      escape(f.interval->method));
 }
 

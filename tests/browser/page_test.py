@@ -184,7 +184,7 @@ def examine(viva, model, folder):
     names = folder / "names"
     names.write_text("".join(f"class {k}\n" for k in range(9)) + EVIL + "\n")
     command = [viva, "examine", model, "--data", "fashion-mnist", "--classes", names, "--rows", "50", "--claim",
-               "risk.accuracy >= 0.90", "--out", folder / "report"]
+               "risk.accuracy >= 0.90", "--out", folder / "report", "--ledger", folder / "ledger.jsonl"]
     r = subprocess.run(command, capture_output=True, text=True)
     if r.returncode != 0:
         sys.exit(f"page_test: viva examine ended with {r.returncode}: {r.stderr}")
