@@ -202,5 +202,25 @@ TEST(Page, SaysWhatWasNotExamined) {
   EXPECT_NE(first.find("the training rows"), std::string::npos);
 }
 
+// On a phone the cells of wide tables stand below one another, each with its name.
+TEST(Page, CellsOfWideTablesSayWhatTheyAre) {
+  Table t{"t", "T", {"a", "b", "c", "<d>", "e"}, {{std::string("x"), 1.5, int64_t{2}, std::string("y"), 3.}}};
+  const std::string wide = markup::data_table(t);
+  EXPECT_NE(wide.find("<table class=\"data wide\">"), std::string::npos);
+  EXPECT_NE(wide.find("<td data-label=\"&lt;d&gt;\">y</td>"), std::string::npos) << wide;
+  t.columns.pop_back(), t.rows[0].pop_back();
+  EXPECT_EQ(markup::data_table(t).find("data-label"), std::string::npos);
+}
+
+TEST(Page, RobustAccuracyIsBoundedFromAbove) {
+  Finding f;
+  f.id = "robustness.accuracy[8/255]";
+  f.estimate = .14;
+  f.interval = Interval{std::nullopt, .15937, .95, "Clopper-Pearson, one-sided", Sided::upper};
+  EXPECT_NE(markup::interval(f).find(">R(8/255) ≤ 0.160<"), std::string::npos) << markup::interval(f);
+  f.id = "numerics.flip_rate";
+  EXPECT_EQ(markup::interval(f).find("R("), std::string::npos);
+}
+
 }  // namespace
 }  // namespace viva
