@@ -92,7 +92,8 @@ void declare_report(CLI::App& app, ExamineArguments& a) {
                  "given, the "
                  "page shows its earlier rulings of the claims")
       ->type_name("FILE");
-  app.add_option("--mend", a.mend, "write the network with what mends it folded in, and rule on it again (OUT.onnx.viva)")
+  app.add_option("--mend", a.mend,
+                 "write the network with what mends it folded in, and rule on it again (OUT.onnx.viva)")
       ->type_name("OUT.onnx");
   app.add_flag("--no-examples", a.no_examples, "show no row of the data, neither its values nor what became of it");
   app.add_flag("--plan", a.plan, "print what was inferred and the counted cost, and run nothing");
