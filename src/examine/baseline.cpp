@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "data/duplicates.h"
 #include "examine/measure.h"
 #include "examine/statistics.h"
 #include "examine/words.h"
@@ -187,6 +188,15 @@ Compiled nearest_rows(Context& x, const Flat& f) {
   return x.subject.compiled(b.finish({b.argmax(near, 1)}), {{1, f.x}, {2, Array::of(half, {f.rows()})}});
 }
 
+// How many of some rows of the data stand in --train too.
+int64_t known_rows(const Context& x, const std::vector<int64_t>& rows) {
+  if (!comparable_rows(x.data.stored, x.train->stored)) return 0;
+  std::vector<bool> known(static_cast<size_t>(x.data.size()), false);
+  for (const SharedRows& s : shared_rows(x.data.stored, x.train->stored))
+    for (const int64_t row : s.first) known[static_cast<size_t>(row)] = true;
+  return std::ranges::count_if(rows, [&](int64_t r) { return known[static_cast<size_t>(r)]; });
+}
+
 Measure measured(Context& x, const Flat& asked, const std::vector<int64_t>& named, const char* name,
                  const std::string& title, const std::string& how) {
   int64_t right = 0;
@@ -203,7 +213,8 @@ Measure measured(Context& x, const Flat& asked, const std::vector<int64_t>& name
 
 std::vector<Measure> fit_and_measure(Context& x) {
   Flat fitted = flat_rows(x, *x.train, drawn(x, *x.train, fitted_rows(x)));
-  Flat asked = flat_rows(x, x.data, drawn(x, x.data, asked_rows(x)));
+  const std::vector<int64_t> asked_for = drawn(x, x.data, asked_rows(x));
+  Flat asked = flat_rows(x, x.data, asked_for);
   const Centring centre(fitted);
   centre(fitted), centre(asked);
   const std::string rows = fmt::format("{} of the {} training rows{}", grouped(fitted.rows()), grouped(x.train->size()),
@@ -216,6 +227,12 @@ std::vector<Measure> fit_and_measure(Context& x) {
   std::vector<int64_t> named = in_blocks(x, asked, nearest_rows(x, fitted));
   for (int64_t& i : named) i = fitted.labels[static_cast<size_t>(i)];
   out.push_back(measured(x, asked, named, "nearest", "Nearest neighbour", "Euclidean, among " + rows));
+  if (const int64_t known = known_rows(x, asked_for); known > 0) {
+    const std::string how_many = fmt::format("{} of the {} rows asked about stand in --train byte for byte",
+                                             known == asked.rows() ? "all" : grouped(known), grouped(asked.rows()));
+    out[0].finding.why = how_many + ": no measure of new rows where it was fitted to them";
+    out[1].finding.why = how_many + ": no measure of new rows where the neighbour is the row itself";
+  }
   return out;
 }
 

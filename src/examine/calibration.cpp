@@ -248,10 +248,9 @@ std::vector<PlanStep> plan(const Context& x) {
 
 std::vector<Measure> run(Context& x) {
   const Evaluation& e = x.evaluation();
-  if (std::string why = e.kind == OutputKind::not_classes
-                            ? "the output is not one number for each of at least two classes"
-                            : why_no_scores(e, e.loss);
-      !why.empty())
+  if (const std::string why = why_no_labels(e); !why.empty())
+    return all_left_out(x, "calibration", quantities, Status::not_run, why);
+  if (const std::string why = why_no_scores(x, e, e.loss); !why.empty())
     return all_left_out(x, "calibration", quantities, Status::withheld, why);
   const Calibration c = calibration_of(x, e);
   const CalibrationNull null = calibration_null(c.top, x.seed, x.pool, x.cancel);

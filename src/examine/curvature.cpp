@@ -39,7 +39,7 @@ LabelledRows piece(const LabelledRows& r, int64_t first, int64_t count) {
 // Everything that is measured, before it is put into words.
 struct Measured {
   const RowSource* data = nullptr;
-  int64_t rows = 0, half_b = 0;
+  int64_t rows = 0, half_b = 0, without_loss = 0;
   Spectrum spectrum;
   std::vector<double> along_a;  // v' H_i v over half B, v the top direction of half A
   RitzPair top_a;
@@ -97,6 +97,11 @@ Measured measured(Context& x) {
   m.half_b = std::ssize(b);
   const LossPrograms programs(x.subject, x.subject.network(program_rows));
   const LabelledRows all = labelled_rows(*m.data, drawn, x.subject);
+  const std::vector<double> still(static_cast<size_t>(programs.parameters()), 0);
+  m.without_loss = std::ranges::count_if(programs.losses_at(all, still, 0, x.pool, x.cancel),
+                                         [](double l) { return !std::isfinite(l); });
+  x.add_work(m.rows, 1);
+  if (m.without_loss > 0) return m;
   const auto report = [&](double done, const char* what) {
     if (x.progress) x.progress(done, what);
   };
@@ -278,10 +283,15 @@ std::vector<Measure> run(Context& x) {
     return all_left_out(x, "curvature", quantities, status, why);
   };
   if (rows_taken(x) == 0) return left_out(Status::not_run, std::string(too_dear));
+  if (const std::string why = why_no_labels(x.evaluation()); !why.empty()) return left_out(Status::not_run, why);
   if (const std::string why = why_no_cross_entropy(x.evaluation(), x.subject.record()); !why.empty())
     return left_out(Status::not_run, why);
   try {
     const Measured m = measured(x);
+    if (m.without_loss > 0)
+      return left_out(Status::withheld,
+                      fmt::format("{} of the {} rows taken {} no finite loss", grouped(m.without_loss), grouped(m.rows),
+                                  m.without_loss == 1 ? "has" : "have"));
     if (m.spectrum.values.empty() || !std::isfinite(m.spectrum.largest.residual) ||
         !std::ranges::all_of(m.traces.of_probe, [](double v) { return std::isfinite(v); }))
       return left_out(Status::withheld, "a product of the Hessian is not finite");

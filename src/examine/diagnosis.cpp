@@ -24,17 +24,25 @@ struct LookedInto {
   // Measured with the network on the rows as they were fed: where another reading of the rows mends it, that is all
   // that can be said.
   bool of_fed_rows = true;
-  bool of_rows = true;  // its test takes the rows of --data as independent
+  bool tests_rows = true;  // its test takes the rows of --data as independent
+  bool of_network = true;  // reads the network's outputs
 };
-constexpr LookedInto kinds[] = {{"layout", look_at_layout, false},
-                                {"scale", look_at_scale, false},
-                                {"leakage", look_at_leakage, false},
-                                {"duplicates", look_at_duplicates, false},
-                                {"numerical fragility", look_at_rounding},
-                                {"masked gradients", look_at_masking},
-                                {"over-confidence", look_at_confidence},
-                                {"weak classes", look_at_classes},
-                                {"unfinished training", look_at_training, true, false}};
+constexpr LookedInto kinds[] = {
+    {.name = "layout", .look = look_at_layout, .of_fed_rows = false},
+    {.name = "scale", .look = look_at_scale, .of_fed_rows = false},
+    {.name = "leakage", .look = look_at_leakage, .of_fed_rows = false, .tests_rows = false, .of_network = false},
+    {.name = "duplicates", .look = look_at_duplicates, .of_fed_rows = false, .tests_rows = false, .of_network = false},
+    {.name = "numerical fragility", .look = look_at_rounding},
+    {.name = "masked gradients", .look = look_at_masking},
+    {.name = "over-confidence", .look = look_at_confidence},
+    {.name = "weak classes", .look = look_at_classes},
+    {.name = "unfinished training", .look = look_at_training, .tests_rows = false}};
+
+// Why a kind cannot be looked into at all.
+std::string why_not(Context& x, const LookedInto& k) {
+  if (k.tests_rows && !x.data.groups.empty()) return "its test takes rows as independent, and these come in groups";
+  return k.of_network ? why_no_labels(x.evaluation()) : "";
+}
 
 struct Family {
   std::vector<Suspicion> all;
@@ -91,17 +99,16 @@ std::vector<PlanStep> plan(const Context& x) {
 }
 
 std::vector<Measure> run(Context& x) {
-  if (x.evaluation().kind == OutputKind::not_classes || x.evaluation().kind == OutputKind::unknown)
-    return all_left_out(x, "diagnosis", quantities, Status::not_run,
-                        "the output is not one number for each of at least two classes");
+  const Evaluation& e = x.evaluation();
+  if (e.kind == OutputKind::not_classes)
+    return all_left_out(x, "diagnosis", quantities, Status::not_run, why_no_labels(e));
   Measure m = make_measure("diagnosis.told", "Diagnoses", Target::these_rows, Kind::exact, "suspicions", x.data);
   Table looked{"looked", "What was looked into", {"kind", "tests", "what could have been seen"}, {}};
   Family family;
   for (const LookedInto& k : kinds) {
     if (x.progress) x.progress(static_cast<double>(&k - kinds) / std::size(kinds), k.name);
-    Looked l = !x.data.groups.empty() && k.of_rows
-                   ? Looked{{}, "its test takes rows as independent, and these come in groups", ""}
-                   : k.look(x);
+    std::string why = why_not(x, k);
+    Looked l = why.empty() ? k.look(x) : Looked{{}, std::move(why), ""};
     looked.rows.push_back({std::string(k.name), std::ssize(l.suspicions),
                            l.why_not.empty() ? l.could_be_seen : "not looked into: " + l.why_not});
     for (Suspicion& s : l.suspicions) family.all.push_back(std::move(s)), family.of_fed_rows.push_back(k.of_fed_rows);
@@ -121,6 +128,11 @@ std::vector<Measure> run(Context& x) {
   m.finding.evidence.tables = {std::move(looked), table_of(family)};
   m.finding.limits.emplace_back("says nothing of faults that are not in the table");
   m.finding.limits.emplace_back("smallest detectable effects are those of one test at .05 and power .8");
+  if (const std::string none = why_no_labels(e); !none.empty())
+    m.finding.limits.push_back(none + "; the rows alone were looked into");
+  else if (!e.nan_rows.empty())
+    m.finding.limits.push_back(fmt::format("{} NaN: they count as wrong where accuracies are compared",
+                                           counted(std::ssize(e.nan_rows), "row gives", "rows give")));
   return {std::move(m)};
 }
 

@@ -43,6 +43,11 @@ int64_t partner_of(const Confusion& c, int64_t label) {
 
 // Where the confusions run both ways, the labels themselves may be ambiguous.
 std::string rival(const Context& x, const Confusion& c, int64_t label) {
+  if (c.classes == 2)
+    return fmt::format(
+        "Rival explanation, the threshold between two classes: what favours the other class costs this one. {} of its "
+        "rows are named {}, {} of that class's are named {}",
+        c.at(label, 1 - label), x.class_name(1 - label), c.at(1 - label, label), x.class_name(label));
   const int64_t partner = partner_of(c, label), out = c.at(label, partner), in = c.at(partner, label);
   const double merged = static_cast<double>(c.at(label, label) + out) / static_cast<double>(c.rows(label));
   const std::string seen = fmt::format(
@@ -71,11 +76,10 @@ std::string smallest_lack(int64_t n, double others, double alpha) {
 
 Looked look_at_classes(Context& x) {
   const Evaluation& e = x.evaluation();
-  if (e.classes < 3) return {{}, "two classes: a weak one cannot be told from a shifted threshold", ""};
   const Confusion c = confusion_of(x, e);
   int64_t all = 0, right = 0, tested = 0;
   for (int64_t k = 0; k < c.classes; ++k) all += c.rows(k), right += c.at(k, k), tested += c.rows(k) > 0;
-  if (tested < 3) return {{}, "rows of fewer than three classes", ""};
+  if (tested < 2) return {{}, "rows of one class alone", ""};
   Looked l;
   const double each = sidak(.05, tested);
   int64_t fewest = all;
@@ -100,6 +104,9 @@ Looked look_at_classes(Context& x) {
     l.suspicions.push_back(std::move(s));
   }
   l.could_be_seen = smallest_lack(fewest, static_cast<double>(right) / static_cast<double>(all), each);
+  if (!e.nan_rows.empty())
+    l.could_be_seen +=
+        fmt::format("; {} NaN are left out", counted(std::ssize(e.nan_rows), "row that gives", "rows that give"));
   return l;
 }
 

@@ -69,7 +69,11 @@ int64_t training_plan_rows(const Context& x) {
 Looked look_at_confidence(Context& x) {
   const Evaluation& e = x.evaluation();
   if (!has_scores(e.kind)) return {{}, fmt::format("outputs are {}", to_string(e.kind)), ""};
-  if (!e.nan_rows.empty() || !e.infinite_out.empty()) return {{}, "outputs that are not finite", ""};
+  if (!e.nan_rows.empty() || !e.infinite_out.empty())
+    return {{},
+            fmt::format("{} NaN or an infinity",
+                        counted(std::ssize(e.nan_rows) + std::ssize(e.infinite_out), "row gives", "rows give")),
+            ""};
   const LabelledLogits l = labelled_logits(e, x.data);
   std::vector<double> gaps;
   for (int64_t i = 0; i < l.rows(); ++i) {

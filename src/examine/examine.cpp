@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "examine/examiner.h"
 #include "examine/groups.h"
+#include "examine/measure.h"
 #include "examine/programs.h"
 #include "examine/shown_rows.h"
 #include "examine/words.h"
@@ -112,10 +113,20 @@ void add_diagnosis(Context& x, Report& report) {
     if (rows.empty()) return;
     const auto n = static_cast<int64_t>(rows.size());
     report.diagnosis.push_back(
-        {id, title, fmt::format("{} {} (first in row {})", counted(n, "row gives", "rows give"), what, rows[0])});
+        {id, title, fmt::format("{} {}{}", counted(n, "row gives", "rows give"), what, naming(x, {rows[0]}))});
   };
-  told("diagnosis.nan_rows", "NaN in the output", e.nan_rows,
-       "NaN; such rows count as wrong, and log-loss and Brier score are withheld");
+  if (const std::string why = why_no_labels(e); !e.nan_rows.empty() && !why.empty()) {
+    std::vector<std::string> left;
+    for (const Finding& f : report.findings)
+      if (const std::string name = f.id.substr(0, f.id.find('.'));
+          f.status != Status::run && f.why == why && (left.empty() || left.back() != name))
+        left.push_back(name);
+    report.diagnosis.push_back({"diagnosis.nan_rows", "NaN in every output",
+                                fmt::format("{}. Therefore not measured: {}", why, fmt::join(left, ", "))});
+  } else {
+    told("diagnosis.nan_rows", "NaN in the output", e.nan_rows,
+         "NaN; such rows count as wrong, and log-loss, Brier score, calibration and sensitivity are withheld");
+  }
   told("diagnosis.infinite_outputs", "Infinities in the output", e.infinite_out, "an infinite output");
 }
 

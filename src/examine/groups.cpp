@@ -16,6 +16,9 @@ namespace {
 constexpr std::string_view no_interval =
     "no interval over groups is known for it, and one over rows would take rows of a group as independent";
 
+constexpr std::string_view no_training_groups =
+    "no interval: rows of --data come in groups, and which rows of --train belong together is not known";
+
 std::string grouped_coverage(int64_t groups) {
   return groups >= 100 ? "95 % intervals covered about 95 % of the time with 100 and more groups of unequal size"
                        : "95 % intervals covered about 94 % of the time with 20 groups of unequal size";
@@ -127,15 +130,15 @@ void set_grouped_mean(Measure& m, std::vector<double> values, const std::vector<
 void without_row_intervals(Measure& m, const RowSource& data) {
   Finding& f = m.finding;
   if (data.groups.empty() || f.target != Target::rows_drawn_like_these || f.unit == "group") return;
-  f.unit = "group";
-  f.n = groups_among(data.groups);
+  const bool of_data = f.rows_used && f.rows_used->data == data.record.id;
+  if (of_data) f.unit = "group", f.n = groups_among(data.groups);
   f.interval.reset();
   m.tally.reset();
   m.interval = [](double) -> std::optional<Interval> { return std::nullopt; };
   std::erase_if(f.evidence.tables, [](const Table& t) { return t.id == "bins" || t.id == "null" || t.id == "test"; });
   f.evidence.series.clear();
   if (f.status != Status::run) return;
-  f.why = no_interval;
+  f.why = of_data ? no_interval : no_training_groups;
   // A height of a band or a detectable difference is nothing without independent rows.
   if (f.kind == Kind::exact || m.quantity.empty())
     withhold(f, "it takes rows as independent, and these come in groups");

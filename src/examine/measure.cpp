@@ -73,14 +73,26 @@ Measure make_measure(std::string id, std::string title, Target target, Kind kind
   return m;
 }
 
-void withhold(Finding& f, std::string why) {
-  f.status = Status::withheld;
+namespace {
+
+void leave_out(Finding& f, Status status, std::string why) {
+  f.status = status;
   f.why = std::move(why);
+  f.estimate.reset();
+  f.interval.reset();
 }
 
-void not_run(Finding& f, std::string why) {
-  f.status = Status::not_run;
-  f.why = std::move(why);
+}  // namespace
+
+void withhold(Finding& f, std::string why) { leave_out(f, Status::withheld, std::move(why)); }
+void not_run(Finding& f, std::string why) { leave_out(f, Status::not_run, std::move(why)); }
+
+std::string why_no_labels(const Evaluation& e) {
+  if (e.kind == OutputKind::not_classes) return "the output is not one number for each of at least two classes";
+  if (std::ssize(e.nan_rows) == e.rows)
+    return fmt::format("no finite output exists: {} NaN",
+                       counted(e.rows, "row, which gives", "rows, all of which give"));
+  return "";
 }
 
 Examples examples_of(std::string id, std::string title, const std::vector<int64_t>& rows, const RowSource& data) {
@@ -212,9 +224,10 @@ std::vector<Measure> all_left_out(const Context& x, std::string_view examiner, s
   return out;
 }
 
-std::string rows_list(const std::vector<int64_t>& rows) {
+std::string naming(const Context& x, const std::vector<int64_t>& rows) {
+  if (!x.options.examples || rows.empty()) return "";
   const size_t shown_rows = std::min<size_t>(rows.size(), 5);
-  return fmt::format("{}{}", fmt::join(rows.begin(), rows.begin() + static_cast<ptrdiff_t>(shown_rows), ", "),
+  return fmt::format(" (row {}{})", fmt::join(rows.begin(), rows.begin() + static_cast<ptrdiff_t>(shown_rows), ", "),
                      rows.size() > shown_rows ? ", …" : "");
 }
 

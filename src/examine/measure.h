@@ -24,12 +24,16 @@ struct Halves {
 Halves halves_of(uint64_t seed, const RowSource& data, std::span<const int64_t> rows);
 Halves halves_of(uint64_t seed, const RowSource& data);
 
+// Why the outputs name no classes; "" where they do: no vector of at least two numbers a row, or NaN in every row.
+std::string why_no_labels(const Evaluation& e);
+
 // What every interval for new rows assumes.
 std::string population_assumption(const DataRecord& data);
 
 // A measure over all rows of `data`, without an estimate. id: examiner.quantity.
 Measure make_measure(std::string id, std::string title, Target target, Kind kind, std::string unit_of_estimate,
                      const RowSource& data);
+// Neither leaves a number behind.
 void withhold(Finding& f, std::string why);
 void not_run(Finding& f, std::string why);
 // The first ten of some rows.
@@ -62,7 +66,7 @@ std::vector<Measure> all_left_out(const Context& x, std::string_view examiner, s
 void set_key(Measure& m, const ClaimKey& key);
 void set_key(Measure& m, double number, const std::string& text);
 
-// "at row 5", "at rows 5, 6, …".
-std::string rows_list(const std::vector<int64_t>& rows);
+// " (row 5)", " (row 5, 6, …)"; "" where no row may be named.
+std::string naming(const Context& x, const std::vector<int64_t>& rows);
 
 }  // namespace viva

@@ -78,7 +78,7 @@ Measure largest(const Context& x, const std::vector<Rounding>& rows) {
   const Rounding& r = *std::ranges::max_element(rows, {}, &Rounding::error);
   Measure m =
       exact(x, "largest_difference", "Largest difference of a score from float64", "difference of scores", r.error);
-  if (std::isinf(r.error)) m.finding.why = fmt::format("row {} is finite in one precision alone", r.row);
+  if (std::isinf(r.error)) m.finding.why = "a row is finite in one precision alone" + naming(x, {r.row});
   m.finding.evidence.examples.push_back({"largest", "The row", x.data.record.id, {{r.row, shown(r.error)}}});
   return m;
 }
@@ -96,12 +96,17 @@ Measure smallest(const Context& x, std::vector<Rounding> rows) {
   Measure m = exact(x, "smallest_margin", "Smallest difference between the two largest scores", "difference of scores",
                     std::ranges::min_element(rows, {}, &Rounding::margin)->margin);
   std::ranges::stable_sort(rows, {}, &Rounding::ratio);
-  Table t{"nearest",
-          "Rows nearest to another label by rounding",
-          {"row", "margin in float64", "largest difference", "margin / (2 difference)"},
-          {}};
-  for (size_t i = 0; i < std::min<size_t>(rows.size(), 10); ++i)
-    t.rows.push_back({rows[i].row, rows[i].margin, rows[i].error, rows[i].ratio()});
+  const bool named = x.options.examples;
+  Table t{"nearest", "Rows nearest to another label by rounding", {}, {}};
+  if (named) t.columns.emplace_back("row");
+  for (const char* c : {"margin in float64", "largest difference", "margin / (2 difference)"})
+    t.columns.emplace_back(c);
+  for (size_t i = 0; i < std::min<size_t>(rows.size(), 10); ++i) {
+    std::vector<Cell> row;
+    if (named) row.emplace_back(rows[i].row);
+    for (const double v : {rows[i].margin, rows[i].error, rows[i].ratio()}) row.emplace_back(v);
+    t.rows.push_back(std::move(row));
+  }
   m.finding.check = CheckResult{"every margin is more than twice the row's largest difference", rows[0].ratio() > 1};
   if (x.options.examples) m.finding.evidence.tables.push_back(std::move(t));
   return m;
@@ -117,8 +122,7 @@ std::vector<Measure> run(Context& x) {
     return all_left_out(x, "numerics", quantities, Status::not_run, why);
   };
   const Evaluation& e = x.evaluation();
-  if (e.kind == OutputKind::not_classes)
-    return left_out("the output is not one number for each of at least two classes");
+  if (const std::string why = why_no_labels(e); !why.empty()) return left_out(why);
   if (x.subject.output_epsilon() <= 0x1p-52) return left_out("the network computes in float64 already");
   std::vector<Rounding> rows;
   try {
@@ -137,6 +141,11 @@ std::vector<Measure> run(Context& x) {
   out.push_back(flip_rate(x, rows));
   out.push_back(largest(x, rows));
   out.push_back(smallest(x, std::move(rows)));
+  if (!e.nan_rows.empty())
+    for (Measure& m : out)
+      m.finding.limits.push_back(fmt::format(
+          "{} NaN: where float64 does too, they count as labelled alike, and have no difference and no margin",
+          counted(std::ssize(e.nan_rows), "row gives", "rows give")));
   return out;
 }
 

@@ -56,7 +56,8 @@ Measure accuracy(Context& x, const Evaluation& e) {
   if (e.ties > 0)
     f.limits.push_back(fmt::format("{} tie for the largest output; the first class counts",
                                    counted(e.ties, "row has classes that", "rows have classes that")));
-  if (!e.nan_rows.empty())
+  if (const std::string why = why_no_labels(e); !why.empty()) f.limits.push_back(why + "; all of them count as wrong");
+  else if (!e.nan_rows.empty())
     f.limits.push_back(fmt::format("{} NaN and {} as wrong",
                                    counted(static_cast<int64_t>(e.nan_rows.size()), "row gives", "rows give"),
                                    e.nan_rows.size() == 1 ? "counts" : "count"));

@@ -12,7 +12,7 @@ Measure infinite_rows(const Context& x, const Evaluation& e);
 void add_wrong_rows(Finding& accuracy, const Context& x, const Evaluation& e);
 void add_loss_rows(Finding& loss, const Context& x, const Evaluation& e);
 // Why scores of probabilities cannot be given; "" where they can. `scores` has a NaN for a row without one.
-std::string why_no_scores(const Evaluation& e, const std::vector<double>& scores);
+std::string why_no_scores(const Context& x, const Evaluation& e, const std::vector<double>& scores);
 // How probabilities were got from the outputs.
 void add_source(Finding& f, const Evaluation& e);
 

@@ -35,30 +35,30 @@ void add_source(Finding& f, const Evaluation& e) {
                  : "the outputs are logits (assumed: nothing in the file says so); taken in float64, never clipped");
 }
 
-std::string why_no_scores(const Evaluation& e, const std::vector<double>& scores) {
+std::string why_no_scores(const Context& x, const Evaluation& e, const std::vector<double>& scores) {
+  if (std::string why = why_no_labels(e); !why.empty()) return why;
   if (e.kind == OutputKind::one_hot_regression)
     return "the outputs look like one-hot regression: neither probabilities nor logits";
   if (e.kind == OutputKind::fractions)
     return "the outputs come from a sigmoid a class or the like, and rows do not sum to one: neither probabilities nor "
            "logits";
   if (!e.nan_rows.empty())
-    return fmt::format("{} NaN (row {})", counted(static_cast<int64_t>(e.nan_rows.size()), "row gives", "rows give"),
-                       rows_list(e.nan_rows));
+    return fmt::format("{} NaN{}", counted(std::ssize(e.nan_rows), "row gives", "rows give"), naming(x, e.nan_rows));
   if (!has_scores(e.kind)) return "the outputs are neither probabilities nor logits";
   std::vector<int64_t> undefined;
   for (size_t i = 0; i < scores.size(); ++i) {
     if (std::isnan(scores[i])) undefined.push_back(static_cast<int64_t>(i));
   }
   if (undefined.empty()) return "";
-  return fmt::format("softmax is undefined for {} with an infinite output (row {})",
-                     counted(static_cast<int64_t>(undefined.size()), "row", "rows"), rows_list(undefined));
+  return fmt::format("softmax is undefined for {} with an infinite output{}",
+                     counted(std::ssize(undefined), "row", "rows"), naming(x, undefined));
 }
 
 Measure log_loss(Context& x, const Evaluation& e) {
   Measure m = make_measure("risk.log_loss", "Log-loss", Target::rows_drawn_like_these, Kind::estimate, "nats", x.data);
   Finding& f = m.finding;
   add_source(f, e);
-  if (std::string why = why_no_scores(e, e.loss); !why.empty()) return withhold(f, std::move(why)), m;
+  if (std::string why = why_no_scores(x, e, e.loss); !why.empty()) return withhold(f, std::move(why)), m;
   const auto infinite = rows_of_infinite_loss(e);
   f.evidence.counts = {{"infinite_rows", static_cast<int64_t>(infinite.size())}};
   if (infinite.empty()) {
@@ -69,9 +69,8 @@ Measure log_loss(Context& x, const Evaluation& e) {
                           *f.estimate < perplexed};
     return m;
   }
-  f.status = Status::withheld;
-  f.why = fmt::format("the loss is infinite: {} probability 0 to the label (row {})",
-                      counted(static_cast<int64_t>(infinite.size()), "row gives", "rows give"), rows_list(infinite));
+  withhold(f, fmt::format("the loss is infinite: {} probability 0 to the label{}",
+                          counted(std::ssize(infinite), "row gives", "rows give"), naming(x, infinite)));
   f.evidence.examples.push_back(examples_of("infinite", "First rows of infinite loss", infinite, x.data));
   return m;
 }
@@ -80,7 +79,7 @@ Measure brier_score(Context& x, const Evaluation& e) {
   Measure m = make_measure("risk.brier", "Brier score", Target::rows_drawn_like_these, Kind::estimate,
                            "squared probability, 0 to 2", x.data);
   add_source(m.finding, e);
-  if (std::string why = why_no_scores(e, e.brier); !why.empty()) return withhold(m.finding, std::move(why)), m;
+  if (std::string why = why_no_scores(x, e, e.brier); !why.empty()) return withhold(m.finding, std::move(why)), m;
   set_mean(m, e.brier, Stream::brier, x);
   const double uniform = 1 - 1 / static_cast<double>(e.classes);
   m.finding.check = CheckResult{fmt::format("below {}, the score of the uniform guess", shown(uniform)),
@@ -91,7 +90,7 @@ Measure brier_score(Context& x, const Evaluation& e) {
 Measure infinite_rows(const Context& x, const Evaluation& e) {
   Measure m = make_measure("risk.infinite_rows", "Rows that give their label probability 0", Target::these_rows,
                            Kind::exact, "rows", x.data);
-  if (std::string why = why_no_scores(e, e.loss); !why.empty()) return withhold(m.finding, std::move(why)), m;
+  if (std::string why = why_no_scores(x, e, e.loss); !why.empty()) return withhold(m.finding, std::move(why)), m;
   m.finding.estimate = static_cast<double>(rows_of_infinite_loss(e).size());
   return m;
 }

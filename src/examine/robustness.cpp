@@ -242,17 +242,23 @@ Measure accuracy(const Context& x, const Attacked& a, const InputSpace& s, const
   return m;
 }
 
-Table by_radius(const Attacked& a, double band) {
-  Table t{"radii",
-          "Rows by radius; broken rows leave. Of those left: what the checks break. Band: holds at all radii together",
-          {"eps", "attacked", "broken by cross-entropy", "then by margin", "not confirmed", "left", "left of all",
-           "band up to", "broken by one step", "by random signs", "by float64", "float64 tried"},
-          {}};
+// band: empty where rows come in groups.
+Table by_radius(const Attacked& a, std::optional<double> band) {
+  Table t{"radii", "Rows by radius; broken rows leave. Of those left: what the checks break", {}, {}};
+  if (band) t.title += ". Band: holds at all radii together";
+  for (const char* c :
+       {"eps", "attacked", "broken by cross-entropy", "then by margin", "not confirmed", "left", "left of all"})
+    t.columns.emplace_back(c);
+  if (band) t.columns.emplace_back("band up to");
+  for (const char* c : {"broken by one step", "by random signs", "by float64", "float64 tried"})
+    t.columns.emplace_back(c);
   const double n = static_cast<double>(a.rows);
   for (const AtRadius& r : a.radii) {
     const double share = static_cast<double>(r.left) / n;
-    t.rows.push_back({r.eps.text, r.attacked, r.by_cross_entropy, r.by_margin, r.unconfirmed, r.left, share,
-                      std::min(1.0, share + band), r.single_step, r.random_signs, r.float64, r.float64_tried});
+    std::vector<Cell> row{r.eps.text, r.attacked, r.by_cross_entropy, r.by_margin, r.unconfirmed, r.left, share};
+    if (band) row.emplace_back(std::min(1.0, share + *band));
+    for (const int64_t count : {r.single_step, r.random_signs, r.float64, r.float64_tried}) row.emplace_back(count);
+    t.rows.push_back(std::move(row));
   }
   return t;
 }
@@ -278,7 +284,7 @@ Measure curve(const Context& x, const Attacked& a) {
   add("0", 0, a.right);
   for (const AtRadius& r : a.radii) add(r.eps.text, r.eps.value, r.left);
   f.evidence.series.push_back(std::move(s));
-  f.evidence.tables.push_back(by_radius(a, band));
+  f.evidence.tables.push_back(by_radius(a, x.data.groups.empty() ? std::optional(band) : std::nullopt));
   return m;
 }
 
@@ -358,8 +364,8 @@ std::vector<Measure> run(Context& x) {
   };
   const Dtype input = x.subject.row_type().dtype;
   if (x.options.rows == 0) return left_out(std::string(too_dear));
-  if (x.evaluation().kind == OutputKind::not_classes)
-    return left_out("the output is not one number for each of at least two classes");
+  const Evaluation& e = x.evaluation();
+  if (const std::string why = why_no_labels(e); !why.empty()) return left_out(why);
   if (is_float(input) && input != Dtype::float32 && input != Dtype::float64)
     return left_out(fmt::format("the input is {}: attacks take float32 and float64", name(input)));
   try {
@@ -377,6 +383,10 @@ std::vector<Measure> run(Context& x) {
             "attack: the worse of cross-entropy of scores / {} and of the margin, each {} steps of 2.5 eps / {} from a "
             "random start, eps ascending; every point found was fed to the network again",
             shown(a.scale), Attacker::steps, Attacker::steps));
+    if (!e.nan_rows.empty())
+      for (Measure& m : out)
+        m.finding.limits.push_back(fmt::format("{} NaN: they count as wrong where they are attacked",
+                                               counted(std::ssize(e.nan_rows), "row gives", "rows give")));
     return out;
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::unsupported) throw;

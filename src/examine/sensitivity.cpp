@@ -129,8 +129,7 @@ std::vector<Measure> run(Context& x) {
   const auto left_out = [&](Status status, const std::string& why) {
     return all_left_out(x, "sensitivity", quantities, status, why);
   };
-  if (x.evaluation().kind == OutputKind::not_classes)
-    return left_out(Status::not_run, "the output is not one number for each of at least two classes");
+  if (const std::string why = why_no_labels(x.evaluation()); !why.empty()) return left_out(Status::not_run, why);
   if (!is_float(x.subject.row_type().dtype))
     return left_out(Status::not_run,
                     fmt::format("the input is {}: it has no gradient", name(x.subject.row_type().dtype)));
@@ -138,8 +137,8 @@ std::vector<Measure> run(Context& x) {
     const Slopes s = slopes_of(x);
     if (!s.not_finite.empty())
       return left_out(Status::withheld,
-                      fmt::format("{} no finite margin or gradient (row {})",
-                                  counted(std::ssize(s.not_finite), "row has", "rows have"), rows_list(s.not_finite)));
+                      fmt::format("{} no finite margin or gradient{}",
+                                  counted(std::ssize(s.not_finite), "row has", "rows have"), naming(x, s.not_finite)));
     std::vector<Measure> out;
     add_quantiles(x, {"radius", "First-order distance to another label", "raw units, l-infinity"}, s.radius, out);
     add_quantiles(x, {"gradient", "Gradient of the margin", "scores per raw unit, l1"}, s.gradient, out);

@@ -29,7 +29,9 @@ std::string measured_row(const Finding& f, const std::string& name) {
 std::string accuracies(const Report& r, const Finding& accuracy) {
   std::vector<std::string> rows{measured_row(accuracy, "this network")};
   for (const Finding& f : r.findings)
-    if (f.id == "risk.baseline" || f.id.starts_with("baseline.")) rows.push_back(measured_row(f, escape(f.title)));
+    if (f.id == "risk.baseline" || f.id.starts_with("baseline."))
+      rows.push_back(measured_row(
+          f, escape(f.title) + (f.status == Status::run && !f.why.empty() ? element("small", "", f.why) : "")));
   return markup::table("accuracies", {"Accuracy of", "Estimate", "Interval", "Rows"}, rows);
 }
 

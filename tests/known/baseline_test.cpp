@@ -4,10 +4,12 @@
 #include <random>
 
 #include "examine/graph_subject.h"
+#include "report/html.h"
 
 namespace viva {
 namespace {
 
+using testing::get;
 using testing::GraphSubject;
 using testing::linear;
 using testing::source;
@@ -25,20 +27,14 @@ RowSource gaussians(int64_t n, double mu, uint64_t seed, const std::string& id) 
   return source(labels, 3, [x](int64_t i, int64_t k) { return x[static_cast<size_t>(3 * i + k)]; }, id);
 }
 
-const Finding& found(const Report& r, const std::string& id) {
-  const Finding* f = r.find(id);
-  if (!f) throw std::runtime_error(id);
-  return *f;
-}
-
 TEST(Baseline, TwoGaussians) {
   GraphSubject net(3, 2, linear({1, 0, 0}, 0));
   const RowSource data = gaussians(3000, 1, 1, "data"), train = gaussians(4000, 1, 2, "train");
   const Report r = testing::examined(net, data, {"baseline.logistic >= .5"}, &train);
   // The best rule has accuracy Phi(1) = .8413; a nearest neighbour about E[2 p (1 - p)] less than one: .775.
-  EXPECT_NEAR(*found(r, "baseline.logistic").estimate, .8413, .025);
-  EXPECT_NEAR(*found(r, "baseline.nearest").estimate, .775, .035);
-  EXPECT_EQ(found(r, "baseline.nearest").n, 2000);
+  EXPECT_NEAR(*get(r, "baseline.logistic").estimate, .8413, .025);
+  EXPECT_NEAR(*get(r, "baseline.nearest").estimate, .775, .035);
+  EXPECT_EQ(get(r, "baseline.nearest").n, 2000);
   EXPECT_EQ(r.claims[0].ruling, Verdict::supported);
 }
 
@@ -46,8 +42,13 @@ TEST(Baseline, TheFittedRowsThemselves) {
   GraphSubject net(3, 2, linear({1, 0, 0}, 0));
   const RowSource data = gaussians(300, .1, 3, "data");
   const Report r = testing::examined(net, data, {}, &data);
-  EXPECT_EQ(*found(r, "baseline.nearest").estimate, 1);
-  EXPECT_LT(*found(r, "baseline.logistic").estimate, .7);
+  EXPECT_EQ(*get(r, "baseline.nearest").estimate, 1);
+  EXPECT_LT(*get(r, "baseline.logistic").estimate, .7);
+  for (const char* id : {"baseline.nearest", "baseline.logistic"})
+    EXPECT_NE(get(r, id).why.find("all of the 300 rows asked about stand in --train"), std::string::npos);
+  EXPECT_NE(report_html(r, {}).find("no measure of new rows where the neighbour is the row itself"), std::string::npos);
+  const RowSource train = gaussians(300, .1, 4, "train");
+  EXPECT_EQ(get(testing::examined(net, data, {}, &train), "baseline.nearest").why, "");
 }
 
 TEST(Baseline, SameBitsForAnyThreads) {
@@ -55,16 +56,16 @@ TEST(Baseline, SameBitsForAnyThreads) {
   const RowSource data = gaussians(500, 1, 4, "data"), train = gaussians(500, 1, 5, "train");
   const Report one = testing::examined(net, data, {}, &train, 1), three = testing::examined(net, data, {}, &train, 3);
   for (const char* id : {"baseline.logistic", "baseline.nearest"})
-    EXPECT_EQ(found(one, id).estimate, found(three, id).estimate);
+    EXPECT_EQ(get(one, id).estimate, get(three, id).estimate);
 }
 
 TEST(Baseline, NeedsTrainingRows) {
   GraphSubject net(3, 2, linear({1, 0, 0}, 0));
   const Report r = testing::examined(net, gaussians(50, 1, 6, "data"));
-  EXPECT_EQ(found(r, "baseline.logistic").status, Status::not_run);
-  EXPECT_NE(found(r, "baseline.logistic").why.find("--train"), std::string::npos);
+  EXPECT_EQ(get(r, "baseline.logistic").status, Status::not_run);
+  EXPECT_NE(get(r, "baseline.logistic").why.find("--train"), std::string::npos);
   const RowSource few = gaussians(3, 1, 7, "train");
-  EXPECT_EQ(found(testing::examined(net, gaussians(50, 1, 6, "data"), {}, &few), "baseline.nearest").status,
+  EXPECT_EQ(get(testing::examined(net, gaussians(50, 1, 6, "data"), {}, &few), "baseline.nearest").status,
             Status::not_run);
 }
 
@@ -73,8 +74,8 @@ TEST(Baseline, NoSpread) {
   GraphSubject net(3, 2, linear({1, 0, 0}, 0));
   const RowSource flat = source(std::vector<int64_t>(100, 1), 3, [](int64_t, int64_t) { return 5.F; }, "train");
   const Report r = testing::examined(net, flat, {}, &flat);
-  EXPECT_EQ(*found(r, "baseline.nearest").estimate, 1);
-  EXPECT_EQ(*found(r, "baseline.logistic").estimate, 1);
+  EXPECT_EQ(*get(r, "baseline.nearest").estimate, 1);
+  EXPECT_EQ(*get(r, "baseline.logistic").estimate, 1);
 }
 
 }  // namespace

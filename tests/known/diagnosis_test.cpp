@@ -142,6 +142,27 @@ TEST(Diagnosis, WeakClassWithItsRivalExplanation) {
   EXPECT_EQ(std::ranges::count(told(of_confusions(24, 0)), "diagnosis.weak_class[0]"), 0);
 }
 
+// Two classes: the first is known in `first` of 10, the second in nine of 10 rows.
+Report of_two_classes(int64_t first) {
+  std::vector<int64_t> labels;
+  for (int64_t i = 0; i < 1000; ++i) labels.push_back(i % 2);
+  const RowSource data = source(labels, 1, [first](int64_t i, int64_t) {
+    const int64_t label = i % 2;
+    return static_cast<float>(i / 2 % 10 < (label == 0 ? first : 9) ? label : 1 - label);
+  });
+  FakeSubject net = names_column(2, 1);
+  return diagnosed(net, data, nullptr, 1, {"diagnosis"});
+}
+
+TEST(Diagnosis, WeakClassOfTwo) {
+  const Report weak = of_two_classes(7);
+  EXPECT_EQ(std::ranges::count(told(weak), "diagnosis.weak_class[0]"), 1);
+  EXPECT_NE(diagnosis(weak, "diagnosis.weak_class[0]").text.find("the threshold between two classes"),
+            std::string::npos);
+  EXPECT_EQ(std::ranges::count(told(weak), "diagnosis.weak_class[1]"), 0);
+  EXPECT_EQ(std::ranges::count(told(of_two_classes(9)), "diagnosis.weak_class[0]"), 0);
+}
+
 // y ~ sigma(a), predicted sigma(factor a), a ~ N(0, 1): the gap is .1031 at factor 2.
 RowSource of_logits(int64_t n) {
   const auto a = [](int64_t i) {

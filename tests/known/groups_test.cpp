@@ -186,5 +186,53 @@ TEST(Groups, OfAReport) {
   }
 }
 
+// 40 groups of ten rows; every tenth row repeats the one before it.
+RowSource in_groups() {
+  std::vector<int64_t> labels;
+  for (int64_t i = 0; i < 400; ++i) labels.push_back(i % 2);
+  RowSource data = testing::source(labels, 3, [](int64_t i, int64_t k) {
+    const int64_t row = i % 10 == 9 ? i - 2 : i;
+    return k == 0 ? (i % 2 == 0 ? .75F : .25F) : static_cast<float>(row) / 400;
+  });
+  for (int64_t i = 0; i < 400; ++i) data.groups.push_back(i / 10);
+  data.record.groups = 40;
+  return data;
+}
+
+TEST(Groups, WithheldIsWithoutANumber) {
+  GraphSubject net(3, 2, linear({1, 0, 0}, -.5));
+  const Report r = testing::examined(net, in_groups());
+  int64_t withheld = 0;
+  for (const Finding& f : r.findings) {
+    if (f.status == Status::run) continue;
+    ++withheld;
+    EXPECT_FALSE(f.why.empty()) << f.id;
+    EXPECT_FALSE(f.estimate || f.interval) << f.id;
+    EXPECT_TRUE(f.evidence.series.empty()) << f.id;
+    for (const Table& t : f.evidence.tables) EXPECT_EQ(std::ranges::count(t.columns, "band up to"), 0) << f.id;
+  }
+  EXPECT_GE(withheld, 5);
+  for (const char* id : {"risk.detectable_above", "risk.detectable_paired[0.05]", "robustness.curve"})
+    EXPECT_EQ(r.find(id)->status, Status::withheld) << id;
+}
+
+TEST(Groups, DiagnosesThatTakeNoRowAsIndependent) {
+  GraphSubject net(3, 2, linear({1, 0, 0}, -.5));
+  const RowSource data = in_groups();
+  RowSource train = data;
+  train.record.id = "train", train.groups.clear(), train.record.groups.reset();
+  const Report r = testing::examined(net, data, {}, &train);
+  std::vector<std::string> told;
+  for (const Diagnosis& d : r.diagnosis) told.push_back(d.id);
+  EXPECT_EQ(told, (std::vector<std::string>{"diagnosis.leakage", "diagnosis.duplicates"}));
+  const Table& looked = r.find("diagnosis.told")->evidence.tables[0];
+  ASSERT_EQ(looked.rows.size(), 9u);
+  int64_t left_out = 0;
+  for (const auto& row : looked.rows)
+    left_out += std::get<std::string>(row[2]) ==
+                "not looked into: its test takes rows as independent, and these come in groups";
+  EXPECT_EQ(left_out, 6);
+}
+
 }  // namespace
 }  // namespace viva
