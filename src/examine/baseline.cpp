@@ -20,7 +20,7 @@ constexpr Quantity quantities[] = {
     {.name = "nearest", .fraction = true, .doc = "accuracy of the nearest neighbour"},
 };
 
-constexpr int64_t most_fitted = 10000, most_asked = 2000, most_elements = int64_t{1} << 25;
+constexpr int64_t most_fitted = 10000, most_asked = 10000, most_elements = int64_t{1} << 25;
 constexpr int64_t steps = 100, powers = 20, block = 100;
 constexpr double decay = 1e-4;
 

@@ -30,6 +30,7 @@ struct LookedInto {
 constexpr LookedInto kinds[] = {
     {.name = "layout", .look = look_at_layout, .of_fed_rows = false},
     {.name = "scale", .look = look_at_scale, .of_fed_rows = false},
+    {.name = "layout and scale", .look = look_at_layout_and_scale, .of_fed_rows = false},
     {.name = "leakage", .look = look_at_leakage, .of_fed_rows = false, .tests_rows = false, .of_network = false},
     {.name = "duplicates", .look = look_at_duplicates, .of_fed_rows = false, .tests_rows = false, .of_network = false},
     {.name = "numerical fragility", .look = look_at_rounding},
@@ -49,7 +50,7 @@ struct Family {
   std::vector<bool> of_fed_rows;
   std::vector<double> adjusted;  // NaN where counted exactly
   std::vector<bool> stands;
-  const Suspicion* reading = nullptr;  // of the rows: a layout or a scale that stands, the one that gains most
+  const Suspicion* reading = nullptr;  // of the rows: what stands of layout, scale and both, the one of most accuracy
   bool told(size_t i) const {
     if (!stands[i] || !reading) return stands[i];
     return !of_fed_rows[i] && (!is_reading(all[i]) || &all[i] == reading);
@@ -66,7 +67,7 @@ void judge(Family& f) {
   for (const Suspicion& s : f.all) {
     f.adjusted.push_back(s.p ? corrected[next++] : std::numeric_limits<double>::quiet_NaN());
     f.stands.push_back(s.material && (!s.p || f.adjusted.back() <= finding_alpha));
-    if (f.stands.back() && Family::is_reading(s) && (!f.reading || s.size > f.reading->size)) f.reading = &s;
+    if (f.stands.back() && Family::is_reading(s) && (!f.reading || s.reached > f.reading->reached)) f.reading = &s;
   }
 }
 

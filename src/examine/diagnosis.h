@@ -21,6 +21,7 @@ struct Suspicion {
   bool material = false;
   std::string told = {};  // the diagnosis in plain words, with its mend or its rival explanation
   std::optional<Mend> mend = {};
+  double reached = 0;  // of another reading of the rows: the accuracy on half B
 };
 
 // Suspicions of one kind, or why they were not looked into.
@@ -34,6 +35,7 @@ struct Looked {
 // half B, by McNemar's exact test.
 Looked look_at_layout(Context& x);
 Looked look_at_scale(Context& x);
+Looked look_at_layout_and_scale(Context& x);
 // Rows that stand in --train, and rows that repeat: counted exactly.
 Looked look_at_leakage(Context& x);
 Looked look_at_duplicates(Context& x);

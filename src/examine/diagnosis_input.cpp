@@ -16,12 +16,13 @@ namespace viva {
 namespace {
 
 constexpr double material_gain = .05;
-constexpr int64_t chosen_on = 1000;  // rows of half A: a gain that is material shows in fewer
+// Rows of half A: a gain that is material shows in fewer. Of combinations there are many, and their gains are large.
+constexpr int64_t chosen_on = 1000, combination_chosen_on = 250;
 
-// At most chosen_on rows of half A, drawn; all of half B.
-Halves halves_for_reading(const Context& x) {
+// At most so many rows of half A, drawn; all of half B.
+Halves halves_for_reading(const Context& x, int64_t most) {
   Halves h = halves_of(x.seed, x.data, drawn_rows(x.seed, Stream::reading_rows, x.data.size(), x.data.size()));
-  h.a.resize(std::min<size_t>(h.a.size(), chosen_on));
+  h.a.resize(std::min(h.a.size(), static_cast<size_t>(most)));
   std::ranges::sort(h.a), std::ranges::sort(h.b);
   return h;
 }
@@ -43,29 +44,42 @@ std::vector<bool> right_under(Context& x, const Reading& reading, const std::vec
   return right;
 }
 
-// The reading that half A likes best, and what it does to half B.
+// Whether each of some rows is right as given.
+std::vector<bool> right_as_given(Context& x, const std::vector<int64_t>& rows) {
+  const Evaluation& e = x.evaluation();
+  std::vector<bool> right;
+  for (const int64_t r : rows)
+    right.push_back(e.predicted[static_cast<size_t>(r)] == x.data.labels[static_cast<size_t>(r)]);
+  return right;
+}
+
+// The first of those that most of the rows are right under.
+struct Liked {
+  const Reading* best = nullptr;
+  int64_t right = -1;
+};
+Liked liked(Context& x, const std::vector<Reading>& all, const std::vector<int64_t>& rows) {
+  Liked l;
+  for (const Reading& r : all)
+    if (const int64_t right = std::ranges::count(right_under(x, r, rows), true); right > l.right) l = {&r, right};
+  return l;
+}
+
+// What a reading that half A chose does to half B, beside another way to read it.
 struct Tried {
   const Reading* best = nullptr;
+  std::string beside;        // in words
   std::vector<double> gain;  // of each row of half B: -1, 0 or 1
   int64_t gained = 0, lost = 0, right = 0;
-  double given = 0;  // accuracy on half B
+  double before = 0;  // accuracy on half B, read the other way
 };
-Tried tried(Context& x, const std::vector<Reading>& all, const Halves& h) {
-  Tried t;
-  int64_t most = -1;
-  for (const Reading& r : all) {
-    const int64_t count = std::ranges::count(right_under(x, r, h.a), true);
-    if (count > most) most = count, t.best = &r;
-  }
-  const std::vector<bool> right = right_under(x, *t.best, h.b);
-  const Evaluation& e = x.evaluation();
+Tried tried(const Reading& best, const std::vector<bool>& right, std::string beside, const std::vector<bool>& before) {
+  Tried t{.best = &best, .beside = std::move(beside), .gain = {}};
   for (size_t i = 0; i < right.size(); ++i) {
-    const auto row = static_cast<size_t>(h.b[i]);
-    const bool given = e.predicted[row] == x.data.labels[row];
-    t.given += static_cast<double>(given) / static_cast<double>(right.size());
     t.right += right[i];
-    t.gained += right[i] && !given, t.lost += given && !right[i];
-    t.gain.push_back(static_cast<double>(right[i]) - static_cast<double>(given));
+    t.gained += right[i] && !before[i], t.lost += before[i] && !right[i];
+    t.gain.push_back(static_cast<double>(right[i]) - static_cast<double>(before[i]));
+    t.before += static_cast<double>(before[i]) / static_cast<double>(right.size());
   }
   return t;
 }
@@ -78,11 +92,11 @@ double majority(const Context& x, const std::vector<int64_t>& rows) {
   return static_cast<double>(most) / static_cast<double>(rows.size());
 }
 
-Looked looked_at(Context& x, const std::vector<Reading>& all, const Halves& h, Suspicion s) {
-  const Tried t = tried(x, all, h);
+Looked looked_at(const Context& x, const Tried& t, const std::vector<Reading>& all, const Halves& h, Suspicion s) {
   const double gain = mean_of(t.gain), low = student_t_lower(t.gain, .05).value_or(gain);
   s.p = t.gained > t.lost ? mcnemar(t.gained, t.lost) : 1;
   s.size = gain, s.needed = material_gain;
+  s.reached = t.before + gain;
   const double constant = majority(x, h.b);
   s.material_if = fmt::format(
       "lower limit of the gain of accuracy on half B at least {}, and that of the accuracy itself above {}, the "
@@ -91,9 +105,9 @@ Looked looked_at(Context& x, const std::vector<Reading>& all, const Halves& h, S
   s.material =
       t.gain.size() >= 2 && low >= material_gain && clopper_pearson_lower(t.right, std::ssize(t.gain), .05) > constant;
   s.effect = fmt::format(
-      "{}: accuracy {} on half B where the rows as given have {} (gain {}, 95 % lower limit {}; {} rows "
-      "gained, {} lost of {}; chosen on half A)",
-      t.best->name, shown(t.given + gain, 4), shown(t.given, 4), shown(gain, 3), shown(low, 3), grouped(t.gained),
+      "{}: accuracy {} on half B where {} {} (gain {}, 95 % lower limit {}; {} rows gained, {} lost of {}; chosen on "
+      "half A)",
+      t.best->name, shown(s.reached, 4), t.beside, shown(t.before, 4), shown(gain, 3), shown(low, 3), grouped(t.gained),
       grouped(t.lost), grouped(std::ssize(t.gain)));
   s.told = fmt::format("{}. Mend: {}", s.effect, t.best->mend);
   s.mend = Mend{s.id, t.best->mend, t.best->map, {}, false};
@@ -104,18 +118,26 @@ Looked looked_at(Context& x, const std::vector<Reading>& all, const Halves& h, S
   return {{std::move(s)}, "", std::move(seen)};
 }
 
+// The best of `all` on half A beside the rows as given.
+Looked looked_at(Context& x, const std::vector<Reading>& all, const Halves& h, Suspicion s) {
+  const Reading& best = *liked(x, all, h.a).best;
+  const Tried t = tried(best, right_under(x, best, h.b), "the rows as given have", right_as_given(x, h.b));
+  return looked_at(x, t, all, h, std::move(s));
+}
+
 }  // namespace
 
 int64_t reading_plan_rows(const Context& x) {
-  constexpr int64_t most_layouts = 5, most_scales = 7;
+  constexpr int64_t most_layouts = 5, most_scales = 7, most_combined = (most_layouts - 1) * most_scales;
   const int64_t half = (x.data.size() + 1) / 2;
-  return (most_layouts + most_scales) * std::min(chosen_on, half) + 2 * half;
+  return (most_layouts + most_scales) * std::min(chosen_on, half) +
+         (most_layouts + most_scales + most_combined) * std::min(combination_chosen_on, half) + 4 * half;
 }
 
 Looked look_at_layout(Context& x) {
   const std::vector<Reading> all = layouts(x);
   if (all.empty()) return {{}, "rows are not images, and no range of values is known", ""};
-  const Halves h = halves_for_reading(x);
+  const Halves h = halves_for_reading(x, chosen_on);
   if (h.a.empty() || h.b.empty()) return {{}, "too few rows for two halves", ""};
   return looked_at(x, all, h,
                    {.id = "diagnosis.layout", .title = "Rows in another layout than the network was trained on"});
@@ -123,12 +145,32 @@ Looked look_at_layout(Context& x) {
 
 Looked look_at_scale(Context& x) {
   if (!is_float(x.subject.row_type().dtype)) return {{}, "rows are whole numbers", ""};
-  const Halves h = halves_for_reading(x);
+  const Halves h = halves_for_reading(x, chosen_on);
   if (h.a.empty() || h.b.empty()) return {{}, "too few rows for two halves", ""};
   Looked l = looked_at(x, scales(x, h.a), h,
                        {.id = "diagnosis.scale", .title = "Rows at another scale than the network was trained on"});
   l.could_be_seen += "; otherwise not identifiable from accuracy: a network may give the same labels at several scales";
   return l;
+}
+
+// A combination must beat the best single reading, not the rows as given alone: else that is all that can be said.
+Looked look_at_layout_and_scale(Context& x) {
+  if (!is_float(x.subject.row_type().dtype)) return {{}, "rows are whole numbers", ""};
+  const Halves h = halves_for_reading(x, combination_chosen_on);
+  if (h.a.empty() || h.b.empty()) return {{}, "too few rows for two halves", ""};
+  const std::vector<Reading> all = layouts_with_scales(x, h.a);
+  if (all.empty()) return {{}, "rows are not images", ""};
+  std::vector<Reading> single = layouts(x);
+  for (Reading& s : scales(x, h.a)) single.push_back(std::move(s));
+  const Liked alone = liked(x, single, h.a);
+  const bool given = std::ranges::count(right_as_given(x, h.a), true) >= alone.right;
+  const Reading& best = *liked(x, all, h.a).best;
+  const Tried t =
+      tried(best, right_under(x, best, h.b), given ? "the rows as given have" : alone.best->name + " alone has",
+            given ? right_as_given(x, h.b) : right_under(x, *alone.best, h.b));
+  return looked_at(x, t, all, h,
+                   {.id = "diagnosis.layout_and_scale",
+                    .title = "Rows in another layout and at another scale than the network was trained on"});
 }
 
 }  // namespace viva

@@ -140,8 +140,7 @@ void without_row_intervals(Measure& m, const RowSource& data) {
   if (f.status != Status::run) return;
   f.why = of_data ? no_interval : no_training_groups;
   // A height of a band or a detectable difference is nothing without independent rows.
-  if (f.kind == Kind::exact || m.quantity.empty())
-    withhold(f, "it takes rows as independent, and these come in groups");
+  if (m.quantity.empty()) withhold(f, "it takes rows as independent, and these come in groups");
 }
 
 }  // namespace viva

@@ -38,10 +38,10 @@ InputMap between(const std::vector<Rearrangement>& now, const std::vector<Rearra
 struct Standard {
   std::vector<double> mean, deviation;
 };
-Standard standard_of(const Context& x, const std::vector<int64_t>& rows, const Image& image) {
+Standard standard_of(const Context& x, const std::vector<int64_t>& rows, const InputMap& moved, const Image& image) {
   std::vector<double> sum(static_cast<size_t>(image.channels), 0), square = sum;
   for (const int64_t r : rows) {
-    const Array one = checked_rows(x.data, r, 1, x.subject);
+    const Array given = checked_rows(x.data, r, 1, x.subject), one = moved.from.empty() ? given : mapped(given, moved);
     for (int64_t k = 0; k < one.size(); ++k) {
       const auto c = static_cast<size_t>(image.channel(k));
       const double v = one.at(k);
@@ -96,7 +96,7 @@ std::vector<Reading> layouts(const Context& x) {
   return all;
 }
 
-std::vector<Reading> scales(const Context& x, const std::vector<int64_t>& rows) {
+std::vector<Reading> scales(const Context& x, const std::vector<int64_t>& rows, const InputMap& moved) {
   std::vector<Reading> all;
   const Type row = x.subject.row_type();
   if (!is_float(row.dtype)) return all;
@@ -117,7 +117,7 @@ std::vector<Reading> scales(const Context& x, const std::vector<int64_t>& rows) 
          })});
   }
   const Image whole{1, 1, numel(row.shape), false, true}, image = image_of(row.shape).value_or(whole);
-  const Standard own = standard_of(x, rows, image);
+  const Standard own = standard_of(x, rows, moved, image);
   if (std::ranges::all_of(own.deviation, [](double d) { return d > 0; }))
     all.push_back(standardised(x, "standardised by the mean and deviation of the rows", own, image));
   if (image.channels == 3) {
@@ -128,6 +128,19 @@ std::vector<Reading> scales(const Context& x, const std::vector<int64_t>& rows) 
            const auto c = static_cast<size_t>(image.channel(static_cast<int64_t>(k)));
            return std::pair(imagenet.deviation[c], imagenet.mean[c]);
          })});
+  }
+  if (!moved.from.empty())
+    for (Reading& r : all) r.map.from = moved.from;
+  return all;
+}
+
+std::vector<Reading> layouts_with_scales(const Context& x, const std::vector<int64_t>& rows) {
+  std::vector<Reading> all;
+  for (const Reading& l : layouts(x)) {
+    if (!l.map.slope.empty()) continue;
+    for (Reading& s : scales(x, rows, l.map))
+      all.push_back(
+          {fmt::format("{} and {}", l.name, s.name), fmt::format("{}; {}", l.mend, s.mend), std::move(s.map)});
   }
   return all;
 }

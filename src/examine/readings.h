@@ -17,8 +17,10 @@ struct Reading {
 // others for images.
 std::vector<Reading> layouts(const Context& x);
 // For floats: multiplied or divided by 255, the range stretched to [-1, 1], standardised by the mean and the deviation
-// of the rows given (each channel), or by ImageNet's.
-std::vector<Reading> scales(const Context& x, const std::vector<int64_t>& rows);
+// of the rows given (each channel), or by ImageNet's. moved: what the rows go through before, where it is not empty.
+std::vector<Reading> scales(const Context& x, const std::vector<int64_t>& rows, const InputMap& moved = {});
+// Each layout that moves elements together with each scale.
+std::vector<Reading> layouts_with_scales(const Context& x, const std::vector<int64_t>& rows);
 
 // Rows [n, …] read otherwise.
 Array mapped(const Array& rows, const InputMap& map);

@@ -129,8 +129,8 @@ Fixed fixed_rate(const Context& x, double measured) {
 }
 
 Measure detectable(const Context& x, std::string_view name, std::string title, std::optional<double> difference) {
-  Measure m = make_measure(fmt::format("risk.{}", name), std::move(title), Target::rows_drawn_like_these, Kind::exact,
-                           "difference of accuracy", x.data);
+  Measure m = make_measure(fmt::format("risk.{}", name), std::move(title), Target::rows_drawn_like_these,
+                           Kind::estimate, "difference of accuracy", x.data);
   m.quantity.clear();
   m.finding.estimate = difference;
   m.finding.assumptions.push_back(population_assumption(x.data.record));
@@ -158,7 +158,6 @@ void add_detectable(const Context& x, double measured, std::vector<Measure>& out
         x, "detectable_paired",
         fmt::format("Smallest detectable difference from another model, discordance {:.0f} %", 100 * discordance),
         detectable_paired(discordance, n));
-    m.finding.kind = Kind::estimate;  // a normal approximation
     m.finding.id += fmt::format("[{}]", discordance);
     m.finding.why =
         "(1.960 + 0.842) sqrt(d / n): two models on the same rows, alpha .05 two-sided, power .8, d the fraction of "

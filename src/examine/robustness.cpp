@@ -266,7 +266,7 @@ Table by_radius(const Attacked& a, std::optional<double> band) {
 Measure curve(const Context& x, const Attacked& a) {
   const double band = dkw_band(a.rows, finding_alpha), n = static_cast<double>(a.rows);
   Measure m = make_measure("robustness.curve", "Height of the band above the curve of attacked accuracy",
-                           Target::rows_drawn_like_these, Kind::exact, "fraction", x.data);
+                           Target::rows_drawn_like_these, Kind::bound, "fraction", x.data);
   m.quantity.clear();
   Finding& f = m.finding;
   f.estimate = band;

@@ -34,7 +34,7 @@ TEST(Baseline, TwoGaussians) {
   // The best rule has accuracy Phi(1) = .8413; a nearest neighbour about E[2 p (1 - p)] less than one: .775.
   EXPECT_NEAR(*get(r, "baseline.logistic").estimate, .8413, .025);
   EXPECT_NEAR(*get(r, "baseline.nearest").estimate, .775, .035);
-  EXPECT_EQ(get(r, "baseline.nearest").n, 2000);
+  EXPECT_EQ(get(r, "baseline.nearest").n, 3000);
   EXPECT_EQ(r.claims[0].ruling, Verdict::supported);
 }
 

@@ -91,6 +91,27 @@ TEST(Diagnosis, InvertedValues) {
   EXPECT_EQ(r.mends[0].map.offset, (std::vector<double>(3, 1)));
 }
 
+// A transposed image whose values the network takes times 255: neither mends it alone.
+TEST(Diagnosis, LayoutAndScaleTogether) {
+  const std::vector<double> w = weights_of_images();
+  GraphSubject net(16, 2, linear(w, -255 * .1));
+  const auto transposed = [&](double limit) {
+    return [&w, limit](const std::vector<double>& x) {
+      double m = -limit;
+      for (size_t k = 0; k < 16; ++k) m += w[k] * x[k % 4 * 4 + k / 4];
+      return m;
+    };
+  };
+  const Report r = diagnosed(net, labelled(1000, 16, transposed(.1)));
+  EXPECT_EQ(told(r), Ids{"diagnosis.layout_and_scale"});
+  EXPECT_NE(diagnosis(r, "diagnosis.layout_and_scale").text.find("accuracy 1 on half B"), std::string::npos);
+  ASSERT_EQ(r.mends.size(), 1u);
+  EXPECT_EQ(r.mends[0].map.slope, (std::vector<double>(16, 255)));
+  for (size_t k = 0; k < 16; ++k) EXPECT_EQ(r.mends[0].map.from[k], static_cast<int64_t>(k % 4 * 4 + k / 4));
+  GraphSubject own(16, 2, linear(w, 0));  // of the layout alone: at any scale the combination names the same labels
+  EXPECT_EQ(told(diagnosed(own, labelled(1000, 16, transposed(0)))), Ids{"diagnosis.layout"});
+}
+
 // A threshold of 127.5 for rows of [0, 1] is a scale that shows; a network without offsets shows none.
 TEST(Diagnosis, ScaleWhereItShowsInTheLabels) {
   GraphSubject shows(2, 2, linear({1, 0}, -127.5)), silent(2, 2, linear({1, -1}, 0));
