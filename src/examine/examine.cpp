@@ -96,19 +96,8 @@ void add_limits(const Context& x, Report& report) {
   for (const Limit& l : x.limits) report.limits.push_back(l);
 }
 
-// What went wrong with the network itself, whoever measured it.
-void add_diagnosis(Context& x, Report& report) {
-  const auto& training = x.subject.record().training_operators;
-  if (!training.empty())
-    report.diagnosis.push_back(
-        {"diagnosis.training_operators", "Operators still in training mode",
-         fmt::format("{} as in training ({}{}): outputs may depend on the batch or on chance; export the network for "
-                     "inference",
-                     counted(static_cast<int64_t>(training.size()), "operator computes", "operators compute"),
-                     training[0], training.size() > 1 ? ", …" : "")});
-  for (const Diagnosis& d : x.diagnosis) report.diagnosis.push_back(d);
-  if (!x.evaluated()) return;
-  const Evaluation& e = x.evaluation();
+// Rows whose outputs are not finite.
+void add_outputs_not_finite(const Context& x, const Evaluation& e, Report& report) {
   const auto told = [&](const char* id, const char* title, const std::vector<int64_t>& rows, const char* what) {
     if (rows.empty()) return;
     const auto n = static_cast<int64_t>(rows.size());
@@ -128,6 +117,20 @@ void add_diagnosis(Context& x, Report& report) {
          "NaN; such rows count as wrong, and log-loss, Brier score, calibration and sensitivity are withheld");
   }
   told("diagnosis.infinite_outputs", "Infinities in the output", e.infinite_out, "an infinite output");
+}
+
+// What went wrong with the network itself, whoever measured it.
+void add_diagnosis(Context& x, Report& report) {
+  const auto& training = x.subject.record().training_operators;
+  if (!training.empty())
+    report.diagnosis.push_back(
+        {"diagnosis.training_operators", "Operators still in training mode",
+         fmt::format("{} as in training ({}{}): outputs may depend on the batch or on chance; export the network for "
+                     "inference",
+                     counted(static_cast<int64_t>(training.size()), "operator computes", "operators compute"),
+                     training[0], training.size() > 1 ? ", …" : "")});
+  if (x.evaluated()) add_outputs_not_finite(x, x.evaluation(), report);
+  report.diagnosis.insert(report.diagnosis.end(), x.diagnosis.begin(), x.diagnosis.end());
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ TEST(NotFinite, SomeRows) {
   EXPECT_EQ(get(r, "sensitivity.zero_gradients").status, Status::withheld);
   EXPECT_NE(get(r, "robustness.masking").limits.back().find("19 rows give NaN"), std::string::npos);
   EXPECT_NE(get(r, "diagnosis.told").limits.back().find("19 rows give NaN"), std::string::npos);
-  EXPECT_EQ(r.diagnosis.back().id, "diagnosis.nan_rows");
+  EXPECT_EQ(r.diagnosis.front().id, "diagnosis.nan_rows");
 }
 
 // Softmax regression on rows of which some give NaN.
