@@ -69,12 +69,14 @@ std::string would_decide(const Claim& c, const Measure::Tally& t, double alpha) 
 std::string would_decide(const Claim& c, double estimate, const Interval& i) {
   const bool up = wants_high(c.op);
   const std::optional<double> end = up ? i.low : i.high;
-  if (!end) return fmt::format("a {} end of the interval, which this method does not state", up ? "lower" : "upper");
+  if (!end) return fmt::format("{} end of the interval, which this method does not state", up ? "a lower" : "an upper");
   const double room = std::abs(*end - estimate), needed = estimate + (c.value - *end);
-  std::string s = fmt::format("a value of {} would, {} is measured", shown(needed), shown(estimate));
+  const int digits = shown(needed) == shown(estimate) ? 8 : 4;
+  std::string s = fmt::format("a value of {} would, {} is measured", shown(needed, digits), shown(estimate, digits));
   const double gap = std::abs(estimate - c.value);
   const double factor = gap > 0 ? (room / gap) * (room / gap) : 0;
-  if (factor > 1 && factor < 1e4)
+  if (factor > 1 && factor < 1.05) s += "; or a few more rows of the same spread";
+  else if (factor > 1 && factor < 1e4)
     s += fmt::format("; or about {} times as many rows of the same spread", shown(factor, 2));
   return s;
 }
@@ -120,7 +122,12 @@ void rule_claim(Claim& c, const Measure& m, int64_t claims, Report& report) {
   c.ruling = Verdict::undecided;
   const auto settle = [&] { base->verdict = both(base->verdict, c.ruling); };
   if (m.finding.status != Status::run || !m.finding.estimate) {
-    c.would_decide = "the quantity itself, which is withheld: " + m.finding.why;
+    c.would_decide = fmt::format("the quantity itself, which is {}: {}",
+                                 m.finding.status == Status::not_run ? "not run" : "withheld", m.finding.why);
+    return settle();
+  }
+  if (!m.interval && m.finding.kind != Kind::exact) {
+    c.would_decide = "an interval; none is known for this estimate";
     return settle();
   }
   if (!m.interval) {

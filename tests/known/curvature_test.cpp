@@ -132,7 +132,7 @@ TEST(Curvature, OfSoftmaxRegression) {
   }
   const Report r =
       examined(net, source(labels, width, [](int64_t i, int64_t j) { return static_cast<float>(entry(i, j)); }),
-               {"curvature.lambda_max_population > 0"});
+               {"curvature.lambda_max_population > 0", "curvature.lambda_max > 0", "curvature.gradient_square >= 0"});
   const double truth = Eigen::SelfAdjointEigenSolver<Matrix>(h).eigenvalues().maxCoeff();
   const Finding& top = *r.find("curvature.lambda_max");
   EXPECT_NEAR(*top.estimate, truth, 2e-3 * truth);
@@ -153,6 +153,11 @@ TEST(Curvature, OfSoftmaxRegression) {
   EXPECT_GT(*u.interval->high, *t.interval->high);
   EXPECT_NEAR(*r.find("curvature.gradient_square")->estimate, g.squaredNorm(), .05 * g.squaredNorm() + 2e-3);
   EXPECT_EQ(r.claims[0].ruling, Verdict::supported);
+  // Estimates of which no interval is known decide nothing.
+  for (const size_t i : {1, 2}) {
+    EXPECT_EQ(r.claims[i].ruling, Verdict::undecided);
+    EXPECT_EQ(r.claims[i].would_decide, "an interval; none is known for this estimate");
+  }
 }
 
 // v' H v of the matrix of ones, for every row.
