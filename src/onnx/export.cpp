@@ -21,10 +21,11 @@ using ::onnx::ModelProto;
 using ::onnx::NodeProto;
 using ::onnx::TensorProto;
 
-// Constants stay apart: folded, they would grow with the batch, and runtimes fold for themselves.
+// Constants stay apart: folded, they would grow with the batch, and runtimes fold for themselves. Reshapes stay where
+// layers put them, so that layers are recognised.
 Body prepared(const Body& f) {
   PassOptions options;
-  options.disabled = {"constants"};
+  options.disabled = {"constants", "unit_extents"};
   return simplify(run_pass(inline_all_pass, f, {}), options);
 }
 
