@@ -121,21 +121,21 @@ bool is_alias(const Unit& u) {
          same_memory(u.operands[0].type(), u.results[0].type()) && reads_in_order(*n);
 }
 
-std::variant<loops::Prepared, loops::Host> kernel_of(const Unit& u, double library_flops) {
+cpu::Kernel kernel_of(const Unit& u, const PlanOptions& options) {
+  if (cpu::runs_functions(*u.node)) return std::make_shared<const cpu::Control>(*u.node, options);
   const loops::Nest* nest = u.nest();
   if (!nest) return std::get<loops::Host>(u.form);
   if (u.product) {
     std::vector<const Array*> constants;
     for (const Value& v : u.operands) constants.push_back(constant_of(*v.node()));
-    if (auto kernel = cpu::library_product(*nest, library_flops, constants)) return std::move(*kernel);
+    if (auto kernel = cpu::library_product(*nest, options.library_flops, constants)) return std::move(*kernel);
   }
   return loops::Prepared(*nest);
 }
 
 class Planner {
  public:
-  Planner(const Body& f, const PlanOptions& options)
-      : plan_(std::make_shared<Executable::Plan>()), library_flops_(options.library_flops) {
+  Planner(const Body& f, const PlanOptions& options) : plan_(std::make_shared<Executable::Plan>()), options_(options) {
     plan_->parameters = f->param_types();
     plan_->nodes = static_cast<int64_t>(f->nodes().size());
     plan_->check_nan = options.check_nan || options.check_infinity;
@@ -169,7 +169,7 @@ class Planner {
     std::vector<int> operands, outputs;
     for (const Value& v : u.operands) operands.push_back(buffer_of_.at(v));
     for (const Value& v : u.results) outputs.push_back(buffer_of_[v] = add({.type = v.type(), .constant = {}}));
-    plan_->steps.push_back({kernel_of(u, library_flops_), std::move(operands), std::move(outputs),
+    plan_->steps.push_back({kernel_of(u, options_), std::move(operands), std::move(outputs),
                             std::string(u.node->op->name), u.node->where});
   }
 
@@ -257,7 +257,7 @@ class Planner {
   }
 
   std::shared_ptr<Executable::Plan> plan_;
-  double library_flops_;
+  const PlanOptions& options_;
   std::unordered_map<Value, int, ValueHash> buffer_of_;
 };
 

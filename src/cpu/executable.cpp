@@ -128,6 +128,12 @@ size_t scratch_bytes(const Executable::Plan& plan, int threads) {
   return most;
 }
 
+std::string described(const cpu::Kernel& k) {
+  if (const auto* nest = std::get_if<loops::Prepared>(&k)) return nest->describe();
+  if (const auto* host = std::get_if<loops::Host>(&k)) return std::string(host->name);
+  return std::get<std::shared_ptr<const cpu::Control>>(k)->describe();
+}
+
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 std::vector<Array> run(const Executable::Plan& plan, std::vector<Array> args, ThreadPool& pool, const Cancel* cancel,
@@ -152,7 +158,8 @@ std::vector<Array> run(const Executable::Plan& plan, std::vector<Array> args, Th
     for (int b : s.operands) in.push_back(at[static_cast<size_t>(b)]);
     for (int b : s.outputs) out.push_back(at[static_cast<size_t>(b)]);
     if (const auto* nest = std::get_if<loops::Prepared>(&s.kernel)) loops::run(*nest, in, out, pool, scratch, cancel);
-    else std::get<loops::Host>(s.kernel).fn(in, out, pool);
+    else if (const auto* host = std::get_if<loops::Host>(&s.kernel)) host->fn(in, out, pool);
+    else std::get<std::shared_ptr<const cpu::Control>>(s.kernel)->run(in, out, pool, cancel);
     if (nan) nan->after(s);
     if (times) (*times)[static_cast<size_t>(&s - plan.steps.data())] += now() - begin;
   }
@@ -177,11 +184,7 @@ const std::vector<Type>& Executable::parameter_types() const { return plan_->par
 
 PlanSummary Executable::summary() const {
   PlanSummary s{static_cast<int64_t>(plan_->steps.size()), plan_->nodes, plan_->arena_bytes, {}};
-  for (const Step& step : plan_->steps) {
-    const auto* nest = std::get_if<loops::Prepared>(&step.kernel);
-    s.lines.push_back(fmt::format("{}: {}", step.name,
-                                  nest ? nest->describe() : std::string(std::get<loops::Host>(step.kernel).name)));
-  }
+  for (const Step& step : plan_->steps) { s.lines.push_back(fmt::format("{}: {}", step.name, described(step.kernel))); }
   return s;
 }
 

@@ -60,6 +60,11 @@ class Fusion {
   void add(const Node& n, Missing& missing) {
     if (!n.op) return;
     if (const Array* value = constant_of(n)) return offer_constant(n, *value);
+    if (runs_functions(n)) {
+      for (const Value& v : n.outs()) producer_[v] = units_.size();
+      units_.push_back({loops::Host{}, n.in, n.outs(), &n});
+      return;
+    }
     if (!n.op->lower) {
       missing.lines.push_back(fmt::format("{} ({})", n.op->name, n.op->lower.absent().why));
       return;

@@ -27,6 +27,22 @@ struct Unit {
   const loops::Nest* nest() const { return std::get_if<loops::Nest>(&form); }
 };
 
+// An operation that runs functions: its eval rule, over their plans.
+class Control {
+ public:
+  Control(const Node& n, const PlanOptions& options);
+  std::string describe() const;
+  void run(std::span<const void* const> in, std::span<void* const> out, ThreadPool& pool, const Cancel* cancel) const;
+
+ private:
+  Node node_;  // its operands' nodes may be gone
+  std::vector<Type> operands_;
+  std::vector<std::pair<const Function*, Executable>> plans_;
+};
+using Kernel = std::variant<loops::Prepared, loops::Host, std::shared_ptr<const Control>>;
+// Whether plans run the operation as a Control.
+bool runs_functions(const Node& n);
+
 // Lowers every node of f and fuses units; without fusion each node is a unit of its own, and a nest. The library takes
 // nodes of at least so many FLOPs.
 std::vector<Unit> make_units(const Function& f, bool fuse, double library_flops);
@@ -46,7 +62,7 @@ struct Buffer {
 };
 
 struct Step {
-  std::variant<loops::Prepared, loops::Host> kernel;
+  Kernel kernel;
   std::vector<int> operands, outputs;  // buffers
   std::string name;                    // operation, or operations joined by "+"
   Where where;

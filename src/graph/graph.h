@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@ namespace viva {
 
 struct OpDef;
 struct Node;
+class Dependence;  // graph/dependence.h
 class Function;
 // A function is shared and never changes, so its address is its identity: transformations are memoised by it, and a
 // function cannot call itself, because it would have to exist before it is built.
@@ -105,6 +107,8 @@ class Function {
   std::vector<Type> output_types() const;
   // How deep the functions below nest: 0 where no node holds one.
   int64_t depth() const { return depth_; }
+  // Which outputs depend on which parameters; found on the first request.
+  const Dependence& dependence() const;
 
  private:
   friend class Build;
@@ -113,6 +117,8 @@ class Function {
   Values params_, outputs_;
   std::vector<std::string> output_names_;
   int64_t depth_ = 0;
+  mutable std::once_flag once_;
+  mutable std::shared_ptr<const Dependence> dependence_;
 };
 
 // The greatest depth of a function. It bounds the recursion of whatever walks a nest.

@@ -150,8 +150,10 @@ struct OpDef {
   bool commutes = false;                   // the operands may be swapped
   bool taps = false;                       // marks a value under the name in its attribute "name"
   bool shared = true;                      // two equal nodes may be merged, one over constants evaluated
-  bool (*inlines)(const Node&) = nullptr;  // whether the node may become the body of its function; null: it holds none
-  std::string_view attributes = "";        // the names of its attributes: it has these, and no others
+  bool (*inlines)(const Node&) = nullptr;  // whether the node may become the body of its function; null: it may not
+  // The operands that the outputs marked depend on; null: all of them do on all, as where there is no function inside.
+  Mask (*needs)(const Node&, const Mask& outputs) = nullptr;
+  std::string_view attributes = "";  // the names of its attributes: it has these, and no others
   Rule<Infer> infer;
   Rule<Eval> eval;
   Rule<Jvp> jvp;

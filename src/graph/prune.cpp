@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "graph/build.h"
+#include "graph/dependence.h"
 #include "graph/opdef.h"
 
 namespace viva {
@@ -50,9 +51,12 @@ class Pruning {
     for (const Node& n : f_.nodes()) live_.emplace_back(static_cast<size_t>(n.outputs()), false);
     for (size_t i = 0; i < used_.size(); ++i)
       if (used_[i]) mark(f_.outputs()[i]);
-    for (auto n = f_.nodes().rbegin(); n != f_.nodes().rend(); ++n)
-      if (n->op && any(*n))
-        for (const Value& v : n->in) mark(v);
+    for (auto n = f_.nodes().rbegin(); n != f_.nodes().rend(); ++n) {
+      if (!n->op || !any(*n)) continue;
+      const Mask needed = needed_operands(*n, live(*n));
+      for (size_t i = 0; i < n->in.size(); ++i)
+        if (needed[i]) mark(n->in[i]);
+    }
   }
 
   void copy(const Node& n) {
@@ -61,7 +65,7 @@ class Pruning {
       return;
     }
     Values in;
-    for (const Value& v : n.in) in.push_back(map_.at(v));
+    for (const Value& v : n.in) in.push_back(map_.contains(v) ? map_.at(v) : Value{});
     b_.at(n.where);
     const Values out = (*n.op->prune)(b_, n, in, live(n), pruner_);
     for (int i = 0; i < n.outputs(); ++i) {

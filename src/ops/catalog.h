@@ -9,7 +9,7 @@ using OpList = std::span<const OpDef* const>;
 
 namespace ops {
 extern const OpList source, unary, binary, elementwise, contraction, convolution, movement, slicing, joining, indexing,
-    gather, scatter, reduction, position, sorting, window, window_element, structure;
+    gather, scatter, reduction, position, sorting, window, window_element, structure, conditional, scanning, repetition;
 }  // namespace ops
 
 }  // namespace viva

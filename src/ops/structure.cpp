@@ -6,25 +6,10 @@
 #include "graph/prune.h"
 #include "loops/lowered.h"
 #include "ops/catalog.h"
-#include "ops/record.h"
+#include "ops/structure.h"
 
 namespace viva {
 namespace {
-
-Mask present(Ins values) {
-  Mask m;
-  for (const Value& v : values) m.push_back(bool(v));
-  return m;
-}
-Values only_present(Ins values) {
-  Values r;
-  std::ranges::copy_if(values, std::back_inserter(r), [](Value v) { return bool(v); });
-  return r;
-}
-Mask inverted(Mask m) {
-  m.flip();
-  return m;
-}
 
 // call
 
@@ -39,10 +24,7 @@ std::vector<Type> call_infer(const Infer::Site& s) {
   const std::string& policy = s.attrs.text("policy");
   require(policy == "save" || policy == "recompute", "policy '{}' is neither save nor recompute", policy);
   const Function& f = *s.bodies[0];
-  require(s.in.size() == f.params().size(), "{} takes {} arguments, not {}", f.name(), f.params().size(), s.in.size());
-  for (size_t i = 0; i < s.in.size(); ++i)
-    require(s.in[i] == f.params()[i].type(), "{}: argument {} is {}, not {}", f.name(), i, to_string(s.in[i]),
-            to_string(f.params()[i].type()));
+  require_parameters(f, s.in);
   return f.output_types();
 }
 
@@ -57,7 +39,7 @@ Values call_jvp(Build& b, const Node& n, Ins in, Ins, Ins t, Transforms& tf) {
   const size_t outputs = n.types.size();
   const auto [f, has] = tf.jvp(n.bodies[0], present(t), Mask(outputs, false));
   Values args(in.begin(), in.end());
-  std::ranges::copy(only_present(t), std::back_inserter(args));
+  append<Value>(args, only_present(t));
   const Values out = call_like(b, n, f, std::move(args));
   Values result(outputs);
   for (size_t i = 0, next = outputs; i < outputs; ++i)
@@ -69,7 +51,7 @@ Values call_jvp(Build& b, const Node& n, Ins in, Ins, Ins t, Transforms& tf) {
 // save: the known part hands its residuals over. recompute: the unknown part gets the known inputs and runs it again.
 void call_split(SplitSite& s, const Node& n, std::span<Value> out_known, std::span<Value> out_unknown, Transforms& tf) {
   const Mask known = present(s.in_known);
-  if (std::ranges::all_of(known, [](bool k) { return k; })) return plain_split(s, n, out_known, out_unknown, tf);
+  if (all(known)) return plain_split(s, n, out_known, out_unknown, tf);
   const SplitBody parts = tf.split(n.bodies[0], known, Mask(n.types.size(), false));
   const auto known_outputs = static_cast<size_t>(std::ranges::count(parts.out_known, true));
   Body first = parts.known, second = parts.unknown;
@@ -86,7 +68,7 @@ void call_split(SplitSite& s, const Node& n, std::span<Value> out_known, std::sp
     for (size_t i = 0; i < n.in.size(); ++i) args.push_back(known[i] ? s.residual(s.in_known[i]) : s.in_unknown[i]);
   } else {
     for (size_t i = known_outputs; i < first_out.size(); ++i) args.push_back(s.residual(first_out[i]));
-    std::ranges::copy(only_present(s.in_unknown), std::back_inserter(args));
+    append<Value>(args, only_present(s.in_unknown));
   }
   Values second_out;
   if (!second->outputs().empty()) second_out = call_like(s.unknown, n, second, std::move(args));
@@ -98,7 +80,7 @@ void call_split(SplitSite& s, const Node& n, std::span<Value> out_known, std::sp
 void call_transpose(Build& b, const Node& n, Ins in, Ins ct, std::span<Value> r, Transforms& tf) {
   const Mask linear = inverted(present(in));
   Values args = only_present(in);
-  std::ranges::copy(only_present(ct), std::back_inserter(args));
+  append<Value>(args, only_present(ct));
   const Values out = call_like(b, n, tf.transpose(n.bodies[0], linear, present(ct)), std::move(args));
   for (size_t i = 0, next = 0; i < linear.size(); ++i)
     if (linear[i]) r[i] = out[next++];
@@ -110,6 +92,8 @@ Values call_batch(Build& b, const Node& n, Ins in, std::span<const int> axis, in
   std::ranges::copy(axes, out_axis.begin());
   return call_like(b, n, f, {in.begin(), in.end()});
 }
+
+Mask call_needs(const Node& n, const Mask& used) { return n.bodies[0]->dependence().needed_by(used); }
 
 Values call_prune(Build& b, const Node& n, Ins in, const Mask& used, Pruner& pruner) {
   const Pruned p = pruner.prune(n.bodies[0], used, Mask(in.size(), true));
@@ -230,6 +214,7 @@ constexpr OpDef call_record = {
     .family = "structure",
     .doc = "another function's outputs; split under 'save' hands over residuals, under 'recompute' the inputs",
     .inlines = call_inlines,
+    .needs = call_needs,
     .attributes = "policy",
     .infer = call_infer,
     .eval = call_eval,

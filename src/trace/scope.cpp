@@ -95,8 +95,8 @@ Array Scope::value_of(Value v, Where asked, Where made) {
   if (mode_ != Mode::valued)
     throw Error(
         ErrorKind::usage,
-        fmt::format("[item] a tensor has no value under {} ({}): choose with where or cond; a loop needs a count "
-                    "known beforehand, because there is no while",
+        fmt::format("[item] a tensor has no value under {} ({}): choose with where or cond, repeat with "
+                    "while_loop",
                     what_, to_string(opened_)),
         asked ? asked : made);
   std::vector<const Node*> pending{v.node()};

@@ -81,10 +81,45 @@ class TransposeWalk {
   Missing missing_{"transpose"};
 };
 
+// Whether a node that runs functions takes linear operands beside others: outputs of it that do not depend on them may
+// be needed to go backwards.
+bool is_mixed(const Function& f, const Mask& linear) {
+  std::unordered_map<Value, bool, ValueHash> depends;
+  for (size_t i = 0; i < linear.size(); ++i) depends[f.params()[i]] = linear[i];
+  for (const Node& n : f.nodes()) {
+    if (!n.op) continue;
+    const auto on_linear = std::ranges::count_if(n.in, [&](Value v) { return depends.at(v); });
+    if (!n.bodies.empty() && on_linear > 0 && n.outputs() > 1) return true;
+    for (const Value& v : n.outs()) depends[v] = on_linear > 0;
+  }
+  return false;
+}
+
 }  // namespace
 
-Body Transformer::make_transpose(const Body& f, const Mask& linear, const Mask& cotangent_present) {
-  return TransposeWalk(*f, *this).run(linear, cotangent_present);
+Body Transformer::make_transpose(const Body& f, const Mask& linear, const Mask& present) {
+  if (!is_mixed(*f, linear)) return TransposeWalk(*f, *this).run(linear, present);
+  Mask known = linear, unknown;
+  known.flip();
+  const SplitBody parts = split(f, known, Mask(f->outputs().size(), false));
+  Mask rest(parts.unknown->params().size(), true);
+  std::fill_n(rest.begin(), parts.residuals, false);
+  Build b(f->name() + ".transpose");
+  b.at({});
+  Values args, cotangents;
+  for (size_t i = 0; i < linear.size(); ++i)
+    if (known[i]) args.push_back(b.parameter_like(f->params()[i]));
+  for (size_t i = 0; i < present.size(); ++i) {
+    const Value ct = present[i] ? b.parameter(f->outputs()[i].type(), cotangent_name(f->output_names()[i])) : Value{};
+    if (parts.out_known[i]) continue;
+    unknown.push_back(present[i]);
+    if (ct) cotangents.push_back(ct);
+  }
+  const Values made = b.inline_call(*parts.known, args);
+  Values in(made.end() - parts.residuals, made.end());
+  in.insert(in.end(), cotangents.begin(), cotangents.end());
+  const Body back = TransposeWalk(*parts.unknown, *this).run(rest, unknown);
+  return pruner.pruned(b.finish(b.inline_call(*back, in), back->output_names()));
 }
 
 }  // namespace viva

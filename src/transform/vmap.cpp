@@ -22,10 +22,9 @@ class BatchWalk {
     std::vector<int> out_axes;
     for (size_t i = 0; i < f_.outputs().size(); ++i) {
       const Value v = f_.outputs()[i];
-      const bool spread = force[i] && axis_.at(v) < 0;
       b_.at(v.node()->where);
-      outputs.push_back(spread ? batched_front(b_, map_[v], -1, size_) : map_[v]);
-      out_axes.push_back(spread ? 0 : axis_.at(v));
+      outputs.push_back(force[i] ? batched_front(b_, map_[v], axis_.at(v), size_) : map_[v]);
+      out_axes.push_back(force[i] ? 0 : axis_.at(v));
     }
     return {tf_.pruner.pruned(b_.finish(std::move(outputs), f_.output_names())), out_axes};
   }

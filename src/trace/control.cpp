@@ -1,0 +1,159 @@
+// Control flow: functions of trees become functions of the graph, what they capture becomes operands.
+#include "viva/control.h"
+
+#include <algorithm>
+#include <map>
+
+#include "trace/graph.h"
+#include "trace/operand.h"
+
+namespace viva::tracing {
+namespace {
+
+// The operation once, as a function of its operands; run or put into the current scope.
+Tensors applied(const char* op, Attrs attrs, std::vector<Body> bodies, const Tensors& args, Where where) {
+  Build b(op);
+  b.at(where);
+  Values in;
+  for (const Tensor& t : args) in.push_back(b.parameter(t.type()));
+  Values out;
+  try {
+    out = b.emit(op, std::move(in), std::move(attrs), std::move(bodies), where);
+  } catch (const Error& e) { throw Error(e.kind(), e.message(), line_or(where)); }
+  return apply(b.finish(std::move(out)), args, where);
+}
+
+// What several functions capture, each tensor once.
+class Captured {
+ public:
+  void add(const Graph& g) {
+    std::vector<size_t> places;
+    for (const Tensor& t : g.hidden) {
+      const auto known = std::ranges::find_if(all, [&](const Tensor& u) { return same(t, u); });
+      places.push_back(static_cast<size_t>(known - all.begin()));
+      if (known == all.end()) all.push_back(t);
+    }
+    places_.push_back(std::move(places));
+  }
+  Tensors all;
+
+  // The function of a graph over its leaves and everything captured; the leaves first, or last.
+  Body over(const Graph& g, size_t which, bool leaves_first) const {
+    Build b(g.body->name());
+    b.at({});
+    const auto& params = g.body->params();
+    Values leaves, captured;
+    const auto add_leaves = [&] {
+      for (size_t i = 0; i < g.leaves.size(); ++i) leaves.push_back(b.parameter_like(params[i]));
+    };
+    if (leaves_first) add_leaves();
+    for (const Tensor& t : all) captured.push_back(b.parameter(t.type()));
+    if (!leaves_first) add_leaves();
+    Values args = leaves;
+    for (const size_t p : places_[which]) args.push_back(captured[p]);
+    return b.finish(b.inline_call(*g.body, args), g.body->output_names());
+  }
+
+ private:
+  static bool same(const Tensor& a, const Tensor& b) {
+    const Traced *x = Access::traced(a), *y = Access::traced(b);
+    if (x || y) return x && y && x->scope == y->scope && x->value == y->value;
+    return a.type() == b.type() && Access::array(a).data() == Access::array(b).data();
+  }
+  std::vector<std::vector<size_t>> places_;  // of what each function captures, in all
+};
+
+std::string shown(const Graph& g) {
+  std::string s;
+  for (const Type& t : g.body->output_types()) s += (s.empty() ? "" : ", ") + to_string(t);
+  return s.empty() ? "nothing" : s;
+}
+
+// The leaves that are not empty.
+Tensors given(const Graph& g, const Tensors& args) {
+  Tensors r;
+  for (const size_t i : g.leaves) r.push_back(args[i]);
+  return r;
+}
+
+void check_carry(Site site, const Graph& g, const Tensors& init, size_t carries) {
+  for (size_t i = 0, in = 0, out = 0; i < carries; ++i) {
+    const bool had = !init[i].empty(), has = g.present[i];
+    const Type before = had ? g.body->params()[in++].type() : Type{}, after = has ? g.body->outputs()[out++].type() : Type{};
+    if (had == has && before == after) continue;
+    throw usage_at(site.where, fmt::format("[{}] leaf {} of the carry goes in as {} and comes out as {}: give both one type",
+                                           site.what, i, had ? to_string(before) : "empty", has ? to_string(after) : "empty"));
+  }
+}
+
+}  // namespace
+
+Tensors cond(Site site, const Arg& predicate, const Fn& on_true, const Fn& on_false, const Tensors& args) {
+  const Inputs in = inputs_of(args);
+  const Graph f = trace(site, Mode::staged, on_true, in), g = trace(site, Mode::staged, on_false, in);
+  if (f.present != g.present || f.body->output_types() != g.body->output_types())
+    throw usage_at(site.where, fmt::format("[cond] one function gives {}, the other {}: give both the same types", shown(f), shown(g)));
+  const Tensor p = as_tensor(predicate);
+  if (p.type() != Type{Dtype::boolean, {}})
+    throw usage_at(site.where, fmt::format("[cond] the predicate is {}, not bool[]: reduce it with all or any, or use where", to_string(p.type())));
+  Captured captured;
+  captured.add(f), captured.add(g);
+  Tensors operands{p};
+  const Tensors leaves = given(f, args);
+  operands.insert(operands.end(), leaves.begin(), leaves.end());
+  operands.insert(operands.end(), captured.all.begin(), captured.all.end());
+  return f.outputs(applied("cond", {}, {captured.over(f, 0, true), captured.over(g, 1, true)}, operands, site.where));
+}
+
+Tensors scan(Site site, const Fn& f, const Tensors& args, size_t carries, const ScanOptions& options) {
+  Inputs in = inputs_of(args);
+  int64_t length = options.length;
+  for (size_t i = carries; i < args.size(); ++i) {
+    if (args[i].empty()) continue;
+    Shape& shape = in.types[i].shape;
+    if (shape.empty()) throw usage_at(site.where, "[scan] an array without dimensions has no elements to go through");
+    if (length < 0) length = shape[0];
+    if (shape[0] != length)
+      throw usage_at(site.where, fmt::format("[scan] one array has {} elements, another {}", length, shape[0]));
+    shape.erase(shape.begin());
+  }
+  if (length < 0) throw usage_at(site.where, "[scan] no array says how many steps there are: give a length");
+  const Graph g = trace(site, Mode::staged, f, in);
+  check_carry(site, g, args, carries);
+  Captured captured;
+  captured.add(g);
+  Tensors operands = captured.all;
+  const Tensors leaves = given(g, args);
+  operands.insert(operands.end(), leaves.begin(), leaves.end());
+  const auto carried = std::ranges::count_if(g.leaves, [&](size_t i) { return i < carries; });
+  return g.outputs(applied("scan",
+                           {{"consts", static_cast<int64_t>(captured.all.size())},
+                            {"carries", static_cast<int64_t>(carried)},
+                            {"length", length},
+                            {"reverse", options.reverse}},
+                           {captured.over(g, 0, false)}, operands, site.where));
+}
+
+Tensors while_loop(Site site, const Fn& predicate, const Fn& step, const Tensors& init, const WhileOptions& options) {
+  const Inputs in = inputs_of(init);
+  const Graph p = trace(site, Mode::staged, predicate, in), f = trace(site, Mode::staged, step, in);
+  if (const std::vector<Type> out = p.body->output_types(); out.size() != 1 || out[0] != Type{Dtype::boolean, {}})
+    throw usage_at(site.where, fmt::format("[while_loop] the predicate gives {}, not one bool[]: reduce it with all or any", shown(p)));
+  check_carry(site, f, init, init.size());
+  if (options.max_steps < 0) throw usage_at(site.where, fmt::format("[while_loop] max_steps {} is negative", options.max_steps));
+  Captured captured;
+  captured.add(p), captured.add(f);
+  Tensors operands = captured.all;
+  const Tensors leaves = given(f, init);
+  operands.insert(operands.end(), leaves.begin(), leaves.end());
+  return f.outputs(applied(
+      "while", {{"consts", static_cast<int64_t>(captured.all.size())}, {"max_steps", options.max_steps}},
+      {captured.over(p, 0, false), captured.over(f, 1, false)}, operands, site.where));
+}
+
+Tensor counting(int64_t n, Where where) {
+  if (n < 0) throw usage_at(where, fmt::format("[fori_loop] {} steps are negative", n));
+  return emit("iota", {}, {{"dim", int64_t{0}}, {"dtype", Dtype::int64}, {"shape", Ints{n}}}, where);
+}
+
+}  // namespace viva::tracing
