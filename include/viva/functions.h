@@ -144,10 +144,4 @@ struct WindowOptions {
 Tensor max_pool(const Arg& x, const WindowOptions& window);
 Tensor mean_pool(const Arg& x, const WindowOptions& window);
 
-// on_true(args…) where the predicate, a bool scalar, holds, else on_false(args…). Both are computed, also in
-// derivatives: keep their arguments where both are finite, because 0 times infinity is NaN.
-template <class T, class F, class... A> Tensor cond(const Arg& predicate, T&& on_true, F&& on_false, const A&... args) {
-  return where(predicate, on_true(args...), on_false(args...));
-}
-
 }  // namespace viva

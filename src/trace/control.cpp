@@ -79,10 +79,12 @@ Tensors given(const Graph& g, const Tensors& args) {
 void check_carry(Site site, const Graph& g, const Tensors& init, size_t carries) {
   for (size_t i = 0, in = 0, out = 0; i < carries; ++i) {
     const bool had = !init[i].empty(), has = g.present[i];
-    const Type before = had ? g.body->params()[in++].type() : Type{}, after = has ? g.body->outputs()[out++].type() : Type{};
+    const Type before = had ? g.body->params()[in++].type() : Type{},
+               after = has ? g.body->outputs()[out++].type() : Type{};
     if (had == has && before == after) continue;
-    throw usage_at(site.where, fmt::format("[{}] leaf {} of the carry goes in as {} and comes out as {}: give both one type",
-                                           site.what, i, had ? to_string(before) : "empty", has ? to_string(after) : "empty"));
+    throw usage_at(site.where,
+                   fmt::format("[{}] leaf {} of the carry goes in as {} and comes out as {}: give both one type",
+                               site.what, i, had ? to_string(before) : "empty", has ? to_string(after) : "empty"));
   }
 }
 
@@ -92,10 +94,13 @@ Tensors cond(Site site, const Arg& predicate, const Fn& on_true, const Fn& on_fa
   const Inputs in = inputs_of(args);
   const Graph f = trace(site, Mode::staged, on_true, in), g = trace(site, Mode::staged, on_false, in);
   if (f.present != g.present || f.body->output_types() != g.body->output_types())
-    throw usage_at(site.where, fmt::format("[cond] one function gives {}, the other {}: give both the same types", shown(f), shown(g)));
+    throw usage_at(site.where, fmt::format("[cond] one function gives {}, the other {}: give both the same types",
+                                           shown(f), shown(g)));
   const Tensor p = as_tensor(predicate);
   if (p.type() != Type{Dtype::boolean, {}})
-    throw usage_at(site.where, fmt::format("[cond] the predicate is {}, not bool[]: reduce it with all or any, or use where", to_string(p.type())));
+    throw usage_at(site.where,
+                   fmt::format("[cond] the predicate is {}, not bool[]: reduce it with all or any, or use where",
+                               to_string(p.type())));
   Captured captured;
   captured.add(f), captured.add(g);
   Tensors operands{p};
@@ -138,17 +143,20 @@ Tensors while_loop(Site site, const Fn& predicate, const Fn& step, const Tensors
   const Inputs in = inputs_of(init);
   const Graph p = trace(site, Mode::staged, predicate, in), f = trace(site, Mode::staged, step, in);
   if (const std::vector<Type> out = p.body->output_types(); out.size() != 1 || out[0] != Type{Dtype::boolean, {}})
-    throw usage_at(site.where, fmt::format("[while_loop] the predicate gives {}, not one bool[]: reduce it with all or any", shown(p)));
+    throw usage_at(
+        site.where,
+        fmt::format("[while_loop] the predicate gives {}, not one bool[]: reduce it with all or any", shown(p)));
   check_carry(site, f, init, init.size());
-  if (options.max_steps < 0) throw usage_at(site.where, fmt::format("[while_loop] max_steps {} is negative", options.max_steps));
+  if (options.max_steps < 0)
+    throw usage_at(site.where, fmt::format("[while_loop] max_steps {} is negative", options.max_steps));
   Captured captured;
   captured.add(p), captured.add(f);
   Tensors operands = captured.all;
   const Tensors leaves = given(f, init);
   operands.insert(operands.end(), leaves.begin(), leaves.end());
-  return f.outputs(applied(
-      "while", {{"consts", static_cast<int64_t>(captured.all.size())}, {"max_steps", options.max_steps}},
-      {captured.over(p, 0, false), captured.over(f, 1, false)}, operands, site.where));
+  return f.outputs(applied("while",
+                           {{"consts", static_cast<int64_t>(captured.all.size())}, {"max_steps", options.max_steps}},
+                           {captured.over(p, 0, false), captured.over(f, 1, false)}, operands, site.where));
 }
 
 Tensor counting(int64_t n, Where where) {

@@ -93,12 +93,11 @@ Value Scope::freeze(const Tensor& t, Where where) {
 
 Array Scope::value_of(Value v, Where asked, Where made) {
   if (mode_ != Mode::valued)
-    throw Error(
-        ErrorKind::usage,
-        fmt::format("[item] a tensor has no value under {} ({}): choose with where or cond, repeat with "
-                    "while_loop",
-                    what_, to_string(opened_)),
-        asked ? asked : made);
+    throw Error(ErrorKind::usage,
+                fmt::format("[item] a tensor has no value under {} ({}): choose with where or cond, repeat with "
+                            "while_loop",
+                            what_, to_string(opened_)),
+                asked ? asked : made);
   std::vector<const Node*> pending{v.node()};
   while (!pending.empty()) {
     const Node* n = pending.back();

@@ -37,7 +37,8 @@ TEST(Control, ScanGivesTheLastCarryAndAllResults) {
 TEST(Control, ScanDifferentiatesWhatItCaptures) {
   const Tensor xs = tensor({1, -2, 3, 5}, f64);
   const auto horner = [&](const Tensor& a) {
-    return scan([&](const Tensor& h, const Tensor& x) { return std::pair(a * h + x, std::tuple<>()); }, scalar(0, f64), xs)
+    return scan([&](const Tensor& h, const Tensor& x) { return std::pair(a * h + x, std::tuple<>()); }, scalar(0, f64),
+                xs)
         .first;
   };
   const double a = 1.5;
@@ -48,9 +49,9 @@ TEST(Control, ScanDifferentiatesWhatItCaptures) {
   const auto [value, tangent] = jvp(grad(horner))(scalar(a, f64), scalar(2, f64));
   EXPECT_DOUBLE_EQ(tangent.item(), 2 * (6 * a - 4));
   const Tensor all = vmap(grad(horner))(tensor({0, 1, a}, f64));
-  EXPECT_EQ(all[0].item(), 3);
-  EXPECT_EQ(all[1].item(), 2);
-  EXPECT_DOUBLE_EQ(all[2].item(), 3 * a * a - 4 * a + 3);
+  EXPECT_EQ(all(0).item(), 3);
+  EXPECT_EQ(all(1).item(), 2);
+  EXPECT_DOUBLE_EQ(all(2).item(), 3 * a * a - 4 * a + 3);
 }
 
 const auto newton = [](const Tensor& a) {
@@ -71,8 +72,8 @@ TEST(Control, ReverseThroughAWhile) {
 TEST(Control, ExamplesOfAWhileEndApart) {
   const Tensor as = tensor({1, 2, 1e6, 1e-6}, f64), each = vmap(grad(newton))(as), values = vmap(newton)(as);
   for (int i = 0; i < 4; ++i) {
-    EXPECT_DOUBLE_EQ(values[i].item(), newton(as[i]).item()) << i;
-    EXPECT_DOUBLE_EQ(each[i].item(), grad(newton)(as[i]).item()) << i;
+    EXPECT_DOUBLE_EQ(values(i).item(), newton(as(i)).item()) << i;
+    EXPECT_DOUBLE_EQ(each(i).item(), grad(newton)(as(i)).item()) << i;
   }
 }
 
@@ -83,9 +84,11 @@ TEST(Control, EndedExamplesSpoilNothing) {
   };
   const Tensor xs = tensor({1, 5, 20}, f64);  // log 1 = 0 ends there, where log' is infinite
   const Tensor g = vmap(grad(f))(xs);
-  for (int i = 0; i < 3; ++i) EXPECT_DOUBLE_EQ(g[i].item(), grad(f)(xs[i]).item()) << i;
+  for (int i = 0; i < 3; ++i) EXPECT_DOUBLE_EQ(g(i).item(), grad(f)(xs(i)).item()) << i;
   const Tensor w = scalar(2, f64);
-  const auto total = [&](const Tensor& weight) { return sum(vmap([&](const Tensor& x) { return weight * f(x); })(xs)); };
+  const auto total = [&](const Tensor& weight) {
+    return sum(vmap([&](const Tensor& x) { return weight * f(x); })(xs));
+  };
   EXPECT_TRUE(std::isfinite(grad(total)(w).item()));
 }
 
@@ -119,7 +122,7 @@ TEST(Control, LoopsOverTrees) {
     Tensor sum, count;
   };
   const State s = fori_loop(
-      5, [](const Tensor& i, const State& c) { return State{c.sum + astype(i, f64), c.count + 1}; },
+      5, [](const Tensor& i, const State& c) { return State{c.sum + convert(i, f64), c.count + 1}; },
       State{scalar(0, f64), scalar(0, Dtype::int32)});
   EXPECT_EQ(s.sum.item(), 10);
   EXPECT_EQ(s.count.item(), 5);
@@ -129,15 +132,20 @@ TEST(Control, LoopsOverTrees) {
 TEST(Control, MessagesNameTheLine) {
   const Tensor x = scalar(1, f64);
   const auto widens = [&] {
-    return scan([](const Tensor& c, const Tensor& v) { return std::pair(astype(c, Dtype::float32), v); }, x, zeros({2}, f64));
+    return scan([](const Tensor& c, const Tensor& v) { return std::pair(convert(c, Dtype::float32), v); }, x,
+                zeros({2}, f64));
   };
   EXPECT_NE(message_of(widens).find("leaf 0 of the carry goes in as f64[] and comes out as f32[]"), std::string::npos);
   EXPECT_NE(message_of(widens).find("control_test.cpp"), std::string::npos);
-  const auto vector = [&] { return cond(tensor({1, 2}, f64) > 0, [] { return zeros({}, f64); }, [] { return ones({}, f64); }); };
+  const auto vector = [&] {
+    return cond(tensor({1, 2}, f64) > 0, [] { return zeros({}, f64); }, [] { return ones({}, f64); });
+  };
   EXPECT_NE(message_of(vector).find("is bool[2], not bool[]"), std::string::npos);
   const auto apart = [&] { return cond(true, [] { return zeros({}, f64); }, [] { return ones({2}, f64); }); };
   EXPECT_NE(message_of(apart).find("gives f64[], the other f64[2]"), std::string::npos);
-  const auto endless = [&] { return while_loop([](const Tensor& v) { return v; }, [](const Tensor& v) { return v; }, x); };
+  const auto endless = [&] {
+    return while_loop([](const Tensor& v) { return v; }, [](const Tensor& v) { return v; }, x);
+  };
   EXPECT_NE(message_of(endless).find("the predicate gives f64[], not one bool[]"), std::string::npos);
   const auto uneven = [&] {
     const auto f = [](const Tensor& c, const std::pair<Tensor, Tensor>&) { return std::pair(c, c); };

@@ -29,8 +29,9 @@ Body recurrence(int64_t n) {
   const Value w = s.parameter(scalar, "w"), x = s.parameter(scalar, "x");
   const Body step = s.finish({s.add(s.mul(s.sin(w), x), w)});
   const Value ww = b.parameter(scalar, "w"), xx = b.parameter(scalar, "x");
-  return b.finish({b.emit("scan", {ww, xx},
-                          {{"consts", int64_t{1}}, {"carries", int64_t{1}}, {"length", n}, {"reverse", false}}, {step})[0]});
+  return b.finish(
+      {b.emit("scan", {ww, xx}, {{"consts", int64_t{1}}, {"carries", int64_t{1}}, {"length", n}, {"reverse", false}},
+              {step})[0]});
 }
 
 TEST(Loops, GraphsDoNotGrowWithTheSteps) {
