@@ -19,8 +19,13 @@ Tensor atanh(const Arg& x);
 Tensor exp2(const Arg& x);
 Tensor log2(const Arg& x);
 Tensor log10(const Arg& x);
-Tensor cbrt(const Arg& x);                        // also below 0
-Tensor erf_inv(const Arg& x);                     // ±∞ at ±1, NaN beyond
+Tensor cbrt(const Arg& x);                      // also below 0
+Tensor erf_inv(const Arg& x);                   // ±∞ at ±1, NaN beyond
+Tensor lgamma(const Arg& x);                    // log|Γ(x)|, ∞ at the poles
+Tensor digamma(const Arg& x);                   // its derivative ψ
+Tensor polygamma(int64_t order, const Arg& x);  // the derivative of ψ so often, 0 to 100
+// So many units in the last place up or down, as that many steps of nextafter; its derivative is that of the identity.
+Tensor widen(const Arg& x, bool up, int64_t ulps = 1);
 Tensor sinc(const Arg& x);                        // sin(πx) / (πx), 1 at 0
 Tensor logaddexp(const Arg& x, const Arg& y);     // log(e^x + e^y), without overflow
 Tensor hypot(const Arg& x, const Arg& y);         // √(x² + y²), without overflow; its slope at the origin is 0

@@ -74,6 +74,11 @@ class Build {
   Value tanh(Value x, Loc l = Loc::current()) { return unary("tanh", x, l); }
   Value logistic(Value x, Loc l = Loc::current()) { return unary("logistic", x, l); }
   Value erf(Value x, Loc l = Loc::current()) { return unary("erf", x, l); }
+  Value erf_inv(Value x, Loc l = Loc::current()) { return unary("erf_inv", x, l); }
+  Value lgamma(Value x, Loc l = Loc::current()) { return unary("lgamma", x, l); }
+  Value polygamma(Value x, int64_t order, Loc = Loc::current());  // derivative number order of digamma
+  // Each number so many units in the last place up or down, as that many steps of nextafter would; derivative 1.
+  Value widen(Value x, bool up, int64_t ulps = 1, Loc = Loc::current());
   Value logical_not(Value x, Loc l = Loc::current()) { return unary("not", x, l); }
   Value is_finite(Value x, Loc l = Loc::current()) { return unary("is_finite", x, l); }
   Value recip(Value x, Loc l = Loc::current()) { return div(one(x, l), x, l); }

@@ -36,6 +36,12 @@ Value Build::rng_bits(Value key, Dtype dtype, Shape shape, Loc l) {
   return one_of("rng_bits", {key}, {{"dtype", dtype}, {"shape", std::move(shape)}}, l);
 }
 
+Value Build::polygamma(Value x, int64_t order, Loc l) { return one_of("polygamma", {x}, {{"order", order}}, l); }
+
+Value Build::widen(Value x, bool up, int64_t ulps, Loc l) {
+  return one_of("widen", {x}, {{"direction", std::string(up ? "up" : "down")}, {"ulps", ulps}}, l);
+}
+
 Value Build::compare(Direction d, Value x, Value y, Loc l) {
   return one_of("compare", {x, y}, {{"direction", std::string(to_string(d))}}, l);
 }

@@ -2,6 +2,8 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <numbers>
+#include <span>
 
 #include "onnx/exporter.h"
 
@@ -71,6 +73,37 @@ void write_square(Exporter& e, const Node& n) {
   e.set(e.pointwise("Mul", {x, x}));
 }
 
+// Coefficients in single precision, the highest power first.
+Out polynomial(Exporter& e, Out x, std::span<const double> c) {
+  Out p = number(e, x, c[0]);
+  for (const double v : c.subspan(1)) p = e.pointwise("Add", {e.pointwise("Mul", {p, x}), number(e, x, v)});
+  return p;
+}
+
+// M. Giles, "Approximating the erfinv function", 2012, in single precision, then Newton's steps on Erf: one in float32,
+// two in float64.
+void write_erf_inv(Exporter& e, const Node& n) {
+  constexpr std::array near{2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
+                            -0.00125372503, -0.00417768164, 0.246640727,    1.50140941};
+  constexpr std::array far{-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
+                           -0.0076224613,   0.00943887047,  1.00167406,    2.83297682};
+  const auto with = [&](std::string_view op, Out a, double v) { return e.pointwise(op, {a, number(e, a, v)}); };
+  const Out x = widened(e, n), inside = e.less(e.pointwise("Abs", {x}), number(e, x, 1));
+  const Out s = e.where(inside, x, number(e, x, 0)), below = e.pointwise("Sub", {number(e, x, 1), s});
+  const Out w = e.pointwise("Neg", {e.pointwise("Log", {e.pointwise("Mul", {below, with("Add", s, 1)})})});
+  const Out central = e.less(w, number(e, x, 5));
+  const Out u = with("Sub", w, 2.5), v = with("Sub", e.pointwise("Sqrt", {with("Max", w, 1)}), 3);
+  Out y = e.pointwise("Mul", {e.where(central, polynomial(e, u, near), polynomial(e, v, far)), s});
+  for (int step = 0; step < (x.dtype() == float64 ? 2 : 1); ++step) {
+    const Out miss = e.pointwise("Sub", {e.pointwise("Erf", {y}), s});
+    const Out inverse_slope =
+        with("Mul", e.pointwise("Exp", {e.pointwise("Mul", {y, y})}), 0.5 / std::numbers::inv_sqrtpi);
+    y = e.pointwise("Sub", {y, e.pointwise("Mul", {miss, inverse_slope})});
+  }
+  const Out above = e.where(e.equal(x, number(e, x, 1)), number(e, x, INFINITY), number(e, x, NAN));
+  set_rounded(e, n, e.where(inside, y, e.where(e.equal(x, number(e, x, -1)), number(e, x, -INFINITY), above)));
+}
+
 void write_not(Exporter& e, const Node& n) {
   const Out x = e.thin(n.in[0]);
   e.set(e.pointwise(is_bool(x.dtype()) ? "Not" : "BitwiseNot", {x}));
@@ -136,6 +169,10 @@ constexpr std::array rows = {
     ExportRow{"tanh", same<"Tanh">, "Tanh"},
     ExportRow{"logistic", same<"Sigmoid">, "Sigmoid", "below −88 onnxruntime gives 0 where float32 still has a number"},
     ExportRow{"erf", same<"Erf">, "Erf", erf64},
+    ExportRow{"erf_inv", write_erf_inv, "Giles's polynomials and Newton's steps on Erf", erf64},
+    ExportRow{"lgamma", nullptr, "no ONNX form is known: ONNX has no gamma function"},
+    ExportRow{"polygamma", nullptr, "no ONNX form is known: ONNX has no gamma function"},
+    ExportRow{"widen", nullptr, "no ONNX form is known: ONNX cannot move a number by units in the last place"},
     ExportRow{"not", write_not, "Not; BitwiseNot of integers"},
     ExportRow{"is_finite", write_is_finite, "Less(Abs, ∞)"},
     ExportRow{"convert", write_convert, "Cast; float to integer with Where, to saturate and take NaN to 0",

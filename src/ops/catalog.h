@@ -8,7 +8,7 @@ namespace viva {
 using OpList = std::span<const OpDef* const>;
 
 namespace ops {
-extern const OpList source, unary, binary, elementwise, contraction, convolution, movement, slicing, joining, indexing,
+extern const OpList source, unary, special, binary, elementwise, contraction, convolution, movement, slicing, joining, indexing,
     gather, scatter, reduction, position, sorting, window, window_element, structure, conditional, scanning, repetition;
 }  // namespace ops
 

@@ -104,26 +104,6 @@ Tensor cbrt(const Arg& a) {
   return sign(x) * pow(abs(x), 1.0 / 3);
 }
 
-// M. Giles, "Approximating the erfinv function", 2012 (single precision), then Newton's steps on erf, which also make
-// the derivatives those of the inverse.
-Tensor erf_inv(const Arg& a) {
-  const Line line(a.where);
-  const Tensor given = as_float(a), x = tracing::converted(given, tracing::summed_in(given.dtype()), a.where);
-  const Tensor inside = abs(x) < 1, s = where(inside, x, 0), w = -log((1 - s) * (1 + s)), central = w < 5;
-  constexpr std::array near{2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
-                            -0.00125372503, -0.00417768164, 0.246640727,    1.50140941};
-  constexpr std::array far{-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
-                           -0.0076224613,   0.00943887047,  1.00167406,    2.83297682};
-  const Tensor u = where(central, w, 0) - 2.5, v = sqrt(where(central, 9, w)) - 3;
-  Tensor p = full_like(x, near[0]), q = full_like(x, far[0]);
-  for (size_t i = 1; i < near.size(); ++i) p = p * u + near[i], q = q * v + far[i];
-  Tensor y = where(central, p, q) * s;
-  for (int step = 0; step < (x.dtype() == Dtype::float64 ? 2 : 1); ++step)
-    y = y - (erf(y) - s) * exp(square(y)) * (1 / (2 * std::numbers::inv_sqrtpi));
-  const Tensor edge = where(abs(x) == 1, sign(x) * std::numeric_limits<double>::infinity(), std::nan(""));
-  return convert(where(inside, y, edge), given.dtype());
-}
-
 // Near zero by its series, so that its derivatives are right at 0 too.
 Tensor sinc(const Arg& a) {
   const Line line(a.where);

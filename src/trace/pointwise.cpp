@@ -3,6 +3,7 @@
 
 #include "trace/graph.h"
 #include "trace/operand.h"
+#include "viva/numpy.h"
 
 namespace viva {
 
@@ -108,6 +109,17 @@ Tensor sin(const Arg& x) { return analytic("sin", x); }
 Tensor cos(const Arg& x) { return analytic("cos", x); }
 Tensor tanh(const Arg& x) { return analytic("tanh", x); }
 Tensor erf(const Arg& x) { return analytic("erf", x); }
+Tensor erf_inv(const Arg& x) { return analytic("erf_inv", x); }
+Tensor lgamma(const Arg& x) { return analytic("lgamma", x); }
+Tensor digamma(const Arg& x) { return polygamma(0, x); }
+Tensor polygamma(int64_t order, const Arg& x) {
+  const Tensor t = as_float(x);
+  return emit("polygamma", {&t}, {{"order", order}}, x.where);
+}
+Tensor widen(const Arg& x, bool up, int64_t ulps) {
+  const Tensor t = as_float(x);
+  return emit("widen", {&t}, {{"direction", std::string(up ? "up" : "down")}, {"ulps", ulps}}, x.where);
+}
 Tensor sigmoid(const Arg& x) { return analytic("logistic", x); }
 Tensor softplus(const Arg& x) { return analytic("softplus", x); }
 

@@ -1,39 +1,15 @@
 // Total semantics and the conventions at points that are not smooth, in both engines.
 #include <gtest/gtest.h>
 
-#include <cmath>
-#include <functional>
-#include <limits>
 #include <tuple>
 
-#include "cpu/executable.h"
-#include "graph/build.h"
-#include "interpret/interpret.h"
-#include "laws/laws.h"
+#include "laws/both.h"
 #include "transform/transform.h"
 
 namespace viva {
 namespace {
 
 using laws::Arrays;
-constexpr double nan = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
-
-Body function_of(const Arrays& args, const std::function<Value(Build&, const Values&)>& make) {
-  Build b("f");
-  Values in;
-  for (const Array& a : args) in.push_back(b.parameter(a.type()));
-  return b.finish({make(b, in)});
-}
-
-// The interpreter's result, after checking that the plan gives the same bits (any NaN for a NaN).
-Array both(const Arrays& args, const std::function<Value(Build&, const Values&)>& make) {
-  const Body f = function_of(args, make);
-  ThreadPool pool(2);
-  const Array slow = interpret(*f, args)[0], fast = compile(f).call(args, pool).take()[0];
-  EXPECT_EQ(laws::close({slow}, {fast}, 0), "");
-  for (int64_t i = 0; i < slow.size(); ++i) EXPECT_EQ(std::signbit(slow.at(i)), std::signbit(fast.at(i)));
-  return slow;
-}
 
 // Indices [n, 1] into a vector, each for one element; outside they are clipped.
 GatherDims single_elements() {
@@ -44,17 +20,6 @@ GatherDims single_elements() {
           .start_map = {0},
           .slice_sizes = {1},
           .mode = OutOfBounds::clip};
-}
-
-template <class T> Array vec(const std::vector<T>& v) { return Array::of<T>(v, {static_cast<int64_t>(v.size())}); }
-
-void expect(const Array& got, const std::vector<double>& expected) {
-  ASSERT_EQ(got.size(), static_cast<int64_t>(expected.size()));
-  for (int64_t i = 0; i < got.size(); ++i) {
-    const double e = expected[static_cast<size_t>(i)];
-    if (std::isnan(e)) EXPECT_TRUE(std::isnan(got.at(i))) << i;
-    else EXPECT_EQ(got.at(i), e) << i;
-  }
 }
 
 TEST(Semantics, IntegersDivideWithoutTraps) {
