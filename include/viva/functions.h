@@ -68,6 +68,13 @@ Tensor gelu(const Arg& x);      // x · (1 + erf(x / √2)) / 2
 Tensor is_finite(const Arg& x);
 Tensor is_nan(const Arg& x);
 Tensor convert(const Arg& x, Dtype d);
+// Complex numbers. Of real operands real is x, imag 0, conj x. The derivative of a real function by a complex input is
+// the conjugate of the direction of steepest ascent.
+Tensor complex(const Arg& re, const Arg& im);  // complex64 of float32, complex128 of float64
+Tensor real(const Arg& x);
+Tensor imag(const Arg& x);
+Tensor conj(const Arg& x);
+Tensor angle(const Arg& x);                       // in (-π, π]
 Tensor bitcast(const Arg& x, Dtype d);            // the same bits as a dtype of the same size
 Tensor stop_gradient(const Arg& x);               // x, as a constant of every derivative
 Tensor tap(const Arg& x, std::string_view name);  // x under a name, for probe and intervene

@@ -64,7 +64,7 @@ Tensor trapezoid(const Arg& y, double spacing = 1, int64_t axis = -1);
 // Linear algebra.
 Tensor dot(const Arg& x, const Arg& y);                          // over the last axis of x and the last but one of y
 Tensor inner(const Arg& x, const Arg& y);                        // over the last axes
-Tensor vdot(const Arg& x, const Arg& y);                         // of all elements
+Tensor vdot(const Arg& x, const Arg& y);                         // of all elements, those of x conjugated
 Tensor tensordot(const Arg& x, const Arg& y, int64_t axes = 2);  // the last axes of x with the first of y
 Tensor tensordot(const Arg& x, const Arg& y, const Ints& x_axes, const Ints& y_axes);
 Tensor kron(const Arg& x, const Arg& y);

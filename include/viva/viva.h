@@ -7,6 +7,7 @@
 #include "viva/data.h"
 #include "viva/functions.h"
 #include "viva/indexing.h"
+#include "viva/linalg.h"
 #include "viva/losses.h"
 #include "viva/nn.h"
 #include "viva/numpy.h"

@@ -86,6 +86,8 @@ class Build {
   Value add(Value x, Value y, Loc l = Loc::current()) { return binary("add", x, y, l); }
   Value sub(Value x, Value y, Loc l = Loc::current()) { return binary("sub", x, y, l); }
   Value mul(Value x, Value y, Loc l = Loc::current()) { return binary("mul", x, y, l); }
+  // t·s, and t where t is 0, whatever s is: how slopes that may be infinite meet tangents that are masked.
+  Value mul_no_nan(Value t, Value s, Loc l = Loc::current()) { return binary("mul_no_nan", t, s, l); }
   Value div(Value x, Value y, Loc l = Loc::current()) { return binary("div", x, y, l); }
   Value rem(Value x, Value y, Loc l = Loc::current()) { return binary("rem", x, y, l); }
   Value pow(Value x, Value y, Loc l = Loc::current()) { return binary("pow", x, y, l); }
@@ -98,6 +100,12 @@ class Build {
   Value shift_left(Value x, Value by, Loc l = Loc::current()) { return binary("shift_left", x, by, l); }
   Value shift_right(Value x, Value by, Loc l = Loc::current()) { return binary("shift_right", x, by, l); }
   Value scale(Value x, double factor, Loc = Loc::current());  // factor must be a number of x's dtype
+
+  // Complex numbers of f32 or f64 parts, and the parts of complex ones.
+  Value complex(Value re, Value im, Loc l = Loc::current()) { return binary("complex", re, im, l); }
+  Value real(Value x, Loc l = Loc::current()) { return unary("real", x, l); }
+  Value imag(Value x, Loc l = Loc::current()) { return unary("imag", x, l); }
+  Value conj(Value x, Loc l = Loc::current()) { return unary("conj", x, l); }
 
   Value compare(Direction d, Value x, Value y, Loc = Loc::current());
   // Elementwise: where the predicate holds on_true, else on_false; the predicate is bool of the same shape.
@@ -149,6 +157,26 @@ class Build {
   // The element of each window at its offset, 0 where there is none; and its adjoint, an array of x's shape.
   Value window_gather(Value x, Value offset, const WindowDims& dims, Loc = Loc::current());
   Value window_scatter(Value y, Value offset, const Shape& shape, const WindowDims& dims, Loc = Loc::current());
+
+  // Linear algebra, of f32, f64, c64 and c128; dimensions before the last two (for fft: all others) are a batch.
+  Value cholesky(Value x, Loc l = Loc::current()) {
+    return unary("cholesky", x, l);
+  }  // L with L·Lᴴ = x, of its lower half
+  // op(a)⁻¹·b of a triangular a[…,n,n] and b[…,n,k]; op transposes, conjugates or both; unit: as if the diagonal
+  // held 1.
+  struct Triangle {
+    bool lower = true, transpose = false, conjugate = false, unit = false;
+  };
+  Value triangular_solve(Value a, Value b, const Triangle& t, Loc = Loc::current());
+  Values lu(Value x, Loc = Loc::current());    // L and U in one matrix, pivots and permutation (i32)
+  Values qr(Value x, Loc = Loc::current());    // Q with orthonormal columns, R with a real diagonal >= 0
+  Values eigh(Value x, Loc = Loc::current());  // eigenvalues in ascending order, eigenvectors in columns
+  Values svd(Value x, Loc = Loc::current());   // U, singular values in descending order, Vᴴ
+  Value fft(Value x, int64_t dim, bool inverse = false, Loc = Loc::current());  // of complex; the inverse divides by n
+  // The integer zero + x / scale, rounded to even and saturated; the dtype is zero's, i8 or u8.
+  Value quantize(Value x, Value scale, Value zero, Loc l = Loc::current()) {
+    return one_of("quantize", {x, scale, zero}, {}, l);
+  }
 
   // Structure.
   Values call(const Body& f, Values args, bool recompute = false, Loc = Loc::current());

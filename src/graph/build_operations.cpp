@@ -207,6 +207,18 @@ Value Build::window_scatter(Value y, Value offset, const Shape& shape, const Win
   return one_of("window_scatter", {y, offset}, std::move(a), l);
 }
 
+Value Build::triangular_solve(Value a, Value b, const Triangle& t, Loc l) {
+  return one_of("triangular_solve", {a, b},
+                {{"lower", t.lower}, {"transpose", t.transpose}, {"conjugate", t.conjugate}, {"unit", t.unit}}, l);
+}
+Values Build::lu(Value x, Loc l) { return emit("lu", {x}, {}, {}, l); }
+Values Build::qr(Value x, Loc l) { return emit("qr", {x}, {}, {}, l); }
+Values Build::eigh(Value x, Loc l) { return emit("eigh", {x}, {}, {}, l); }
+Values Build::svd(Value x, Loc l) { return emit("svd", {x}, {}, {}, l); }
+Value Build::fft(Value x, int64_t dim, bool inverse, Loc l) {
+  return one_of("fft", {x}, {{"dim", dim}, {"inverse", inverse}}, l);
+}
+
 Values Build::call(const Body& f, Values args, bool recompute, Loc l) {
   return emit("call", std::move(args), {{"policy", std::string(recompute ? "recompute" : "save")}}, {f}, l);
 }

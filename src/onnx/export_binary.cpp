@@ -34,6 +34,11 @@ Divisor divisor(Exporter& e, Out y) {
   return d;
 }
 
+void write_mul_no_nan(Exporter& e, const Node& n) {
+  const Out x = e.thin(n.in[0]), y = e.thin(n.in[1]), zero = number(e, x, 0);
+  e.set(e.where(e.equal(x, zero), zero, e.pointwise("Mul", {x, y})));
+}
+
 void write_div(Exporter& e, const Node& n) {
   const Out x = e.thin(n.in[0]), y = e.thin(n.in[1]);
   if (is_float(x.dtype())) return e.set(e.pointwise("Div", {x, y}));
@@ -160,6 +165,7 @@ constexpr std::array rows = {
     ExportRow{"add", same<"Add">, "Add"},
     ExportRow{"sub", same<"Sub">, "Sub"},
     ExportRow{"mul", same<"Mul">, "Mul"},
+    ExportRow{"mul_no_nan", write_mul_no_nan, "Where, Equal, Mul"},
     ExportRow{"div", write_div, "Div; of integers with Where, for divisors 0 and −1"},
     ExportRow{"rem", write_rem, "Mod with fmod; of integers with Where, for the divisor 0"},
     ExportRow{"pow", write_pow, "Pow; of integers Mul by the bits of the exponent"},

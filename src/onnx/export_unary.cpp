@@ -144,10 +144,26 @@ void write_bitcast(Exporter& e, const Node& n) {
   const Out x = e.thin(n.in[0]);
   const Dtype to = n.types[0].dtype;
   if (is_bool(x.dtype()) && is_integer(to)) return e.set(e.cast(x, to));
-  if (is_complex(x.dtype()) || is_complex(to)) e.refuse("ONNX has no operators on complex numbers");
+  if (is_complex(x.dtype()) || is_complex(to))
+    e.refuse("no ONNX form is known: ONNX has no operators on complex numbers");
   e.set(e.bits(x, to));
 }
 
+// In float32 at least, where the sum of steps and zero point is exact as far as the integers reach.
+void write_quantize(Exporter& e, const Node& n) {
+  const auto wide = [&](size_t i) {
+    const Out x = e.thin(n.in[i]);
+    return size_of(x.dtype()) == 2 ? e.cast(x, float32) : x;
+  };
+  const Out steps = e.pointwise("Round", {e.pointwise("Div", {wide(0), wide(1)})});
+  const Out number_or_0 = e.where(e.equal(steps, steps), steps, number(e, steps, 0));
+  const Out sum = e.pointwise("Add", {number_or_0, e.cast(e.thin(n.in[2]), steps.dtype())});
+  const double low = n.types[0].dtype == int8 ? -128 : 0;
+  const Out above = e.pointwise("Max", {sum, number(e, sum, low)});
+  e.set(e.cast(e.pointwise("Min", {above, number(e, sum, low + 255)}), n.types[0].dtype));
+}
+
+constexpr std::string_view no_factors = "no ONNX form is known: ONNX has no factorisations of matrices";
 constexpr std::string_view erf64 = "onnxruntime 1.32 has no float64 kernel";
 constexpr std::array rows = {
     ExportRow{"neg", write_neg, "Neg; Sub from 0 for unsigned"},
@@ -173,6 +189,18 @@ constexpr std::array rows = {
     ExportRow{"lgamma", nullptr, "no ONNX form is known: ONNX has no gamma function"},
     ExportRow{"polygamma", nullptr, "no ONNX form is known: ONNX has no gamma function"},
     ExportRow{"widen", nullptr, "no ONNX form is known: ONNX cannot move a number by units in the last place"},
+    ExportRow{"complex", nullptr, "no ONNX form is known: ONNX has no operators on complex numbers"},
+    ExportRow{"real", nullptr, "no ONNX form is known: ONNX has no operators on complex numbers"},
+    ExportRow{"imag", nullptr, "no ONNX form is known: ONNX has no operators on complex numbers"},
+    ExportRow{"conj", nullptr, "no ONNX form is known: ONNX has no operators on complex numbers"},
+    ExportRow{"cholesky", nullptr, no_factors},
+    ExportRow{"triangular_solve", nullptr, no_factors},
+    ExportRow{"lu", nullptr, no_factors},
+    ExportRow{"qr", nullptr, no_factors},
+    ExportRow{"eigh", nullptr, no_factors},
+    ExportRow{"svd", nullptr, no_factors},
+    ExportRow{"fft", nullptr, "no ONNX form is known: ONNX has no operators on complex numbers"},
+    ExportRow{"quantize", write_quantize, "Round, Div, Add, Max, Min, Cast"},
     ExportRow{"not", write_not, "Not; BitwiseNot of integers"},
     ExportRow{"is_finite", write_is_finite, "Less(Abs, ∞)"},
     ExportRow{"convert", write_convert, "Cast; float to integer with Where, to saturate and take NaN to 0",

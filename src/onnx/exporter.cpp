@@ -140,7 +140,8 @@ Out Exporter::where(Out p, Out yes, Out no) {
 
 Out Exporter::cast(Out x, Dtype to) {
   if (x.dtype() == to) return x;
-  if (is_complex(x.dtype()) || is_complex(to)) refuse("ONNX has no operators on complex numbers");
+  if (is_complex(x.dtype()) || is_complex(to))
+    refuse("no ONNX form is known: ONNX has no operators on complex numbers");
   if (is_constant(x)) return constant(known(x).converted(to));
   return emit("Cast", {x}, {to, x.shape()}, {{"to", onnx_number(to)}});
 }
@@ -335,6 +336,9 @@ void Exporter::write(const Node& n) {
     const ExportRow* row = find_export_row(n.op->name);
     if (!row) refuse("no ONNX form is known");
     if (!row->write) refuse("{}", row->as);
+    const auto complex = [](const Type& t) { return is_complex(t.dtype); };
+    if (std::ranges::any_of(types_of(n.in), complex) || std::ranges::any_of(n.types, complex))
+      refuse("no ONNX form is known: ONNX has no operators on complex numbers");
     row->write(*this, n);
   } catch (const Refused& r) {
     if (refused_.empty()) first_refused_ = n.where;
@@ -389,7 +393,7 @@ Draft Exporter::run() {
     if (n.op->name == "constant") {
       const Array& a = n.attrs.array("value");
       node_ = &n;
-      set(constant(a.size() > 1 && all_equal(a) ? first_of(a) : a));
+      set(constant(a.size() > 1 && !is_complex(a.dtype()) && all_equal(a) ? first_of(a) : a));
       node_ = nullptr;
     } else if (const auto it = fused.find(&n); it != fused.end()) {
       node_ = &n;

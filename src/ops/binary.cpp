@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "ops/catalog.h"
+#include "ops/complex_math.h"
 #include "ops/pointwise.h"
 
 namespace viva {
@@ -24,7 +25,7 @@ bool is_splat(Value v, double c) {
 }
 
 struct Add : Binary {
-  using Domain = Numbers;
+  using Domain = Numeric;
   static constexpr bool vectors = true;
   static constexpr std::string_view name = "add", doc = "x + y; integers wrap";
   static constexpr bool commutative = true;
@@ -39,7 +40,7 @@ struct Add : Binary {
   }
   // A float sum with +0 is not the identity: -0 + 0 = 0.
   static Values simplify(Build&, const Node&, Ins in) {
-    if (is_float(in[0].dtype())) return {};
+    if (!is_integer(in[0].dtype())) return {};
     if (is_splat(in[1], 0)) return {in[0]};
     return is_splat(in[0], 0) ? Values{in[1]} : Values{};
   }
@@ -47,7 +48,7 @@ struct Add : Binary {
 };
 
 struct Sub : Binary {
-  using Domain = Numbers;
+  using Domain = Numeric;
   static constexpr bool vectors = true;
   static constexpr std::string_view name = "sub", doc = "x - y; integers wrap";
   template <class T> static T value(T x, T y) {
@@ -66,13 +67,13 @@ struct Sub : Binary {
 };
 
 struct Mul : Binary {
-  using Domain = Numbers;
+  using Domain = Numeric;
   static constexpr bool vectors = true, scales = true;
   static constexpr std::string_view name = "mul", doc = "x · y; integers wrap";
   static constexpr bool commutative = true;
   template <class T> static T value(T x, T y) {
     if constexpr (std::is_integral_v<T>) return static_cast<T>(wide(x) * wide(y));
-    else return x * y;
+    else return product(x, y);
   }
   static Value slope0(Build&, Value, Value y, Value) { return y; }
   static Value slope1(Build&, Value x, Value, Value) { return x; }
@@ -87,8 +88,31 @@ struct Mul : Binary {
   static constexpr std::array<std::array<bool, 2>, 2> linear = {{{true, false}, {false, true}}};
 };
 
+struct MulNoNan : Binary {
+  using Domain = Numeric;
+  static constexpr bool vectors = true;
+  static constexpr std::string_view name = "mul_no_nan", doc = "x · y, and x where x is 0, whatever y is";
+  template <class T> static T value(T x, T y) { return x == T{} ? x : Mul::value(x, y); }
+  // Linear in each operand; where x is 0, y has no part in derivatives either.
+  static Values jvp(Build& b, const Node&, Ins in, Ins, Ins t, Transforms&) {
+    const Value first = t[0] ? b.mul_no_nan(t[0], in[1]) : Value{};
+    const Value second = t[1] ? b.mul_no_nan(in[0], t[1]) : Value{};
+    return {add_or(b, first, second)};
+  }
+  static void transpose(Build& b, const Node&, Ins in, Ins ct, std::span<Value> r, Transforms&) {
+    if (!in[0]) r[0] = b.mul_no_nan(ct[0], in[1]);
+    else r[1] = b.mul_no_nan(in[0], ct[0]);
+  }
+  static Values simplify(Build& b, const Node&, Ins in) {
+    const auto s = splat_value(in[1]);
+    return s && *s > 0 && std::isfinite(*s) ? Values{b.mul(in[0], in[1])} : Values{};
+  }
+  static constexpr std::array<std::array<bool, 2>, 2> linear = {{{true, false}, {false, true}}};
+};
+
 struct Div : Binary {
-  using Domain = Numbers;
+  using Domain = Numeric;
+  static constexpr bool steep = true;
   static constexpr bool vectors = true;
   static constexpr std::string_view name = "div", doc = "x / y; integers truncate, x/0 = 0, lowest/-1 = lowest";
   static constexpr double lo = 0.3;
@@ -131,7 +155,8 @@ struct Rem : Binary {
 };
 
 struct Pow : Binary {
-  using Domain = Numbers;
+  using Domain = Numeric;
+  static constexpr bool steep = true;
   static constexpr std::string_view
       name = "pow",
       doc = "x to the power y, pow(x, 0) = 1; an integer to a negative power is 0 but for bases 1 and -1";
@@ -145,16 +170,19 @@ struct Pow : Binary {
       for (uint64_t e = wide(y); e; e >>= 1, base *= base)
         if (e & 1) r *= base;
       return static_cast<T>(r);
-    } else return std::pow(x, y);
+    } else if constexpr (is_std_complex<T>) return complex_pow(x, y);
+    else return std::pow(x, y);
   }
   // y·x^(y-1), and 0 for y = 0 also where x = 0.
   static Value slope0(Build& b, Value x, Value y, Value) {
     const Value zero = b.compare(Direction::eq, y, b.zero(y));
     return b.mul(y, b.pow(x, b.select(zero, b.one(y), b.sub(y, b.one(y)))));
   }
-  // x^y·log x, and 0 at x = 0 where y > 0.
+  // x^y·log x, and 0 at x = 0 where y (its real part) is not negative.
   static Value slope1(Build& b, Value x, Value y, Value z) {
-    const Value origin = b.logical_and(b.compare(Direction::eq, x, b.zero(x)), b.compare(Direction::gt, y, b.zero(y)));
+    const Value up = is_complex(y.dtype()) ? b.real(y) : y;
+    const Value origin =
+        b.logical_and(b.compare(Direction::eq, x, b.zero(x)), b.compare(Direction::ge, up, b.zero(up)));
     return b.mul(z, b.log(b.select(origin, b.one(x), x)));
   }
 };
@@ -262,6 +290,7 @@ constexpr std::array records = {
     &record<Add>,
     &record<Sub>,
     &record<Mul>,
+    &record<MulNoNan>,
     &record<Div>,
     &record<Rem>,
     &record<Pow>,

@@ -8,11 +8,12 @@ namespace viva {
 namespace {
 
 // In the order of the documentation.
-constexpr const OpList* families[] = {&ops::source,      &ops::unary,          &ops::special,     &ops::binary,
-                                      &ops::elementwise, &ops::contraction,    &ops::convolution, &ops::movement,
-                                      &ops::slicing,     &ops::joining,        &ops::indexing,    &ops::gather,
-                                      &ops::scatter,     &ops::reduction,      &ops::position,    &ops::sorting,
-                                      &ops::window,      &ops::window_element, &ops::structure, &ops::conditional, &ops::scanning, &ops::repetition};
+constexpr const OpList* families[] = {
+    &ops::source,       &ops::unary,          &ops::special,       &ops::binary,   &ops::complex, &ops::elementwise,
+    &ops::contraction,  &ops::convolution,    &ops::movement,      &ops::slicing,  &ops::joining, &ops::indexing,
+    &ops::gather,       &ops::scatter,        &ops::reduction,     &ops::position, &ops::sorting, &ops::window,
+    &ops::quantization, &ops::window_element, &ops::factorization, &ops::spectral, &ops::fourier, &ops::structure,
+    &ops::conditional,  &ops::scanning,       &ops::repetition};
 
 }  // namespace
 

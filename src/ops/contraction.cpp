@@ -4,6 +4,7 @@
 
 #include "loops/lowered.h"
 #include "ops/catalog.h"
+#include "ops/complex_math.h"
 #include "ops/record.h"
 #include "ops/reference.h"
 
@@ -23,8 +24,7 @@ std::vector<Type> infer(const Infer::Site& s) {
   const DotDims d = DotDims::from(s.attrs);
   const Dtype out = s.attrs.dtype("dtype");
   require(x.dtype == y.dtype, "operands {} and {} differ in dtype", to_string(x), to_string(y));
-  require((is_float(x.dtype) && is_float(out)) || (is_integer(x.dtype) && is_integer(out)), "does not take {} to {}",
-          name(x.dtype), name(out));
+  require(same_class(x.dtype, out), "does not take {} to {}", name(x.dtype), name(out));
   require_dims(joined(d.lhs_batch, d.lhs_contract), x.rank(), "left dimension");
   require_dims(joined(d.rhs_batch, d.rhs_contract), y.rank(), "right dimension");
   require(d.lhs_batch.size() == d.rhs_batch.size() && d.lhs_contract.size() == d.rhs_contract.size(),
@@ -53,7 +53,7 @@ std::vector<Array> eval(const Node& n, std::span<const Array> in, Evaluator&) {
     dispatch(out.dtype(), [&](auto to) {
       using T = typename decltype(from)::type;
       using R = typename decltype(to)::type;
-      if constexpr ((is_float_type<T> && is_float_type<R>) ||
+      if constexpr ((is_float_type<T> && is_float_type<R>) || (is_std_complex<T> && is_std_complex<R>) ||
                     (std::is_integral_v<T> && std::is_integral_v<R> && !std::is_same_v<R, bool>)) {
         using Sum = std::conditional_t<
             std::is_integral_v<R>, uint64_t,
@@ -64,8 +64,10 @@ std::vector<Array> eval(const Node& n, std::span<const Array> in, Evaluator&) {
           Sum sum = 0;
           const int64_t x0 = flat_index(i, x_out), y0 = flat_index(i, y_out);
           for_each_index(contracted, [&](const Ints& k, int64_t) {
-            sum += static_cast<Sum>(static_cast<Compute<T>>(x[static_cast<size_t>(x0 + flat_index(k, x_in))])) *
-                   static_cast<Sum>(static_cast<Compute<T>>(y[static_cast<size_t>(y0 + flat_index(k, y_in))]));
+            const auto at = [&](auto v, int64_t i) {
+              return static_cast<Sum>(static_cast<Compute<T>>(v[static_cast<size_t>(i)]));
+            };
+            sum += product(at(x, x0 + flat_index(k, x_in)), at(y, y0 + flat_index(k, y_in)));
           });
           o[static_cast<size_t>(flat)] = static_cast<R>(sum);
         });
@@ -151,14 +153,14 @@ Lowered lower(const Node& n) {
 std::vector<Sample> samples() {
   const auto sample = [](std::string label, Shape x, Shape y, const DotDims& d, Dtype from = Dtype::float64,
                          Dtype to = Dtype::float64) {
-    const bool real = is_float(from);
-    Sample s{std::move(label),
-             {real ? sample_floats(std::move(x), -2, 2, 0, from) : sample_ints(std::move(x), -9, 9, 0, from),
-              real ? sample_floats(std::move(y), -2, 2, 3, from) : sample_ints(std::move(y), -9, 9, 3, from)},
-             {{"dtype", to}},
-             {}};
+    const auto operand = [from](Shape shape, int seed) {
+      return is_float(from)     ? sample_floats(std::move(shape), -2, 2, seed, from)
+             : is_complex(from) ? sample_complex(std::move(shape), -2, 2, seed, from)
+                                : sample_ints(std::move(shape), -9, 9, seed, from);
+    };
+    Sample s{std::move(label), {operand(std::move(x), 0), operand(std::move(y), 3)}, {{"dtype", to}}, {}};
     d.put(s.attrs);
-    if (from == Dtype::float64) s.linear = {{true, false}, {false, true}};
+    if (from == Dtype::float64 || from == Dtype::complex128) s.linear = {{true, false}, {false, true}};
     return s;
   };
   return {sample("matrix", {2, 3}, {3, 4}, {{}, {}, {1}, {0}}),
@@ -168,6 +170,8 @@ std::vector<Sample> samples() {
           sample("two batches", {2, 3, 2}, {3, 2, 2}, {{0, 1}, {1, 0}, {2}, {2}}),
           sample("outer", {2}, {3}, {{}, {}, {}, {}}),
           sample("nothing contracted away", {2, 0}, {0, 3}, {{}, {}, {1}, {0}}),
+          sample("c128", {2, 3}, {2, 3, 2}, {{0}, {0}, {1}, {1}}, Dtype::complex128, Dtype::complex128),
+          sample("c64", {2, 3}, {3, 2}, {{}, {}, {1}, {0}}, Dtype::complex64, Dtype::complex64),
           sample("i8 to i32", {2, 3}, {3, 2}, {{}, {}, {1}, {0}}, Dtype::int8, Dtype::int32),
           sample("bf16 to f32", {2, 3}, {3, 2}, {{}, {}, {1}, {0}}, Dtype::bfloat16, Dtype::float32)};
 }

@@ -5,6 +5,7 @@
 
 #include "loops/lowered.h"
 #include "ops/catalog.h"
+#include "ops/complex_math.h"
 #include "ops/reference.h"
 #include "ops/window.h"
 
@@ -58,8 +59,7 @@ std::vector<Type> infer(const Infer::Site& s) {
   const Type &lhs = s.in[0], &rhs = s.in[1];
   const Dtype result = s.attrs.dtype("dtype");
   require(lhs.dtype == rhs.dtype, "operands {} and {} differ in dtype", to_string(lhs), to_string(rhs));
-  require((is_float(lhs.dtype) && is_float(result)) || (is_integer(lhs.dtype) && is_integer(result)),
-          "no convolution of {} gives {}", name(lhs.dtype), name(result));
+  require(same_class(lhs.dtype, result), "no convolution of {} gives {}", name(lhs.dtype), name(result));
   const ConvDims d = ConvDims::from(s.attrs);
   check_dims(d, lhs, rhs);
   const auto at = [](const Type& t, const Ints& spec, size_t i) { return t.shape[static_cast<size_t>(spec[i])]; };
@@ -99,8 +99,8 @@ template <class A> void convolve(const Geometry& g, const Array& lhs, const Arra
         inside = inside && p >= 0;
         from += p * x_strides[i + 2];
       }
-      total += (inside ? x[static_cast<size_t>(from)] : A(0)) *
-               w[static_cast<size_t>(flat_index(k, w_strides) + at[1] * w_strides[0])];
+      total += product(inside ? x[static_cast<size_t>(from)] : A(0),
+                       w[static_cast<size_t>(flat_index(k, w_strides) + at[1] * w_strides[0])]);
     });
     y[static_cast<size_t>(flat_index(at, y_strides))] = total;
   });
@@ -294,6 +294,9 @@ Sample sample(std::string label, Shape lhs, Shape rhs, const ConvDims& d, Dtype 
   if (is_float(dtype)) {
     s.in = {sample_floats(std::move(lhs), -2, 2, 1, dtype), sample_floats(std::move(rhs), -2, 2, 2, dtype)};
     s.linear = {{true, false}, {false, true}};
+  } else if (is_complex(dtype)) {
+    s.in = {sample_complex(std::move(lhs), -2, 2, 1, dtype), sample_complex(std::move(rhs), -2, 2, 2, dtype)};
+    if (dtype == Dtype::complex128) s.linear = {{true, false}, {false, true}};
   } else {
     const int64_t low = is_unsigned(dtype) ? 0 : -100;
     s.in = {sample_ints(std::move(lhs), low, 100, 1, dtype), sample_ints(std::move(rhs), low, 100, 2, dtype)};
@@ -325,6 +328,8 @@ std::vector<Sample> samples() {
   all.push_back(sample("empty batch", {0, 2, 3}, {2, 2, 2}, ConvDims::plain(1)));
   all.push_back(sample("empty features", {2, 0, 3}, {2, 0, 2}, ConvDims::plain(1)));
   all.push_back(sample("window larger than the operand", {1, 2, 2}, {2, 2, 4}, ConvDims::plain(1)));
+  all.push_back(sample("c128 feature groups", {1, 4, 4}, {2, 2, 2}, f, Dtype::complex128));
+  all.push_back(sample("c64", {2, 1, 3}, {2, 1, 2}, ConvDims::plain(1), Dtype::complex64));
   all.push_back(sample("i8 to i32", {1, 2, 4}, {2, 2, 3}, ConvDims::plain(1), Dtype::int8, Dtype::int32));
   all.push_back(sample("u8 wraps", {1, 2, 4}, {2, 2, 3}, g = ConvDims::plain(1), Dtype::uint8));
   return all;

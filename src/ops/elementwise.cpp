@@ -26,35 +26,39 @@ template <class T, Direction d, bool one_right = false> void compare_tile(void* 
 
 // one_right: where operand 1 is one element for all.
 template <class T, bool one_right> TileFn compare_tile_for(Direction d) {
-  switch (d) {
-    case Direction::eq:
-      return compare_tile<T, Direction::eq, one_right>;
-    case Direction::ne:
-      return compare_tile<T, Direction::ne, one_right>;
-    case Direction::lt:
-      return compare_tile<T, Direction::lt, one_right>;
-    case Direction::le:
-      return compare_tile<T, Direction::le, one_right>;
-    case Direction::gt:
-      return compare_tile<T, Direction::gt, one_right>;
-    default:
-      return compare_tile<T, Direction::ge, one_right>;
-  }
+  if constexpr (is_std_complex<T>)
+    return d == Direction::eq ? compare_tile<T, Direction::eq> : compare_tile<T, Direction::ne>;
+  else switch (d) {
+      case Direction::eq:
+        return compare_tile<T, Direction::eq, one_right>;
+      case Direction::ne:
+        return compare_tile<T, Direction::ne, one_right>;
+      case Direction::lt:
+        return compare_tile<T, Direction::lt, one_right>;
+      case Direction::le:
+        return compare_tile<T, Direction::le, one_right>;
+      case Direction::gt:
+        return compare_tile<T, Direction::gt, one_right>;
+      default:
+        return compare_tile<T, Direction::ge, one_right>;
+    }
 }
 
 template <bool one_right = false> TileFn compare_tile_of(const Node& n) {
   const Direction d = direction_from(n.attrs.text("direction"));
   return dispatch(n.in[0].dtype(), [&](auto tag) -> TileFn {
     using T = typename decltype(tag)::type;
-    if constexpr (!Ordered::has<T> || (one_right && !std::is_floating_point_v<T>)) return nullptr;
+    if constexpr (one_right && !std::is_floating_point_v<T>) return nullptr;
     else return compare_tile_for<T, one_right>(d);
   });
 }
 
 std::vector<Type> compare_infer(const Infer::Site& s) {
   require_operands(s, 2);
-  direction_from(s.attrs.text("direction"));
-  require(in_domain<Ordered>(s.in[0].dtype), "takes {}, not {}", Ordered::text, to_string(s.in[0]));
+  const Direction d = direction_from(s.attrs.text("direction"));
+  require(!is_complex(s.in[0].dtype) || d == Direction::eq || d == Direction::ne,
+          "complex numbers have no order: eq and ne compare {}, and real, imag or abs give what can be ordered",
+          to_string(s.in[0]));
   require(s.in[0] == s.in[1], "operands {} and {} differ", to_string(s.in[0]), to_string(s.in[1]));
   return {{Dtype::boolean, s.in[0].shape}};
 }
@@ -73,6 +77,8 @@ std::vector<Sample> compare_samples() {
   for (const char* d : {"eq", "ne", "lt", "le", "gt", "ge"}) {
     const Attrs a{{"direction", std::string(d)}};
     all.push_back({std::string("f64 ") + d, {sample_floats({2, 3}, -2, 2, 0), sample_floats({2, 3}, -2, 2, 1)}, a, {}});
+    if (std::string_view(d) == "eq" || std::string_view(d) == "ne")
+      all.push_back({std::string("c128 ") + d, {sample_complex({3}, -2, 2, 0), sample_complex({3}, -2, 2, 0)}, a, {}});
     all.push_back({std::string("i32 ") + d, {sample_ints({5}, 0, 2, 0), sample_ints({5}, 0, 2, 1)}, a, {}});
   }
   return all;
@@ -129,6 +135,11 @@ std::vector<Sample> select_samples() {
            {},
            {},
            {{false, true, true}, {false, true, false}}},
+          {"c128",
+           {p, sample_complex({2, 3}, -2, 2, 0), sample_complex({2, 3}, -2, 2, 1)},
+           {},
+           {},
+           {{false, true, true}, {false, false, true}}},
           {"i32", {p, sample_ints({2, 3}, -9, 9, 0), sample_ints({2, 3}, -9, 9, 1)}, {}, {}}};
 }
 
@@ -137,10 +148,8 @@ std::vector<Sample> select_samples() {
 std::vector<Type> convert_infer(const Infer::Site& s) {
   require_operands(s, 1);
   require(!is_complex(s.in[0].dtype) || is_complex(s.attrs.dtype("dtype")),
-          "a complex operand needs real or imag first");
-  if (is_complex(s.attrs.dtype("dtype")) && !is_complex(s.in[0].dtype))
-    throw unsupported("{} does not become {}: operations that make complex numbers of real ones are missing",
-                      name(s.in[0].dtype), name(s.attrs.dtype("dtype")));
+          "{} does not become {}: take its real part, real(x), or another part first", to_string(s.in[0]),
+          name(s.attrs.dtype("dtype")));
   return {{s.attrs.dtype("dtype"), s.in[0].shape}};
 }
 
@@ -154,7 +163,8 @@ Values convert_jvp(Build& b, const Node& n, Ins, Ins, Ins t, Transforms&) {
 }
 
 void convert_transpose(Build& b, const Node& n, Ins, Ins ct, std::span<Value> r, Transforms&) {
-  r[0] = b.convert(ct[0], n.in[0].dtype());
+  const Dtype from = n.in[0].dtype();
+  r[0] = b.convert(is_complex(ct[0].dtype()) && !is_complex(from) ? b.real(ct[0]) : ct[0], from);
 }
 
 Lowered convert_lower(const Node& n) {
@@ -186,6 +196,15 @@ std::vector<Sample> convert_samples() {
       if (from == Dtype::float64 && to == Dtype::float64) s.linear = {{true}};
       all.push_back(std::move(s));
     }
+  const auto complex = [&](std::string label, Array from, Dtype to) {
+    all.push_back({std::move(label), {std::move(from)}, {{"dtype", to}}, {}});
+    if (to == Dtype::complex128) all.back().linear = {{true}};
+  };
+  complex("f64 to c128", x, Dtype::complex128),
+      complex("c128 to c128", sample_complex({2}, -2, 2, 0), Dtype::complex128);
+  complex("bf16 to c64", x.converted(Dtype::bfloat16), Dtype::complex64);
+  complex("c128 to c64", sample_complex({3}, -2, 2, 1), Dtype::complex64);
+  complex("i32 to c64", x.converted(Dtype::int32), Dtype::complex64);
   return all;
 }
 

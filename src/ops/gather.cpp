@@ -196,7 +196,7 @@ Values simplify(Build& b, const Node& n, Ins) {
 }
 
 Sample sample(std::string label, Array x, Array indices, const GatherDims& d) {
-  const bool smooth = is_float(x.dtype());
+  const bool smooth = has_tangent(x.dtype());
   Array fill = Array::full({x.dtype(), {}}, smooth ? 0.75 : 1);
   Sample s{std::move(label), {std::move(x), std::move(indices), std::move(fill)}, {}, {}};
   if (smooth) s.linear = {{true, false, true}};
@@ -219,6 +219,8 @@ std::vector<Sample> samples() {
     all.push_back(sample(m + "batches", sample_floats({3, 2, 4}, -2, 2, 1),
                          Array::of<int8_t>({0, 3, 1, 2, 4, -2, 0, 1, 1, 1, 3, 3}, {2, 3, 2, 1}),
                          {{3}, {}, {0, 1}, {1, 0}, {2}, {1, 1, 2}, mode}));
+    all.push_back(sample(m + "c128", sample_complex({4, 2}, -2, 2, 2), Array::of<int64_t>({2, -1, 4}, {3, 1}),
+                         {{1}, {0}, {}, {}, {0}, {1, 2}, mode}));
     all.push_back(
         sample(m + "no index rows", x, Array::zeros({Dtype::int32, {0, 1}}), {{1}, {0}, {}, {}, {0}, {1, 3}, mode}));
     all.push_back(sample(m + "empty index vector", x, Array::zeros({Dtype::int32, {2, 0}}),

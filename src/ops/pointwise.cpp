@@ -21,6 +21,16 @@ Value weighted_sum(Build& b, std::initializer_list<std::pair<Value, Value>> slop
   return sum;
 }
 
+Value steep_sum(Build& b, std::initializer_list<std::pair<Value, Value>> slope_and_tangent) {
+  Value sum;
+  for (const auto& [slope, tangent] : slope_and_tangent) {
+    if (!slope || !tangent) continue;
+    const Value term = b.mul_no_nan(tangent, slope);
+    sum = sum ? b.add(sum, term) : term;
+  }
+  return sum;
+}
+
 Values batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t size, std::span<int> out_axis,
              Transforms&) {
   int at = -1;

@@ -23,6 +23,14 @@ struct Numbers {
   template <class T>
   static constexpr bool has = is_float_type<T> || (std::is_integral_v<T> && !std::is_same_v<T, bool>);
 };
+struct Analytic {
+  static constexpr std::string_view text = "a float or complex dtype";
+  template <class T> static constexpr bool has = is_float_type<T> || is_std_complex<T>;
+};
+struct Numeric {
+  static constexpr std::string_view text = "an integer, float or complex dtype";
+  template <class T> static constexpr bool has = Numbers::has<T> || is_std_complex<T>;
+};
 struct Bits {
   static constexpr std::string_view text = "bool or an integer dtype";
   template <class T> static constexpr bool has = std::is_integral_v<T>;
@@ -110,9 +118,9 @@ template <class Op> const loops::Links* links_of(Dtype d) {
   return nullptr;
 }
 
-template <class Op> constexpr bool gives_bool() {
-  if constexpr (requires { Op::bool_result; }) return Op::bool_result;
-  return false;
+template <class Op> Dtype result_dtype(Dtype d) {
+  if constexpr (requires { Op::result(d); }) return Op::result(d);
+  else return d;
 }
 
 template <class Op> std::vector<Type> infer(const Infer::Site& s) {
@@ -121,7 +129,7 @@ template <class Op> std::vector<Type> infer(const Infer::Site& s) {
     require(in_domain<typename Op::Domain>(t.dtype), "takes {}, not {}", Op::Domain::text, to_string(t));
     require(t == s.in[0], "operands {} and {} differ", to_string(s.in[0]), to_string(t));
   }
-  return {{gives_bool<Op>() ? Dtype::boolean : s.in[0].dtype, s.in[0].shape}};
+  return {{result_dtype<Op>(s.in[0].dtype), s.in[0].shape}};
 }
 
 std::vector<Array> evaluate(TileFn f, const Node& n, std::span<const Array> in);
@@ -131,13 +139,19 @@ template <class Op> std::vector<Array> eval(const Node& n, std::span<const Array
 
 // Σ slope_i · tangent_i over the tangents present.
 Value weighted_sum(Build& b, std::initializer_list<std::pair<Value, Value>> slope_and_tangent);
+// The same for slopes that are infinite or NaN at the edge of the domain: a tangent 0 stays 0 there.
+Value steep_sum(Build& b, std::initializer_list<std::pair<Value, Value>> slope_and_tangent);
 
 template <class Op> Values jvp_of_slopes(Build& b, const Node&, Ins in, Ins out, Ins t, Transforms&) {
-  if constexpr (Op::arity == 1) return {b.mul(t[0], Op::slope(b, in[0], out[0]))};
-  else {
+  if constexpr (Op::arity == 1) {
+    const Value slope = Op::slope(b, in[0], out[0]);
+    if constexpr (requires { Op::steep; }) return {b.mul_no_nan(t[0], slope)};
+    else return {b.mul(t[0], slope)};
+  } else {
     const Value s0 = t[0] ? Op::slope0(b, in[0], in[1], out[0]) : Value{};
     const Value s1 = t[1] ? Op::slope1(b, in[0], in[1], out[0]) : Value{};
-    return {weighted_sum(b, {{s0, t[0]}, {s1, t[1]}})};
+    if constexpr (requires { Op::steep; }) return {steep_sum(b, {{s0, t[0]}, {s1, t[1]}})};
+    else return {weighted_sum(b, {{s0, t[0]}, {s1, t[1]}})};
   }
 }
 
@@ -168,9 +182,11 @@ template <class Op> Sample sample(std::string label, const Shape& shape, Dtype d
   Sample s{std::move(label), {}, {}, {}};
   const int64_t lo = d == Dtype::boolean || is_unsigned(d) ? 0 : -9, hi = d == Dtype::boolean ? 1 : 9;
   for (int i = 0; i < Op::arity; ++i)
-    s.in.push_back(is_float(d) ? sample_floats(shape, Op::lo, Op::hi, i, d) : sample_ints(shape, lo, hi, i, d));
+    s.in.push_back(is_float(d)     ? sample_floats(shape, Op::lo, Op::hi, i, d)
+                   : is_complex(d) ? sample_complex(shape, Op::lo, Op::hi, i, d)
+                                   : sample_ints(shape, lo, hi, i, d));
   if constexpr (requires { Op::linear; })
-    if (is_float(d))
+    if (d == Dtype::float64 || d == Dtype::complex128)
       for (const auto& mask : Op::linear) s.linear.emplace_back(mask.begin(), mask.end());
   return s;
 }
@@ -181,6 +197,8 @@ template <class Op> std::vector<Sample> samples() {
     if (in_domain<typename Op::Domain>(d)) all.push_back(sample<Op>(std::string(label), shape, d));
   };
   add("f64", {2, 3}, Dtype::float64), add("f64 scalar", {}, Dtype::float64), add("f64 empty", {0, 2}, Dtype::float64);
+  add("c128", {2, 2}, Dtype::complex128), add("c128 scalar", {}, Dtype::complex128);
+  add("c64", {3}, Dtype::complex64), add("c128 empty", {0}, Dtype::complex128);
   add("i32", {3, 2}, Dtype::int32), add("u8", {4}, Dtype::uint8), add("bool", {4}, Dtype::boolean);
   return all;
 }

@@ -78,7 +78,7 @@ std::vector<Sample> argmax_samples() {
 
 std::vector<Type> cumsum_infer(const Infer::Site& s) {
   require_operands(s, 1);
-  require(in_domain<Numbers>(s.in[0].dtype), "takes {}, not {}", Numbers::text, to_string(s.in[0]));
+  require(in_domain<Numeric>(s.in[0].dtype), "takes {}, not {}", Numeric::text, to_string(s.in[0]));
   require_dims({s.attrs.integer("dim")}, s.in[0].rank(), "dimension");
   s.attrs.flag("reverse");
   return {s.in[0]};
@@ -91,7 +91,7 @@ std::vector<Array> cumsum_eval(const Node& n, std::span<const Array> in, Evaluat
   Array out = Array::make(n.types[0]);
   dispatch(out.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    if constexpr (Numbers::has<T>) {
+    if constexpr (Numeric::has<T>) {
       using A = std::conditional_t<std::is_integral_v<T>, uint64_t, Compute<T>>;
       const auto x = in[0].as<T>();
       auto o = out.as_mutable<T>();
@@ -136,12 +136,13 @@ Lowered cumsum_lower(const Node& n) {
 std::vector<Sample> cumsum_samples() {
   const auto sample = [](std::string label, Array x, int64_t dim, bool reverse) {
     Sample s{std::move(label), {std::move(x)}, {{"dim", dim}, {"reverse", reverse}}, {}};
-    if (is_float(s.in[0].dtype())) s.linear = {{true}};
+    if (has_tangent(s.in[0].dtype())) s.linear = {{true}};
     return s;
   };
   return {sample("rows", sample_floats({2, 5}, -2, 2, 0), 1, false),
           sample("columns reversed", sample_floats({4, 2}, -2, 2, 1), 0, true),
           sample("empty", sample_floats({0, 2}, -2, 2, 1), 0, false),
+          sample("c128", sample_complex({2, 3}, -2, 2, 2), 1, false),
           sample("i32", sample_ints({6}, -9, 9, 0), 0, true)};
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <complex>
 
 #include "base/threefry.h"
 
@@ -92,6 +93,14 @@ Array sample_floats(Shape shape, double lo, double hi, int seed, Dtype dtype) {
     const double u = static_cast<double>(stratum[i]) + place + 0.1 * (random.unit() - 0.5);
     out[i] = away_from_zero(lo, hi, u / static_cast<double>(out.size()));
   }
+  return a.converted(dtype);
+}
+
+Array sample_complex(Shape shape, double lo, double hi, int seed, Dtype dtype) {
+  const Array re = sample_floats(shape, lo, hi, seed), im = sample_floats(shape, -1, 1, seed + 50);
+  Array a = Array::make({Dtype::complex128, std::move(shape)});
+  auto out = a.as_mutable<std::complex<double>>();
+  for (size_t i = 0; i < out.size(); ++i) out[i] = {re.at(static_cast<int64_t>(i)), im.at(static_cast<int64_t>(i))};
   return a.converted(dtype);
 }
 

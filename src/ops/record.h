@@ -28,6 +28,14 @@ inline constexpr int64_t widest_step = int64_t{1} << 31;
 Value batched_at(Build& b, Value x, int axis, int want, int64_t n);
 inline Value batched_front(Build& b, Value x, int axis, int64_t n) { return batched_at(b, x, axis, 0, n); }
 
+constexpr Dtype real_of(Dtype d) {
+  return d == Dtype::complex64 ? Dtype::float32 : d == Dtype::complex128 ? Dtype::float64 : d;
+}
+// Floats, integers or complex numbers alike: what a sum takes and gives.
+constexpr bool same_class(Dtype a, Dtype b) {
+  return (is_float(a) && is_float(b)) || (is_integer(a) && is_integer(b)) || (is_complex(a) && is_complex(b));
+}
+
 // The number that every element of v equals, where v is a constant or a broadcast of one; else nothing.
 std::optional<double> splat_value(Value v);
 
@@ -43,6 +51,8 @@ template <class... V> Ints joined(const Ints& first, const V&... rest) {
 // Numbers in [lo, hi] for samples, a function of the seed, independent for different seeds: no two equal, none near 0
 // or a tie. Seeds and extents are small.
 Array sample_floats(Shape shape, double lo, double hi, int seed, Dtype dtype = Dtype::float64);
+// Complex numbers whose real parts are sample_floats in [lo, hi], the imaginary ones in [-1, 1].
+Array sample_complex(Shape shape, double lo, double hi, int seed, Dtype dtype = Dtype::complex128);
 Array sample_ints(Shape shape, int64_t lo, int64_t hi, int seed, Dtype dtype = Dtype::int32);
 
 inline constexpr Absent integer_result{Reason::integer_output, "the result is an integer or a truth value"};

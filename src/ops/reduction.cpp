@@ -4,6 +4,7 @@
 
 #include "loops/lowered.h"
 #include "ops/catalog.h"
+#include "ops/complex_math.h"
 #include "ops/reduction.h"
 
 namespace viva {
@@ -54,12 +55,12 @@ Values no_dims_simplify(Build&, const Node& n, Ins in) {
   return dims_of(n).empty() && n.types[0] == in[0].type() ? Values{in[0]} : Values{};
 }
 
-std::vector<Sample> reduction_samples(bool integers, bool bools, bool floats, bool linear, bool dtype) {
+std::vector<Sample> reduction_samples(bool integers, bool bools, bool floats, bool linear, bool dtype, bool complex) {
   std::vector<Sample> all;
   const auto add = [&](std::string label, Array x, Ints dims, std::optional<Dtype> to = {}) {
     Sample s{std::move(label), {std::move(x)}, {{"dims", std::move(dims)}}, {}};
     if (dtype) s.attrs.set("dtype", to.value_or(s.in[0].dtype()));
-    if (linear && s.in[0].dtype() == Dtype::float64) s.linear = {{true}};
+    if (linear && (s.in[0].dtype() == Dtype::float64 || s.in[0].dtype() == Dtype::complex128)) s.linear = {{true}};
     all.push_back(std::move(s));
   };
   if (floats) {
@@ -68,6 +69,10 @@ std::vector<Sample> reduction_samples(bool integers, bool bools, bool floats, bo
     add("none", sample_floats({3}, -2, 2, 4), {}), add("empty result", sample_floats({0, 3}, -2, 2, 5), {1});
     add("empty range", sample_floats({2, 0}, -2, 2, 5), {1});
     add("with a zero", Array::of<double>({1.5, 0, -2, 3}, {2, 2}), {1});
+    if (complex) {
+      add("c128", sample_complex({2, 3}, -2, 2, 6), {1}), add("c128 all", sample_complex({2, 2}, -2, 2, 7), {0, 1});
+      add("c64", sample_complex({3, 2}, -2, 2, 8, Dtype::complex64), {0});
+    }
   }
   if (integers)
     add("i32", sample_ints({3, 4}, -9, 9, 0), {0}), add("u8", sample_ints({2, 3}, 0, 200, 0, Dtype::uint8), {1});
@@ -81,10 +86,9 @@ std::vector<Sample> reduction_samples(bool integers, bool bools, bool floats, bo
 // reduce_sum
 
 std::vector<Type> sum_infer(const Infer::Site& s) {
-  const Shape shape = reduced_shape<Numbers>(s);
+  const Shape shape = reduced_shape<Numeric>(s);
   const Dtype from = s.in[0].dtype, to = s.attrs.dtype("dtype");
-  require((is_float(from) && is_float(to)) || (is_integer(from) && is_integer(to)), "does not sum {} in {}", name(from),
-          name(to));
+  require(same_class(from, to), "does not sum {} in {}", name(from), name(to));
   return {{to, shape}};
 }
 
@@ -98,7 +102,7 @@ std::vector<Array> sum_eval(const Node& n, std::span<const Array> in, Evaluator&
       if constexpr (Numbers::has<T> && std::is_integral_v<T> && Numbers::has<R> && std::is_integral_v<R>)
         fold<T, uint64_t, R>(in[0], out, dims_of(n), uint64_t{0},
                              [](uint64_t a, auto v) { return a + static_cast<uint64_t>(v); });
-      else if constexpr (is_float_type<T> && is_float_type<R>) {
+      else if constexpr ((is_float_type<T> && is_float_type<R>) || (is_std_complex<T> && is_std_complex<R>)) {
         using A = std::common_type_t<Compute<T>, Compute<R>>;
         fold<T, A, R>(in[0], out, dims_of(n), A(0),
                       [](A a, T v) { return a + static_cast<A>(static_cast<Compute<T>>(v)); });
@@ -151,10 +155,10 @@ std::vector<Array> prod_eval(const Node& n, std::span<const Array> in, Evaluator
   Array out = Array::make(reduced_type(n));
   dispatch(in[0].dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    if constexpr (Numbers::has<T>) {
+    if constexpr (Numeric::has<T>) {
       using A = std::conditional_t<std::is_integral_v<T>, uint64_t, Compute<T>>;
       fold<T, A, T>(in[0], out, dims_of(n), A(1),
-                    [](A a, T v) { return a * static_cast<A>(static_cast<Compute<T>>(v)); });
+                    [](A a, T v) { return product(a, static_cast<A>(static_cast<Compute<T>>(v))); });
     }
   });
   return {out};
@@ -196,11 +200,11 @@ template <bool all> std::vector<Array> truth_eval(const Node& n, std::span<const
   return {out};
 }
 
-std::vector<Sample> sum_samples() { return reduction_samples(true, false, true, true, true); }
-std::vector<Sample> prod_samples() { return reduction_samples(true, false, true, false, false); }
-std::vector<Sample> truth_samples() { return reduction_samples(false, true, false, false, false); }
+std::vector<Sample> sum_samples() { return reduction_samples(true, false, true, true, true, true); }
+std::vector<Sample> prod_samples() { return reduction_samples(true, false, true, false, false, true); }
+std::vector<Sample> truth_samples() { return reduction_samples(false, true, false, false, false, false); }
 std::vector<Sample> max_samples() {
-  std::vector<Sample> all = reduction_samples(true, true, true, false, false);
+  std::vector<Sample> all = reduction_samples(true, true, true, false, false, false);
   std::erase_if(all, [](const Sample& s) { return s.label == "empty range"; });  // -inf has no tangent to share
   return all;
 }
@@ -241,7 +245,7 @@ constexpr OpDef reduce_prod_record = {.name = "reduce_prod",
                                       .family = "reduction",
                                       .doc = "the product over dimensions; 1 over nothing",
                                       .attributes = "dims",
-                                      .infer = infer_same<Numbers>,
+                                      .infer = infer_same<Numeric>,
                                       .eval = prod_eval,
                                       .jvp = prod_jvp,
                                       .split = plain_split,

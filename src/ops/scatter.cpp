@@ -4,6 +4,7 @@
 
 #include "loops/lowered.h"
 #include "ops/catalog.h"
+#include "ops/complex_math.h"
 #include "ops/indexing.h"
 #include "ops/pointwise.h"
 
@@ -18,7 +19,7 @@ std::vector<Type> infer(const Infer::Site& s) {
   require(s.in[2] == updates, "updates are {}, not {}", to_string(s.in[2]), to_string(updates));
   const Combine c = combine_from(s.attrs.text("combine"));
   const bool arithmetic = c == Combine::add || c == Combine::mul, ordered = c == Combine::min || c == Combine::max;
-  require(!arithmetic || in_domain<Numbers>(updates.dtype), "{} takes {}, not {}", to_string(c), Numbers::text,
+  require(!arithmetic || in_domain<Numeric>(updates.dtype), "{} takes {}, not {}", to_string(c), Numeric::text,
           name(updates.dtype));
   require(!ordered || in_domain<Ordered>(updates.dtype), "{} takes {}, not {}", to_string(c), Ordered::text,
           name(updates.dtype));
@@ -27,8 +28,11 @@ std::vector<Type> infer(const Infer::Site& s) {
 
 template <class C> C combined(Combine how, C x, C u) {
   if (how == Combine::set) return u;
-  if constexpr (is_std_complex<C>) throw internal_error("[scatter] {} of complex numbers", to_string(how));
-  else if constexpr (std::is_floating_point_v<C>) {
+  if constexpr (is_std_complex<C>) {
+    if (how == Combine::min || how == Combine::max)
+      throw internal_error("[scatter] {} of complex numbers", to_string(how));
+    return how == Combine::add ? x + u : product(x, u);
+  } else if constexpr (std::is_floating_point_v<C>) {
     if (how == Combine::add) return x + u;
     if (how == Combine::mul) return x * u;
     if (std::isnan(x) || std::isnan(u)) return x + u;
@@ -265,6 +269,11 @@ std::vector<Sample> samples() {
   Sample s = sample(c, Combine::mul, sample_floats(c.x, -2, 2, 1), std::move(zeros));
   s.label += ", zero factors", s.linear = {{true, false, false}};
   all.push_back(std::move(s));
+  for (const Combine how : {Combine::set, Combine::add, Combine::mul}) {
+    Sample z = sample(c, how, sample_complex(c.x, -2, 2, 1), sample_complex(c.updates, -1.7, 2.2, 2));
+    z.label += ", c128", z.linear = {{true, false, how != Combine::mul}};
+    all.push_back(std::move(z));
+  }
   return all;
 }
 

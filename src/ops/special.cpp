@@ -15,6 +15,7 @@ namespace {
 struct ErfInv {
   static constexpr int arity = 1;
   static constexpr double lo = -0.9, hi = 0.9;
+  static constexpr bool steep = true;
   using Domain = Floats;
   static constexpr std::string_view name = "erf_inv", doc = "the inverse of erf; ±inf at ±1, NaN beyond";
   template <class T> static T value(T x) { return static_cast<T>(loops::erf_inv(static_cast<double>(x))); }
@@ -127,8 +128,10 @@ template <class T> T widened(T x, int64_t by) {
   const auto last = static_cast<int64_t>(std::bit_cast<U>(inf)), place = static_cast<int64_t>(size);
   if (place > last) return x;  // NaN
   const int64_t from = bits & sign ? -place : place;
-  // No overflow: beyond the infinities lies nothing.
-  const int64_t to = by >= 0 ? (by > last - from ? last : from + by) : (by < -last - from ? -last : from + by);
+  // Beyond the infinities lies nothing; the sums do not overflow, since from and by then differ in sign.
+  int64_t to = 0;
+  if (by >= 0) to = from >= 0 && by > last - from ? last : std::min(from + by, last);
+  else to = from <= 0 && by < -last - from ? -last : std::max(from + by, -last);
   const bool negative = to < 0 || (to == 0 && (bits & sign));
   const U moved = static_cast<U>(to < 0 ? -to : to);
   return std::bit_cast<T>(negative ? static_cast<U>(moved | sign) : moved);

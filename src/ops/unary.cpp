@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "ops/catalog.h"
+#include "ops/complex_math.h"
 #include "ops/pointwise.h"
 
 namespace viva {
@@ -17,7 +18,7 @@ struct Unary {
 };
 
 struct Neg : Unary {
-  using Domain = Numbers;
+  using Domain = Numeric;
   static constexpr bool vectors = true;
   static constexpr std::string_view name = "neg", doc = "-x; integers wrap";
   template <class T> static T value(T x) {
@@ -33,21 +34,41 @@ struct Neg : Unary {
 };
 
 struct Abs : Unary {
-  using Domain = Numbers;
-  static constexpr std::string_view name = "abs", doc = "|x|; the slope at 0 is 0; the lowest signed integer stays";
-  template <class T> static T value(T x) {
+  using Domain = Numeric;
+  static constexpr std::string_view
+      name = "abs",
+      doc = "|x|, of complex numbers the modulus as a float; the slope at 0 is 0; the lowest signed integer stays";
+  static Dtype result(Dtype d) { return real_of(d); }
+  template <class T> static auto value(T x) {
     if constexpr (std::is_unsigned_v<T>) return x;
     else if constexpr (std::is_integral_v<T>) return x < 0 ? Neg::value(x) : x;
     else return std::abs(x);
   }
-  static Value slope(Build& b, Value x, Value) { return b.sign(x); }
+  // Of complex numbers Re(t · conj(x / |x|)).
+  static Values jvp(Build& b, const Node&, Ins in, Ins, Ins t, Transforms&) {
+    const Value s = b.sign(in[0]);
+    return {is_complex(s.dtype()) ? b.real(b.mul(t[0], b.conj(s))) : b.mul(t[0], s)};
+  }
 };
 
 struct Sign : Unary {
-  using Domain = Numbers;
-  static constexpr std::string_view name = "sign", doc = "-1, 0 or 1; keeps signed zeros and NaN";
-  template <class T> static T value(T x) { return x > T(0) ? T(1) : x < T(0) ? static_cast<T>(-1) : x; }
-  static constexpr Absent jvp = flat;
+  using Domain = Numeric;
+  static constexpr std::string_view name = "sign",
+                                    doc = "-1, 0 or 1, of complex numbers x / |x|; keeps signed zeros and NaN";
+  template <class T> static T value(T x) {
+    if constexpr (is_std_complex<T>) return complex_sign(x);
+    else return x > T(0) ? T(1) : x < T(0) ? static_cast<T>(-1) : x;
+  }
+  // Of complex numbers what turns, (t - s · Re(t · conj(s))) / |x|, and 0 at 0; of others 0 wherever it exists.
+  static Values jvp(Build& b, const Node&, Ins in, Ins out, Ins t, Transforms&) {
+    const Value s = out[0];
+    if (!is_complex(s.dtype())) return {Value{}};
+    const Value size = b.abs(in[0]), origin = b.compare(Direction::eq, size, b.zero(size));
+    const Value along = b.real(b.mul(t[0], b.conj(s))), zero = b.zero(along);
+    const Value across = b.sub(t[0], b.mul(s, b.complex(along, zero)));
+    const Value turned = b.div(across, b.complex(b.select(origin, b.one(size), size), zero));
+    return {b.select(origin, b.zero(turned), turned)};
+  }
 };
 
 struct Floor : Unary {
@@ -72,7 +93,7 @@ struct Round : Unary {
 };
 
 struct Exp : Unary {
-  using Domain = Floats;
+  using Domain = Analytic;
   static constexpr std::string_view name = "exp", doc = "e^x";
   template <class T> static T value(T x) { return std::exp(x); }
   template <class T> static constexpr TileFn vector = VectorMath<T>::exp;
@@ -80,16 +101,22 @@ struct Exp : Unary {
 };
 
 struct Expm1 : Unary {
-  using Domain = Floats;
+  using Domain = Analytic;
   static constexpr std::string_view name = "expm1", doc = "e^x - 1, accurate near zero";
-  template <class T> static T value(T x) { return std::expm1(x); }
+  template <class T> static T value(T x) {
+    if constexpr (is_std_complex<T>) return complex_expm1(x);
+    else return std::expm1(x);
+  }
   template <class T> static constexpr TileFn vector = VectorMath<T>::expm1;
   static Value slope(Build& b, Value x, Value) { return b.exp(x); }
 };
 
 struct Log : Unary {
-  using Domain = Floats;
-  static constexpr std::string_view name = "log", doc = "the natural logarithm; -inf at 0, NaN below";
+  using Domain = Analytic;
+  static constexpr bool steep = true;
+  static constexpr std::string_view
+      name = "log",
+      doc = "the natural logarithm; -inf at 0, NaN below; of complex numbers its principal value";
   static constexpr double lo = 0.2;
   template <class T> static T value(T x) { return std::log(x); }
   template <class T> static constexpr TileFn vector = VectorMath<T>::log;
@@ -97,10 +124,14 @@ struct Log : Unary {
 };
 
 struct Log1p : Unary {
-  using Domain = Floats;
+  using Domain = Analytic;
+  static constexpr bool steep = true;
   static constexpr std::string_view name = "log1p", doc = "log(1 + x), accurate near zero";
   static constexpr double lo = -0.8;
-  template <class T> static T value(T x) { return std::log1p(x); }
+  template <class T> static T value(T x) {
+    if constexpr (is_std_complex<T>) return complex_log1p(x);
+    else return std::log1p(x);
+  }
   template <class T> static constexpr TileFn vector = VectorMath<T>::log1p;
   static Value slope(Build& b, Value x, Value) { return b.recip(b.add(x, b.one(x))); }  // d/dx log(1+x) = 1/(1+x)
 };
@@ -116,16 +147,22 @@ struct Softplus : Unary {
 };
 
 struct Sqrt : Unary {
-  using Domain = Floats;
+  using Domain = Analytic;
+  static constexpr bool steep = true;
   static constexpr bool vectors = true;
-  static constexpr std::string_view name = "sqrt", doc = "the square root; NaN below 0";
+  static constexpr std::string_view name = "sqrt",
+                                    doc = "the square root; NaN below 0; of complex numbers its principal value";
   static constexpr double lo = 0.2;
-  template <class T> static T value(T x) { return loops::square_root(x); }
+  template <class T> static T value(T x) {
+    if constexpr (is_std_complex<T>) return std::sqrt(x);
+    else return loops::square_root(x);
+  }
   static Value slope(Build& b, Value, Value y) { return b.div(b.full_like(y, 0.5), y); }
 };
 
 struct Rsqrt : Unary {
-  using Domain = Floats;
+  using Domain = Analytic;
+  static constexpr bool steep = true;
   static constexpr std::string_view name = "rsqrt", doc = "1 / sqrt(x)";
   static constexpr double lo = 0.2;
   template <class T> static T value(T x) { return T(1) / std::sqrt(x); }
@@ -133,18 +170,18 @@ struct Rsqrt : Unary {
 };
 
 struct Square : Unary {
-  using Domain = Numbers;
+  using Domain = Numeric;
   static constexpr bool vectors = true;
   static constexpr std::string_view name = "square", doc = "x·x; integers wrap";
   template <class T> static T value(T x) {
     if constexpr (std::is_integral_v<T>) return static_cast<T>(static_cast<uint64_t>(x) * static_cast<uint64_t>(x));
-    else return x * x;
+    else return product(x, x);
   }
   static Value slope(Build& b, Value x, Value) { return b.add(x, x); }
 };
 
 struct Sin : Unary {
-  using Domain = Floats;
+  using Domain = Analytic;
   static constexpr std::string_view name = "sin", doc = "the sine of x radians";
   template <class T> static T value(T x) { return std::sin(x); }
   template <class T> static constexpr TileFn vector = VectorMath<T>::sin;
@@ -152,7 +189,7 @@ struct Sin : Unary {
 };
 
 struct Cos : Unary {
-  using Domain = Floats;
+  using Domain = Analytic;
   static constexpr std::string_view name = "cos", doc = "the cosine of x radians";
   template <class T> static T value(T x) { return std::cos(x); }
   template <class T> static constexpr TileFn vector = VectorMath<T>::cos;
@@ -160,7 +197,7 @@ struct Cos : Unary {
 };
 
 struct Tanh : Unary {
-  using Domain = Floats;
+  using Domain = Analytic;
   static constexpr std::string_view name = "tanh", doc = "the hyperbolic tangent";
   template <class T> static T value(T x) { return std::tanh(x); }
   template <class T> static constexpr TileFn vector = VectorMath<T>::tanh;
@@ -172,11 +209,11 @@ struct Tanh : Unary {
 };
 
 struct Logistic : Unary {
-  using Domain = Floats;
+  using Domain = Analytic;
   static constexpr std::string_view name = "logistic", doc = "1 / (1 + e^-x)";
   template <class T> static constexpr TileFn vector = VectorMath<T>::logistic;
   template <class T> static T value(T x) {
-    if (x >= 0) return T(1) / (T(1) + std::exp(-x));
+    if (real_part(x) >= 0) return T(1) / (T(1) + std::exp(-x));
     const T e = std::exp(x);  // small: 1 - y would lose the tail
     return e / (T(1) + e);
   }
@@ -205,10 +242,13 @@ struct Not : Unary {
 };
 
 struct IsFinite : Unary {
-  using Domain = Floats;
-  static constexpr std::string_view name = "is_finite", doc = "true where x is neither infinite nor NaN";
-  static constexpr bool bool_result = true;
-  template <class T> static bool value(T x) { return std::isfinite(x); }
+  using Domain = Analytic;
+  static constexpr std::string_view name = "is_finite", doc = "true where x is neither infinite nor NaN, in no part";
+  static Dtype result(Dtype) { return Dtype::boolean; }
+  template <class T> static bool value(T x) {
+    if constexpr (is_std_complex<T>) return std::isfinite(x.real()) && std::isfinite(x.imag());
+    else return std::isfinite(x);
+  }
   static constexpr Absent jvp = integer_result;
 };
 

@@ -89,7 +89,7 @@ std::vector<WindowAxis> axes_of(const Node& n) { return axes_of(WindowDims::from
 
 std::vector<Type> infer_sum(const Infer::Site& s) {
   Shape shape = infer_shape(s);
-  require(in_domain<Numbers>(s.in[0].dtype), "takes {}, not {}", Numbers::text, to_string(s.in[0]));
+  require(in_domain<Numeric>(s.in[0].dtype), "takes {}, not {}", Numeric::text, to_string(s.in[0]));
   return {{s.in[0].dtype, std::move(shape)}};
 }
 

@@ -32,6 +32,7 @@ bool may_be_empty(const WindowDims& d, const Shape& operand);
 // width alike, so 64 unsigned bits serve them all.
 inline Dtype accumulator_of(Dtype operand, Dtype result) {
   if (is_integer(result)) return Dtype::uint64;
+  if (is_complex(result)) return size_of(operand) == 16 || size_of(result) == 16 ? Dtype::complex128 : Dtype::complex64;
   return operand == Dtype::float64 || result == Dtype::float64 ? Dtype::float64 : Dtype::float32;
 }
 
@@ -39,6 +40,8 @@ inline Dtype accumulator_of(Dtype operand, Dtype result) {
 template <class F> void dispatch_accumulator(Dtype accumulator, F&& f) {
   if (accumulator == Dtype::uint64) return f(Tag<uint64_t>{});
   if (accumulator == Dtype::float64) return f(Tag<double>{});
+  if (accumulator == Dtype::complex64) return f(Tag<std::complex<float>>{});
+  if (accumulator == Dtype::complex128) return f(Tag<std::complex<double>>{});
   f(Tag<float>{});
 }
 

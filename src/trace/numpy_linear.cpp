@@ -52,7 +52,7 @@ Tensor inner(const Arg& a, const Arg& b) {
 Tensor vdot(const Arg& a, const Arg& b) {
   const Line line(a.where);
   const auto [x, y] = operands(a, b);
-  return contracted(reshape(x, {-1}), reshape(y, {-1}), {0}, {0}, "vdot", a.where);
+  return contracted(reshape(conj(x), {-1}), reshape(y, {-1}), {0}, {0}, "vdot", a.where);
 }
 
 Tensor tensordot(const Arg& a, const Arg& b, const Ints& xs, const Ints& ys) {

@@ -47,13 +47,13 @@ Tensor norm(const Arg& a, const Axes& axes, bool keep, double order) {
   const Tensor given = as_float(a), x = tracing::converted(given, tracing::summed_in(given.dtype()), a.where);
   if (!(order > 0)) throw tracing::usage_at(a.where, fmt::format("[norm] order {}: a number above 0", order));
   const auto r = [&] {
-    if (order == 2) return root(sum(square(x), axes, keep));
+    if (order == 2) return root(sum(is_complex(x.dtype()) ? square(real(x)) + square(imag(x)) : square(x), axes, keep));
     if (order == 1) return sum(abs(x), axes, keep);
     if (std::isinf(order)) return max(abs(x), axes, keep);
     const Tensor total = sum(pow(abs(x), order), axes, keep), positive = total > 0;
     return where(positive, pow(where(positive, total, 1), 1 / order), stop_gradient(total));
   };
-  return convert(r(), given.dtype());
+  return convert(r(), real(given).dtype());
 }
 
 Tensor average(const Arg& a, const Arg& w, const Axes& axes, bool keep) {

@@ -42,7 +42,7 @@ Tensor plain(std::string_view op, const Arg& x) { return unary(op, as_tensor(x),
 // Integers are their own floor, ceiling and nearest integer.
 Tensor rounding(std::string_view op, const Arg& x) {
   const Tensor t = as_tensor(x);
-  return is_float(t.dtype()) ? unary(op, t, x.where) : t;
+  return has_tangent(t.dtype()) ? unary(op, t, x.where) : t;
 }
 
 }  // namespace
@@ -161,10 +161,39 @@ Tensor bitcast(const Arg& x, Dtype d) {
   return t.dtype() == d ? t : emit("bitcast", {&t}, {{"dtype", d}}, x.where);
 }
 
+Tensor complex(const Arg& re, const Arg& im) {
+  const Pair p("complex", re, im, true);
+  const Dtype d = size_of(p.x.dtype()) == 2 ? Dtype::float32 : p.x.dtype();
+  const Tensor x = tracing::converted(p.x, d, p.where), y = tracing::converted(p.y, d, p.where);
+  return emit("complex", {&x, &y}, {}, p.where);
+}
+Tensor real(const Arg& x) {
+  const Tensor t = as_tensor(x);
+  return is_complex(t.dtype()) ? unary("real", t, x.where) : t;
+}
+Tensor imag(const Arg& x) {
+  const tracing::Line line(x.where);
+  const Tensor t = as_tensor(x);
+  return is_complex(t.dtype()) ? unary("imag", t, x.where) : zeros_like(t);
+}
+Tensor conj(const Arg& x) {
+  const Tensor t = as_tensor(x);
+  return is_complex(t.dtype()) ? unary("conj", t, x.where) : t;
+}
+Tensor angle(const Arg& x) {
+  const tracing::Line line(x.where);
+  const Tensor t = as_float(x);
+  return atan2(imag(t), real(t));
+}
+
 // Through integers of the same size, which have no tangent.
 Tensor stop_gradient(const Arg& x) {
   const Tensor t = as_tensor(x);
-  if (!is_float(t.dtype())) return t;
+  if (!has_tangent(t.dtype())) return t;
+  if (is_complex(t.dtype())) {
+    const tracing::Line line(x.where);
+    return complex(stop_gradient(real(t)), stop_gradient(imag(t)));
+  }
   const int64_t bytes = size_of(t.dtype());
   const Dtype bits = bytes == 2 ? Dtype::uint16 : bytes == 4 ? Dtype::uint32 : Dtype::uint64;
   return bitcast({bitcast({t, x.where}, bits), x.where}, t.dtype());

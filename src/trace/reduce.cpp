@@ -112,8 +112,10 @@ Tensor shift_of(const Tensor& t, const Axes& axes) {
 
 Tensor logsumexp(const Arg& x, const Axes& axes, bool keep) {
   const Line line(x.where);
-  const Tensor given = as_float(x), t = widened(given, x.where), top = shift_of(t, axes);
-  const Tensor r = convert(log(sum(exp(t - top), axes, true)) + top, given.dtype());
+  const Tensor given = as_float(x), t = widened(given, x.where), greatest = max(t, axes, true);
+  const Tensor plain = is_finite(stop_gradient(greatest)), s = where(plain, t, 0);
+  const Tensor top = stop_gradient(where(plain, greatest, 0));
+  const Tensor r = convert(where(plain, log(sum(exp(s - top), axes, true)) + top, greatest), given.dtype());
   return keep ? r : squeeze(r, Axes(axes_in(axes, t.rank(), "logsumexp", x.where)));
 }
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <complex>
+#include <optional>
 
 #include "base/error.h"
 #include "base/threefry.h"
@@ -34,7 +36,7 @@ class Laws : public testing::TestWithParam<const OpDef*> {
   // Only where something can move: float64 inputs and outputs, and a rule or no need of one.
   static bool differentiable(const Case& c) {
     return has(float_params(*c.f)) && std::ranges::any_of(c.f->output_types(), [](const Type& t) {
-             return t.dtype == Dtype::float64 || t.dtype == Dtype::float32;
+             return has_tangent(t.dtype) && size_of(t.dtype) > 2;
            });
   }
   static void holds(const Report& r) { EXPECT_EQ(r, ""); }
@@ -116,6 +118,44 @@ TEST_P(Laws, TransposeIsTheAdjoint) {
   each([&](const Case& c, const Sample& s) {
     EXPECT_TRUE(op().transpose || s.linear.empty());
     for (const Mask& linear : s.linear) holds(transpose_is_adjoint(c, linear, 3));
+  });
+}
+
+// The sample with complex numbers for its floats; nothing where the operation does not take them.
+std::optional<std::pair<Case, std::vector<Mask>>> in_complex(const OpDef& op, Sample s) {
+  if (!s.bodies.empty() || std::ranges::none_of(s.in, [](const Array& a) { return a.dtype() == Dtype::float64; }))
+    return {};
+  for (size_t i = 0; i < s.in.size(); ++i) {
+    Array& a = s.in[i];
+    if (a.dtype() != Dtype::float64) continue;
+    const Array angle = direction(a.type(), 70 + static_cast<uint32_t>(i));
+    Array z = Array::make({Dtype::complex128, a.shape()});
+    for (int64_t k = 0; k < a.size(); ++k)
+      z.as_mutable<std::complex<double>>()[static_cast<size_t>(k)] = {a.at(k), angle.at(k)};
+    a = z;
+  }
+  if (const Attr* d = s.attrs.find("dtype"); d && std::get<Dtype>(*d) == Dtype::float64)
+    s.attrs.set("dtype", Dtype::complex128);
+  try {
+    return {{case_of(op, s), s.linear}};
+  } catch (const Error&) { return {}; }
+}
+
+TEST_P(Laws, HoldInComplexNumbers) {
+  each([&](const Case&, const Sample& s) {
+    const auto c = in_complex(op(), s);
+    if (!c) return;
+    const Mask floats = float_params(*c->first.f);
+    if (differentiable(c->first)) {
+      for (const Mask& active : subsets(floats)) {
+        if (op().jvp) holds(jvp_is_difference(c->first, active, 51));
+        holds(vjp_is_adjoint(c->first, active, 52));
+      }
+      holds(hvp_is_difference(c->first, 53));
+    }
+    for (const Mask& linear : c->second) holds(transpose_is_adjoint(c->first, linear, 54));
+    holds(vmap_is_loop(c->first, Mask(c->first.args.size(), true), false, 55));
+    holds(simplify_keeps_bits(c->first));
   });
 }
 

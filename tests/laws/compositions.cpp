@@ -24,7 +24,8 @@ int64_t jacobian_parameter(const Case& c) {
   if (c.f->outputs().empty() || c.f->outputs()[0].dtype() != Dtype::float64 || numel(c.f->outputs()[0].shape()) > 64)
     return -1;
   for (size_t i = 0; i < floats.size(); ++i)
-    if (floats[i] && c.args[i].size() > 0 && c.args[i].size() <= 6) return static_cast<int64_t>(i);
+    if (floats[i] && c.args[i].dtype() == Dtype::float64 && c.args[i].size() > 0 && c.args[i].size() <= 6)
+      return static_cast<int64_t>(i);
   return -1;
 }
 
@@ -34,23 +35,24 @@ Mask only(const Case& c, int64_t parameter) {
   return m;
 }
 
-// Σ y·(y/2 + w) over the float64 outputs, with numbers w of the seed: it bends even where the function is linear.
+// Σ Re(y·(y/2 + w)) over the float64 and complex128 outputs, with numbers w of the seed: it bends even where the
+// function is linear.
 Body scalar_of(const Function& f, uint32_t seed) {
   Build b(f.name() + ".scalar");
   Values in;
   for (const Value& p : f.params()) in.push_back(b.parameter(p.type(), p.name()));
   Value sum = b.scalar(Dtype::float64, 0);
   for (const Value& y : b.inline_call(f, in)) {
-    if (y.dtype() != Dtype::float64) continue;
-    const Value w = b.constant(direction(y.type(), seed++));
-    sum = b.add(sum, b.reduce_sum(b.mul(y, b.add(b.scale(y, 0.5), w)), iota_ints(y.rank())));
+    if (!is_double(y.dtype())) continue;
+    const Value w = b.constant(direction(y.type(), seed++)), z = b.mul(y, b.add(b.scale(y, 0.5), w));
+    sum = b.add(sum, b.reduce_sum(is_complex(z.dtype()) ? b.real(z) : z, iota_ints(y.rank())));
   }
   return b.finish({sum});
 }
 
 bool differentiable(const Case& c) {
   return has(float_params(*c.f)) &&
-         std::ranges::any_of(c.f->output_types(), [](const Type& t) { return t.dtype == Dtype::float64; });
+         std::ranges::any_of(c.f->output_types(), [](const Type& t) { return is_double(t.dtype); });
 }
 
 // The linear half of a linearization, its residuals computed.
@@ -129,7 +131,7 @@ Report all_laws(const Case& c, uint32_t seed) {
 }
 
 bool only_float64(const Case& c) {
-  const auto fits = [](const Type& t) { return t.dtype == Dtype::float64 || !has_tangent(t.dtype); };
+  const auto fits = [](const Type& t) { return is_double(t.dtype) || !has_tangent(t.dtype); };
   return has(float_params(*c.f)) && std::ranges::all_of(c.f->param_types(), fits) &&
          std::ranges::all_of(c.f->output_types(), fits);
 }

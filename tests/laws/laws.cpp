@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "base/threefry.h"
 #include "graph/build.h"
@@ -21,27 +22,44 @@ Arrays run(const Body& f, const Arrays& args) {
 
 Arrays floats_of(const Arrays& v) {
   Arrays r;
-  std::ranges::copy_if(v, std::back_inserter(r), [](const Array& a) { return is_float(a.dtype()); });
+  std::ranges::copy_if(v, std::back_inserter(r), [](const Array& a) { return has_tangent(a.dtype()); });
   return r;
 }
 
 double inner(const Arrays& a, const Arrays& b) {
   double sum = 0;
-  for (size_t i = 0; i < a.size(); ++i)
-    for (int64_t k = 0; k < a[i].size(); ++k) sum += a[i].at(k) * b[i].at(k);
+  for (size_t i = 0; i < a.size(); ++i) {
+    const Array x = reals(a[i]), y = reals(b[i]);
+    const bool pairs = is_complex(a[i].dtype());
+    for (int64_t k = 0; k < x.size(); ++k) sum += (pairs && k % 2 ? -1 : 1) * x.at(k) * y.at(k);
+  }
   return sum;
+}
+
+// Σ|terms| + 1
+double size_of_all(const Arrays& a) {
+  double size = 1;
+  for (const Array& x : a) {
+    const Array v = reals(x);
+    for (int64_t k = 0; k < v.size(); ++k) size += std::abs(v.at(k));
+  }
+  return size;
+}
+
+// x + h · y, of doubles.
+Array sum_of(const Array& x, double h, const Array& y) {
+  const Array a = reals(x), b = reals(y);
+  Array sum = Array::make(a.type());
+  std::ranges::transform(a.as<double>(), b.as<double>(), sum.as_mutable<double>().begin(),
+                         [h](double v, double w) { return v + h * w; });
+  return packed(x.type(), sum);
 }
 
 // args + h · tangents, at the inputs marked.
 Arrays moved(const Arrays& args, const Mask& active, const Arrays& tangents, double h) {
   Arrays r = args;
-  for (size_t i = 0, t = 0; i < args.size(); ++i) {
-    if (!active[i]) continue;
-    const auto x = args[i].as<double>(), d = tangents[t++].as<double>();
-    Array y = Array::make(args[i].type());
-    std::ranges::transform(x, d, y.as_mutable<double>().begin(), [h](double a, double b) { return a + h * b; });
-    r[i] = y;
-  }
+  for (size_t i = 0, t = 0; i < args.size(); ++i)
+    if (active[i]) r[i] = sum_of(args[i], h, tangents[t++]);
   return r;
 }
 
@@ -51,11 +69,11 @@ Arrays central_difference(const Case& c, const Mask& active, const Arrays& t, do
   const Arrays p2 = at(2), p1 = at(1), m1 = at(-1), m2 = at(-2);
   Arrays difference;
   for (size_t i = 0; i < p1.size(); ++i) {
-    Array d = Array::make({Dtype::float64, p1[i].shape()});
+    const Array a = reals(p2[i]), b = reals(p1[i]), e = reals(m1[i]), f = reals(m2[i]);
+    Array d = Array::make({Dtype::float64, a.shape()});
     for (int64_t k = 0; k < d.size(); ++k)
-      d.as_mutable<double>()[static_cast<size_t>(k)] =
-          (8 * (p1[i].at(k) - m1[i].at(k)) - (p2[i].at(k) - m2[i].at(k))) / (12 * h);
-    difference.push_back(d.converted(p1[i].dtype()));
+      d.as_mutable<double>()[static_cast<size_t>(k)] = (8 * (b.at(k) - e.at(k)) - (a.at(k) - f.at(k))) / (12 * h);
+    difference.push_back(packed(p1[i].type(), d.converted(a.dtype())));
   }
   return difference;
 }
@@ -88,8 +106,26 @@ Case case_of(const OpDef& op, const Sample& s) {
 
 Mask float_params(const Function& f) {
   Mask m;
-  for (const Type& t : f.param_types()) m.push_back(t.dtype == Dtype::float64);
+  for (const Type& t : f.param_types()) m.push_back(is_double(t.dtype));
   return m;
+}
+
+bool is_double(Dtype d) { return d == Dtype::float64 || d == Dtype::complex128; }
+
+Array reals(const Array& a) {
+  if (!is_complex(a.dtype())) return a;
+  Shape shape = a.shape();
+  shape.push_back(2);
+  Array r = Array::make({a.dtype() == Dtype::complex64 ? Dtype::float32 : Dtype::float64, shape});
+  std::memcpy(r.mutable_data(), a.data(), static_cast<size_t>(a.bytes()));
+  return r;
+}
+
+Array packed(const Type& t, const Array& numbers) {
+  if (!is_complex(t.dtype)) return numbers;
+  Array r = Array::make(t);
+  std::memcpy(r.mutable_data(), numbers.data(), static_cast<size_t>(r.bytes()));
+  return r;
 }
 
 bool has(const Mask& m) { return std::ranges::find(m, true) != m.end(); }
@@ -99,10 +135,11 @@ Report close(const Arrays& a, const Arrays& b, double tolerance) {
   for (size_t i = 0; i < a.size(); ++i) {
     if (a[i].type() != b[i].type())
       return fmt::format("result {}: {} against {}", i, to_string(a[i].type()), to_string(b[i].type()));
-    for (int64_t k = 0; k < a[i].size(); ++k) {
-      const double x = a[i].at(k), y = b[i].at(k);
+    const Array p = reals(a[i]), q = reals(b[i]);
+    for (int64_t k = 0; k < p.size(); ++k) {
+      const double x = p.at(k), y = q.at(k);
       if (x == y || (std::isnan(x) && std::isnan(y))) continue;
-      const double allowed = is_float(a[i].dtype()) ? tolerance * std::max({1.0, std::abs(x), std::abs(y)}) : 0;
+      const double allowed = is_float(p.dtype()) ? tolerance * std::max({1.0, std::abs(x), std::abs(y)}) : 0;
       if (!(std::abs(x - y) <= allowed)) return fmt::format("result {} element {}: {} against {}", i, k, x, y);
     }
   }
@@ -110,10 +147,12 @@ Report close(const Arrays& a, const Arrays& b, double tolerance) {
 }
 
 Array direction(const Type& t, uint32_t seed) {
-  Array a = Array::make({Dtype::float64, t.shape});
+  Shape shape = t.shape;
+  if (is_complex(t.dtype)) shape.push_back(2);
+  Array a = Array::make({Dtype::float64, shape});
   auto out = a.as_mutable<double>();
   for (size_t i = 0; i < out.size(); ++i) out[i] = threefry2x32({seed, 77}, words_of(i))[0] * 0x1p-31 - 1;
-  return a.converted(t.dtype);
+  return is_complex(t.dtype) ? packed({Dtype::complex128, t.shape}, a).converted(t.dtype) : a.converted(t.dtype);
 }
 
 void set(Array& a, int64_t at, double value) {
@@ -123,8 +162,18 @@ void set(Array& a, int64_t at, double value) {
   });
 }
 
-// Examples that differ from each other: floats by a percent; of integers, bool and keys each example has the sample's
-// own values, one place on, so that they stay in the range that the sample means.
+// out[at] = factor · x[from], of complex numbers.
+void scale(Array& out, int64_t at, const Array& x, int64_t from, double factor) {
+  dispatch(x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (is_std_complex<T>)
+      out.as_mutable<T>()[static_cast<size_t>(at)] =
+          x.as<T>()[static_cast<size_t>(from)] * static_cast<typename T::value_type>(factor);
+  });
+}
+
+// Examples that differ from each other: floats and complex numbers by a percent; of integers, bool and keys each
+// example has the sample's own values, one place on, so that they stay in the range that the sample means.
 Array batch_of(const Array& x, int64_t axis, int64_t n, uint32_t seed) {
   Shape shape = x.shape();
   shape.insert(shape.begin() + axis, n);
@@ -136,8 +185,10 @@ Array batch_of(const Array& x, int64_t axis, int64_t n, uint32_t seed) {
     for (size_t d = 0; d < index.size(); ++d)
       if (static_cast<int64_t>(d) != axis) from += index[d] * strides[d - (static_cast<int64_t>(d) > axis)];
     const int64_t i = index[static_cast<size_t>(axis)];
-    if (is_float(x.dtype())) set(out, flat, x.at(from) * (1 + (i ? 0.01 * noise.at(flat) : 0)));
-    else if (x.size() > 1 || is_complex(x.dtype())) copy_element(out, flat, x, (from + i) % x.size());
+    const double factor = 1 + (i ? 0.01 * noise.at(flat) : 0);
+    if (is_float(x.dtype())) set(out, flat, x.at(from) * factor);
+    else if (is_complex(x.dtype())) scale(out, flat, x, from, factor);
+    else if (x.size() > 1) copy_element(out, flat, x, (from + i) % x.size());
     else
       set(out, flat,
           is_bool(x.dtype()) ? (x.at(0) + static_cast<double>(i % 2) == 1) : x.at(0) + static_cast<double>(i));
@@ -158,7 +209,7 @@ Report jvp_is_difference(const Case& c, const Mask& active, uint32_t seed) {
   const Arrays value(got.begin(), got.begin() + static_cast<int64_t>(c.f->outputs().size()));
   if (Report r = close(value, run(c.f, c.args), 1e-12); !r.empty()) return "primal: " + r;
   const Arrays tangents(got.begin() + static_cast<int64_t>(value.size()), got.end());
-  const bool single = std::ranges::any_of(tangents, [](const Array& a) { return a.dtype() != Dtype::float64; });
+  const bool single = std::ranges::any_of(tangents, [](const Array& a) { return !is_double(a.dtype()); });
   // The greater step loses less to rounding, the lesser one fits what bends more.
   Report r;
   for (const double h : {1e-3, 2e-4}) {
@@ -181,10 +232,8 @@ Report vjp_is_adjoint(const Case& c, const Mask& active, uint32_t seed) {
   const Arrays value(backward.begin(), backward.begin() + outputs);
   if (Report r = close(value, run(c.f, c.args), 1e-12); !r.empty()) return "primal: " + r;
   const double left = inner(jt, ct), right = inner(t, {backward.begin() + outputs, backward.end()});
-  double size = 1;
-  for (const Array& a : jt)
-    for (int64_t k = 0; k < a.size(); ++k) size += std::abs(a.at(k));
-  const bool single = std::ranges::any_of(jt, [](const Array& a) { return a.dtype() != Dtype::float64; });
+  const double size = size_of_all(jt);
+  const bool single = std::ranges::any_of(jt, [](const Array& a) { return !is_double(a.dtype()); });
   return std::abs(left - right) <= (single ? 1e-6 : 1e-11) * size || (std::isnan(left) && std::isnan(right))
              ? ""
              : fmt::format("⟨Jt, c⟩ = {}, ⟨t, Jᵀc⟩ = {}", left, right);
@@ -202,16 +251,12 @@ Report transpose_is_adjoint(const Case& c, const Mask& linear, uint32_t seed) {
   const Arrays ax = run(c.f, args), offset = run(c.f, origin), aty = run(transpose(c.f, linear), joined(known, y));
   Arrays moved, against;
   for (size_t i = 0; i < ax.size(); ++i) {
-    if (ax[i].dtype() != Dtype::float64) continue;  // a count, say
-    Array difference = Array::make(ax[i].type());
-    std::ranges::transform(ax[i].as<double>(), offset[i].as<double>(), difference.as_mutable<double>().begin(),
-                           std::minus<>());
-    moved.push_back(difference), against.push_back(y[i]);
+    if (!has_tangent(ax[i].dtype())) continue;  // a count, say
+    moved.push_back(sum_of(ax[i], -1, offset[i]));
+    against.push_back(y[i]);
   }
   const double left = inner(moved, against), right = inner(x, aty);
-  double size = 1;
-  for (const Array& a : moved)
-    for (int64_t k = 0; k < a.size(); ++k) size += std::abs(a.at(k));
+  const double size = size_of_all(moved);
   return std::abs(left - right) <= 1e-12 * size ? "" : fmt::format("⟨Ax, y⟩ = {}, ⟨x, Aᵀy⟩ = {}", left, right);
 }
 

@@ -198,6 +198,7 @@ inline void check_lowered(const OpDef& op, const Sample& s, double tolerance, co
 
 // The tangent of the active operands against a central difference of eval.
 inline void check_jvp(const OpDef& op, const Sample& s, const Mask& active, const std::string& what) {
+  if (is_complex(s.in[0].dtype())) return;  // the laws take complex differences
   const Body f = alone(op, s);
   Build b("jvp");
   Values in, tangent(s.in.size());

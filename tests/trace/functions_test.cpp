@@ -104,6 +104,25 @@ TEST(Functions, Reductions) {
   EXPECT_EQ(sum(ones({0, 3}), 0).shape(), Shape{3});
 }
 
+// Among infinities the greatest share the tangent, as the limit of softmax has it; then nothing bends.
+TEST(Functions, LogsumexpOfInfinities) {
+  constexpr double inf = std::numeric_limits<double>::infinity();
+  const auto f = [](const Tensor& a) { return logsumexp(a); };
+  const auto at = [](std::vector<double> v) { return tensor(v, {static_cast<int64_t>(v.size())}, Dtype::float64); };
+  const auto is = [](const Tensor& t, const std::vector<double>& want) {
+    const Array a = t.array();
+    for (size_t i = 0; i < want.size(); ++i) EXPECT_DOUBLE_EQ(a.at(static_cast<int64_t>(i)), want[i]) << i;
+  };
+  EXPECT_EQ(f(at({-inf, -inf})).item(), -inf);
+  is(grad(f)(at({-inf, -inf})), {0.5, 0.5});
+  EXPECT_EQ(f(at({1, inf, 2})).item(), inf);
+  is(grad(f)(at({1, inf, 2})), {0, 1, 0});
+  is(grad(f)(at({-inf, 0, 0})), {0, 0.5, 0.5});
+  is(hessian(f)(at({-inf, inf})), {0, 0, 0, 0});
+  is(hessian(f)(at({-inf, 0, 0})), {0, 0, 0, 0, 0.25, -0.25, 0, -0.25, 0.25});
+  is(jvp(f)(at({-inf, -inf}), at({1, 3})).second, {2});
+}
+
 TEST(Functions, LogSumExp) {
   const auto at = [](double a, double b) { return logsumexp(tensor({a, b}, Dtype::float64)).item(); };
   EXPECT_NEAR(at(0, 0), std::log(2), 1e-15);
