@@ -60,4 +60,15 @@ template <class T> T toward_real(T x) {
   return size == 0 ? T(1) : Eigen::numext::conj(x) / size;
 }
 
+// The unit number that makes the first greatest element of each column real and positive.
+template <class T> Matrix<T> turns_of(const Matrix<T>& v) {
+  Matrix<T> turns(1, v.cols());
+  for (Eigen::Index j = 0; j < v.cols(); ++j) {
+    Eigen::Index at = 0;
+    v.col(j).cwiseAbs().maxCoeff(&at);
+    turns(0, j) = toward_real(v(at, j));
+  }
+  return turns;
+}
+
 }  // namespace viva::host
