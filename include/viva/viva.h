@@ -4,6 +4,7 @@
 #include "viva/array.h"
 #include "viva/compile.h"
 #include "viva/control.h"
+#include "viva/custom.h"
 #include "viva/data.h"
 #include "viva/functions.h"
 #include "viva/indexing.h"

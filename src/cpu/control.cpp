@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "cpu/plan.h"
+#include "graph/deferred.h"
 
 namespace viva::cpu {
 namespace {
@@ -38,7 +39,11 @@ Array borrowed(const Type& t, const void* data) {
 bool runs_functions(const Node& n) { return n.op && !n.op->lower && !n.bodies.empty() && n.op->eval; }
 
 Control::Control(const Node& n, const PlanOptions& options) : node_(n), operands_(types_of(n.in)) {
-  for (const Body& f : n.bodies) plans_.emplace_back(f.get(), compile(f, inside(options)));
+  for (const Body& f : n.bodies) {
+    const Body run =
+        &f == &n.bodies.front() ? resolved(f) : f;  // others that are made later are rules, which never run
+    plans_.emplace_back(run.get(), compile(run, inside(options)));
+  }
 }
 
 std::string Control::describe() const {

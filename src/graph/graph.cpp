@@ -5,6 +5,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "graph/deferred.h"
+
 namespace viva {
 namespace {
 
@@ -108,7 +110,7 @@ Program::Program(Body entry) {
   auto visit = [&](auto&& self, const Body& f) -> void {
     if (!seen.insert(f.get()).second) return;
     for (const Node& n : f->nodes())
-      for (const Body& callee : n.bodies) self(self, callee);
+      for (const Body& callee : n.bodies) self(self, written(callee));
     std::string unique = f->name();
     if (!names.insert(unique).second) {
       int64_t& k = last.try_emplace(f->name(), 1).first->second;

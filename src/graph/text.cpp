@@ -5,6 +5,7 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "graph/deferred.h"
 #include "graph/opdef.h"
 
 namespace viva {
@@ -139,7 +140,7 @@ class Printer {
     if (!n.attrs.items().empty()) attributes(n.attrs);
     if (!n.bodies.empty()) {
       text_ += " [";
-      list(n.bodies, [&](const Body& f) { text_ += fmt::format("@{}", double_quoted(names_.at(f.get()))); });
+      list(n.bodies, [&](const Body& f) { text_ += fmt::format("@{}", double_quoted(names_.at(written(f).get()))); });
       text_ += "]";
     }
     text_ += "\n";

@@ -20,6 +20,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "graph/deferred.h"
 #include "graph/opdef.h"
 
 namespace viva {
@@ -194,7 +195,8 @@ void verify(const Program& program) {
     if (!names.insert(name).second) broken(name, 11, "a second function of this name");
     for (const Node& n : f->nodes())
       for (const Body& b : n.bodies)
-        if (b && !before.contains(b.get())) broken(name, 11, fmt::format("{} does not stand before it", b->name()));
+        if (b && !before.contains(written(b).get()))
+          broken(name, 11, fmt::format("{} does not stand before it", b->name()));
     before.insert(f.get());
     walk.from(*f);
   }

@@ -4,64 +4,11 @@
 #include <algorithm>
 #include <map>
 
-#include "trace/graph.h"
+#include "trace/captured.h"
 #include "trace/operand.h"
 
 namespace viva::tracing {
 namespace {
-
-// The operation once, as a function of its operands; run or put into the current scope.
-Tensors applied(const char* op, Attrs attrs, std::vector<Body> bodies, const Tensors& args, Where where) {
-  Build b(op);
-  b.at(where);
-  Values in;
-  for (const Tensor& t : args) in.push_back(b.parameter(t.type()));
-  Values out;
-  try {
-    out = b.emit(op, std::move(in), std::move(attrs), std::move(bodies), where);
-  } catch (const Error& e) { throw Error(e.kind(), e.message(), line_or(where)); }
-  return apply(b.finish(std::move(out)), args, where);
-}
-
-// What several functions capture, each tensor once.
-class Captured {
- public:
-  void add(const Graph& g) {
-    std::vector<size_t> places;
-    for (const Tensor& t : g.hidden) {
-      const auto known = std::ranges::find_if(all, [&](const Tensor& u) { return same(t, u); });
-      places.push_back(static_cast<size_t>(known - all.begin()));
-      if (known == all.end()) all.push_back(t);
-    }
-    places_.push_back(std::move(places));
-  }
-  Tensors all;
-
-  // The function of a graph over its leaves and everything captured; the leaves first, or last.
-  Body over(const Graph& g, size_t which, bool leaves_first) const {
-    Build b(g.body->name());
-    b.at({});
-    const auto& params = g.body->params();
-    Values leaves, captured;
-    const auto add_leaves = [&] {
-      for (size_t i = 0; i < g.leaves.size(); ++i) leaves.push_back(b.parameter_like(params[i]));
-    };
-    if (leaves_first) add_leaves();
-    for (const Tensor& t : all) captured.push_back(b.parameter(t.type()));
-    if (!leaves_first) add_leaves();
-    Values args = leaves;
-    for (const size_t p : places_[which]) args.push_back(captured[p]);
-    return b.finish(b.inline_call(*g.body, args), g.body->output_names());
-  }
-
- private:
-  static bool same(const Tensor& a, const Tensor& b) {
-    const Traced *x = Access::traced(a), *y = Access::traced(b);
-    if (x || y) return x && y && x->scope == y->scope && x->value == y->value;
-    return a.type() == b.type() && Access::array(a).data() == Access::array(b).data();
-  }
-  std::vector<std::vector<size_t>> places_;  // of what each function captures, in all
-};
 
 std::string shown(const Graph& g) {
   std::string s;
@@ -107,7 +54,8 @@ Tensors cond(Site site, const Arg& predicate, const Fn& on_true, const Fn& on_fa
   const Tensors leaves = given(f, args);
   operands.insert(operands.end(), leaves.begin(), leaves.end());
   operands.insert(operands.end(), captured.all.begin(), captured.all.end());
-  return f.outputs(applied("cond", {}, {captured.over(f, 0, true), captured.over(g, 1, true)}, operands, site.where));
+  return f.outputs(applied("cond", {}, {captured.over(f, 0, f.leaves.size()), captured.over(g, 1, g.leaves.size())},
+                           operands, site.where));
 }
 
 Tensors scan(Site site, const Fn& f, const Tensors& args, size_t carries, const ScanOptions& options) {
@@ -136,7 +84,7 @@ Tensors scan(Site site, const Fn& f, const Tensors& args, size_t carries, const 
                             {"carries", static_cast<int64_t>(carried)},
                             {"length", length},
                             {"reverse", options.reverse}},
-                           {captured.over(g, 0, false)}, operands, site.where));
+                           {captured.over(g, 0, 0)}, operands, site.where));
 }
 
 Tensors while_loop(Site site, const Fn& predicate, const Fn& step, const Tensors& init, const WhileOptions& options) {
@@ -156,7 +104,7 @@ Tensors while_loop(Site site, const Fn& predicate, const Fn& step, const Tensors
   operands.insert(operands.end(), leaves.begin(), leaves.end());
   return f.outputs(applied("while",
                            {{"consts", static_cast<int64_t>(captured.all.size())}, {"max_steps", options.max_steps}},
-                           {captured.over(p, 0, false), captured.over(f, 1, false)}, operands, site.where));
+                           {captured.over(p, 0, 0), captured.over(f, 1, 0)}, operands, site.where));
 }
 
 Tensor counting(int64_t n, Where where) {

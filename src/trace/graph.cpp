@@ -1,5 +1,7 @@
 #include "trace/graph.h"
 
+#include "base/error.h"
+
 namespace viva::tracing {
 
 Tensors Graph::arguments(const Tensors& args) const {
@@ -46,6 +48,18 @@ Graph trace(Site site, Mode mode, const Fn& f, const Inputs& in) {
   g.body = scope->close(outputs);
   g.hidden = scope->hidden();
   return g;
+}
+
+Tensors applied(const char* op, Attrs attrs, std::vector<Body> bodies, const Tensors& args, Where where) {
+  Build b(op);
+  b.at(where);
+  Values in;
+  for (const Tensor& t : args) in.push_back(b.parameter(t.type()));
+  Values out;
+  try {
+    out = b.emit(op, std::move(in), std::move(attrs), std::move(bodies), where);
+  } catch (const Error& e) { throw Error(e.kind(), e.message(), line_or(where)); }
+  return apply(b.finish(std::move(out)), args, where);
 }
 
 }  // namespace viva::tracing

@@ -27,6 +27,9 @@ struct Inputs {
 Inputs inputs_of(const Tensors& args);
 Graph trace(Site site, Mode mode, const Fn& f, const Inputs& in);
 
+// An operation that holds functions, over these operands: run, or put into the current scope.
+Tensors applied(const char* op, Attrs attrs, std::vector<Body> bodies, const Tensors& args, Where where);
+
 // f as a call of a function of this name, so that an engine may find it whole; its derivatives are those of its body.
 // Runs f as it is where no scope is open.
 Tensors named(const char* name, const Fn& f, const Tensors& args, Where where);

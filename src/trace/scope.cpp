@@ -8,6 +8,7 @@ namespace {
 
 thread_local std::shared_ptr<Scope> innermost;
 thread_local Where in_force;
+thread_local const Permit* permits = nullptr;
 thread_local int depth = 0;
 // Each costs some kilobytes of stack, and the user's frames between them.
 constexpr int most_scopes = 300;
@@ -45,6 +46,22 @@ Where line_or(Where where) { return in_force ? in_force : where; }
 
 const std::shared_ptr<Scope>& current() { return innermost; }
 
+Permit::Permit(const Tensors& tensors) : tensors_(tensors), outer_(permits) { permits = this; }
+Permit::~Permit() { permits = outer_; }
+
+bool Permit::covers(const Traced& t) {
+  for (const Permit* p = permits; p; p = p->outer_)
+    for (const Tensor& known : p->tensors_)
+      if (const Traced* k = Access::traced(known); k && k->scope == t.scope && k->value == t.value) return true;
+  return false;
+}
+
+bool same(const Tensor& a, const Tensor& b) {
+  const Traced *x = Access::traced(a), *y = Access::traced(b);
+  if (x || y) return x && y && x->scope == y->scope && x->value == y->value;
+  return a.type() == b.type() && Access::array(a).data() == Access::array(b).data();
+}
+
 Tensor Access::make(std::shared_ptr<Scope> scope, Value v, Where where) {
   Tensor t;
   t.traced_ = std::make_shared<const Traced>(Traced{std::move(scope), v, v.type(), where});
@@ -65,7 +82,10 @@ Value Scope::lift(const Tensor& t, Where where) {
   check_not_empty(t, where);
   if (const Traced* traced = Access::traced(t)) {
     if (traced->scope.get() == this) return traced->value;
-    if (!encloses(traced->scope)) throw_escaped(*traced, where);
+    if (!encloses(traced->scope)) {
+      if (!Permit::covers(*traced)) throw_escaped(*traced, where);
+      return hidden_once(t);
+    }
     if (const auto it = lifted_.find(traced->value); it != lifted_.end()) return it->second;
     return lifted_[traced->value] = hide(t);
   }
@@ -84,6 +104,13 @@ Value Scope::hide(const Tensor& t) {
   hidden_values_.push_back(v);
   arguments_[v.node()] = t;
   return v;
+}
+
+// By scope and value: the nodes of a closed scope may be gone, and their addresses taken by others.
+Value Scope::hidden_once(const Tensor& t) {
+  for (size_t i = 0; i < hidden_.size(); ++i)
+    if (same(hidden_[i], t)) return hidden_values_[i];
+  return hide(t);
 }
 
 Value Scope::freeze(const Tensor& t, Where where) {
@@ -129,7 +156,10 @@ Body Scope::close(const Values& outputs) {
   return build_.finish_with(params, outputs);
 }
 
-void Scope::abandon() { open_ = false; }
+void Scope::abandon() {
+  if (open_) build_.finish({});  // the nodes go: a rule among them may hold tensors of this scope
+  open_ = false;
+}
 
 Open::Open(std::string what, Where opened, Mode mode) {
   if (depth == most_scopes)

@@ -57,6 +57,7 @@ class Scope : public std::enable_shared_from_this<Scope> {
 
  private:
   Value hide(const Tensor& t);
+  Value hidden_once(const Tensor& t);
   Value freeze(const Tensor& t, Where where);
 
   std::string what_;
@@ -88,6 +89,23 @@ Where line_or(Where where);  // the line in force, else where
 
 // The innermost scope of this thread; null outside.
 const std::shared_ptr<Scope>& current();
+
+// While one lives, this thread may use these tensors of scopes that are closed: a rule that is traced late captures
+// what it did when its function was applied.
+class Permit {
+ public:
+  explicit Permit(const Tensors& tensors);
+  ~Permit();
+  Permit(const Permit&) = delete;
+  Permit& operator=(const Permit&) = delete;
+  static bool covers(const Traced& t);
+
+ private:
+  const Tensors& tensors_;
+  const Permit* outer_;
+};
+// Whether both are one value of a scope, or one array.
+bool same(const Tensor& a, const Tensor& b);
 
 // Opens a scope inside the current one, for its own life time.
 class Open {

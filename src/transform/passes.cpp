@@ -2,6 +2,7 @@
 #include <unordered_map>
 
 #include "graph/constant.h"
+#include "graph/deferred.h"
 #include "loops/lowered.h"
 #include "loops/run.h"
 #include "transform/pipeline.h"
@@ -107,8 +108,8 @@ class Inlining {
     if (const auto it = memo_.find(f.get()); it != memo_.end()) return it->second;
     size_t nodes = f->nodes().size();
     const Body made = rewrite(*f, [&](Build& b, const Node& n, Ins in) -> std::optional<Values> {
-      if (n.bodies.size() != 1 || !n.op->inlines || !which_(n)) return std::nullopt;
-      const Body callee = shared(n.bodies[0]);
+      if (n.bodies.empty() || !n.op->inlines || !which_(n)) return std::nullopt;
+      const Body callee = shared(resolved(n.bodies[0]));
       if ((nodes += callee->nodes().size()) > most_nodes)
         throw unsupported("the calls of {} expand to more than {} nodes", f->name(), most_nodes);
       return b.inline_call(*callee, in);

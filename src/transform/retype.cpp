@@ -1,6 +1,7 @@
 // The same graph in another precision, to see what rounding did.
 #include <unordered_map>
 
+#include "graph/deferred.h"
 #include "graph/opdef.h"
 #include "transform/rewrite.h"
 
@@ -40,7 +41,8 @@ class Retyping {
     Attrs attrs;
     for (const auto& [name, value] : n.attrs.items()) attrs.set(name, changed(value));
     std::vector<Body> bodies;
-    for (const Body& f : n.bodies) bodies.push_back(run(f));
+    for (const Body& f : n.bodies)
+      bodies.push_back(is_deferred(f) ? later(f, [to = to_](const Body& g) { return retype(g, to); }) : run(f));
     b.at(n.where);
     return b.emit(*n.op, std::move(in), std::move(attrs), std::move(bodies), n.where);
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ops/custom.h"
+
 namespace viva {
 namespace {
 
@@ -25,6 +27,8 @@ void Missing::add(const Node& n, const Absent& why) {
 void Missing::throw_if_any() const {
   if (!lines_.empty()) throw unsupported("[{}] no rule for {}", transformation_, fmt::join(lines_, ", "));
 }
+
+std::unique_ptr<Transforms> fresh_transforms() { return std::make_unique<Transformer>(); }
 
 std::pair<Body, Mask> Transformer::jvp(const Body& f, const Mask& active, const Mask& force) {
   return memo(jvps_, {f, active, force}, [&] { return make_jvp(f, active, force); });
