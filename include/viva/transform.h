@@ -60,10 +60,11 @@ Tensors hvp(Site, const Fn&, const Tensors& args, const Marks&, const Tensors& v
 Linearized linearize(Site, const Fn&, const Tensors& args, const Marks&, bool reverse);
 Tensors push(Site, const LinearMap&, const Tensors& tangents);    // one for each marked leaf; of each output
 Tensors pull(Site, const LinearMap&, const Tensors& cotangents);  // one for each output; of each leaf
-enum class Second : uint8_t { forward, reverse, hessian };
+enum class Second : uint8_t { forward, reverse, cheaper, hessian };
 // Output after output, for each marked leaf.
 Tensors jacobian(Site, const Fn&, const Tensors& args, const Marks&, Second how);
-Tensors vmap(Site, const Fn&, const Tensors& args, const std::vector<int>& axes, const std::vector<int>& out_axes);
+Tensors vmap(Site, const Fn&, const Tensors& args, const std::vector<int>& axes, const std::vector<int>& out_axes,
+             const std::string& axis_name);
 Tensors checkpoint(Site, const Fn&, const Tensors& args);
 
 // f with its arguments, as a function of their leaves.
@@ -256,12 +257,13 @@ template <class F> struct Vmap {
   F f;
   Site site;
   std::vector<int> axes, out_axes;
+  std::string axis_name;
   template <class... A> auto operator()(const A&... args) const {
     Call<F, A...> call(f, args...);
     check_axes(sizeof...(A));
     std::vector<int> each;
     for (size_t i = 0; i < sizeof...(A); ++i) each.insert(each.end(), call.leaves_of(i), axes.empty() ? 0 : axes[i]);
-    const Tensors out = tracing::vmap(site, call.function(), call.given, each, out_axes);
+    const Tensors out = tracing::vmap(site, call.function(), call.given, each, out_axes, axis_name);
     return call.result(out);
   }
 
@@ -319,6 +321,10 @@ template <class F, size_t... I> auto jacfwd(F f, Select<false, I...> = {}, Loc l
 template <class F, size_t... I> auto jacrev(F f, Select<false, I...> = {}, Loc l = Loc::current()) {
   return tracing::Jacobian<F, tracing::Second::reverse, I...>{std::move(f), {"jacrev", l}};
 }
+// The one of both that takes fewer passes: forward where the argument has no more elements than the result.
+template <class F, size_t... I> auto jacobian(F f, Select<false, I...> = {}, Loc l = Loc::current()) {
+  return tracing::Jacobian<F, tracing::Second::cheaper, I...>{std::move(f), {"jacobian", l}};
+}
 // Second derivatives of a scalar function of a tensor: shape [argument…, argument…].
 template <class F, size_t... I> auto hessian(F f, Select<false, I...> = {}, Loc l = Loc::current()) {
   return tracing::Jacobian<F, tracing::Second::hessian, I...>{std::move(f), {"hessian", l}};
@@ -328,8 +334,25 @@ template <class F, size_t... I> auto hessian(F f, Select<false, I...> = {}, Loc 
 // gain one (0 unless given; none: a result that depends on no example stays as it is). Staged: item() has no value
 // inside.
 template <class F> auto vmap(F f, InAxes in = {}, OutAxes out = {}, Loc l = Loc::current()) {
-  return tracing::Vmap<F>{std::move(f), {"vmap", l}, std::move(in.list), std::move(out.list)};
+  return tracing::Vmap<F>{std::move(f), {"vmap", l}, std::move(in.list), std::move(out.list), {}};
 }
+struct VmapOptions {
+  InAxes in = {};
+  OutAxes out = {};
+  std::string axis_name = "";  // by which functions inside speak of the examples
+};
+template <class F> auto vmap(F f, VmapOptions o, Loc l = Loc::current()) {
+  return tracing::Vmap<F>{
+      std::move(f), {"vmap", l}, std::move(o.in.list), std::move(o.out.list), std::move(o.axis_name)};
+}
+// Inside vmap(f, {.axis_name = "batch"}): the sum and the mean over the examples, which all get, the place of the
+// example (i64) and how many there are. The innermost vmap of the name is meant; a usage error lists those in scope.
+// Derivatives taken inside are those of all examples' results together: grad of axis_sum gives n, as each operand is in
+// n results.
+Tensor axis_sum(const Arg& x, std::string_view axis);
+Tensor axis_mean(const Arg& x, std::string_view axis);
+Tensor axis_index(std::string_view axis, Loc l = Loc::current());
+int64_t axis_size(std::string_view axis, Loc l = Loc::current());
 
 // f itself, but its derivative saves the arguments alone and computes the rest again.
 template <class F> auto checkpoint(F f, Loc l = Loc::current()) {

@@ -181,6 +181,7 @@ Values batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t
     return cond(b, in[0], in.subspan(1), tf.batch(n.bodies[0], axes, size, force).first,
                 tf.batch(n.bodies[1], axes, size, force).first);
   }
+  for (const Body& f : n.bodies) refuse_sums(*f, "cond");
   Values front;
   std::vector<int> axes;
   for (size_t i = 1; i < in.size(); ++i) {

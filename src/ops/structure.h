@@ -29,6 +29,10 @@ void require_parameters(const Function& f, std::span<const Type> in);
 // Throws a usage error where two functions give other types.
 void require_same_outputs(const Function& f, const Function& g);
 
+// Throws an unsupported error, at its line, where a function sums over the examples of a vmap: of examples that go
+// different ways some take no part. op: what holds the function.
+void refuse_sums(const Function& f, std::string_view op);
+
 // The function with parameters and outputs in another order: params[i] is the place of the new parameter i in f,
 // outputs[i] that of the new output i. A parameter of f that is not listed must be unused.
 Body rearranged(const Body& f, const std::vector<size_t>& params, const std::vector<size_t>& outputs);

@@ -47,6 +47,18 @@ void require_same_outputs(const Function& f, const Function& g) {
             g.name());
 }
 
+void refuse_sums(const Function& f, std::string_view op) {
+  for (const Node& n : f.nodes()) {
+    if (n.op && n.op->name == "axis_sum")
+      throw Error(ErrorKind::unsupported,
+                  fmt::format("[vmap] axis_sum inside {}, of which examples go different ways: take it out, or choose "
+                              "with where",
+                              op),
+                  n.where);
+    for (const Body& inside : n.bodies) refuse_sums(*inside, op);
+  }
+}
+
 Body rearranged(const Body& f, const std::vector<size_t>& params, const std::vector<size_t>& outputs) {
   Build b(f->name());
   b.at({});

@@ -184,6 +184,8 @@ Values batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t
       if (out[i] >= 0 && axes[w.consts + i] < 0) axes[w.consts + i] = 0, more = true;
   }
   const bool apart = tf.batch(n.bodies[0], axes, size, {false}).second[0] >= 0;
+  if (apart)
+    for (const Body& f : n.bodies) refuse_sums(*f, "while");
   if (apart) std::fill(axes.begin() + static_cast<int64_t>(w.consts), axes.end(), 0);
   Values args;
   for (size_t i = 0; i < in.size(); ++i) args.push_back(axes[i] < 0 ? in[i] : batched_front(b, in[i], axis[i], size));

@@ -30,9 +30,10 @@ Inputs inputs_of(const Tensors& args) {
   return in;
 }
 
-Graph trace(Site site, Mode mode, const Fn& f, const Inputs& in) {
+Graph trace(Site site, Mode mode, const Fn& f, const Inputs& in, const Scope::Axis& axis) {
   Graph g;
   Open scope(site.what, site.where, mode);
+  scope->set_axis(axis);
   Tensors leaves(in.values.size());
   for (size_t i = 0; i < leaves.size(); ++i) {
     if (in.values[i].empty()) continue;

@@ -25,7 +25,7 @@ struct Inputs {
   std::vector<std::string> names;  // or none
 };
 Inputs inputs_of(const Tensors& args);
-Graph trace(Site site, Mode mode, const Fn& f, const Inputs& in);
+Graph trace(Site site, Mode mode, const Fn& f, const Inputs& in, const Scope::Axis& axis = {});
 
 // An operation that holds functions, over these operands: run, or put into the current scope.
 Tensors applied(const char* op, Attrs attrs, std::vector<Body> bodies, const Tensors& args, Where where);

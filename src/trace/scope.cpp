@@ -109,8 +109,17 @@ Value Scope::hide(const Tensor& t) {
 // By scope and value: the nodes of a closed scope may be gone, and their addresses taken by others.
 Value Scope::hidden_once(const Tensor& t) {
   for (size_t i = 0; i < hidden_.size(); ++i)
-    if (same(hidden_[i], t)) return hidden_values_[i];
+    if (!hidden_[i].empty() && same(hidden_[i], t)) return hidden_values_[i];
   return hide(t);
+}
+
+Tensor Scope::example() {
+  if (!example_) {
+    example_ = build_.late_parameter({Dtype::int64, {}}, "example", opened_);
+    hidden_.emplace_back();
+    hidden_values_.push_back(example_);
+  }
+  return wrap(example_, opened_);
 }
 
 Value Scope::freeze(const Tensor& t, Where where) {

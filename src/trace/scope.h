@@ -48,6 +48,16 @@ class Scope : public std::enable_shared_from_this<Scope> {
   Body close(const Values& outputs);
   void abandon();  // after an exception
 
+  // Of a vmap with a name: an axis that functions inside may speak of. Its name is empty where there is none.
+  struct Axis {
+    std::string name;
+    int64_t size = 0;
+  };
+  void set_axis(Axis axis) { axis_ = std::move(axis); }
+  const Axis& axis() const { return axis_; }
+  // The place of the example along the axis: a hidden parameter, for which an empty tensor stands among hidden().
+  Tensor example();
+
   Build& build() { return build_; }
   const Tensors& hidden() const { return hidden_; }
   bool is_open() const { return open_; }
@@ -64,6 +74,8 @@ class Scope : public std::enable_shared_from_this<Scope> {
   Where opened_;
   Mode mode_;
   bool open_ = true;
+  Axis axis_;
+  Value example_;
   std::shared_ptr<Scope> parent_;
   Build build_;
   Values declared_, hidden_values_;

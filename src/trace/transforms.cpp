@@ -6,6 +6,7 @@
 #include "trace/graph.h"
 #include "trace/operand.h"
 #include "transform/transform.h"
+#include "viva/control.h"
 
 namespace viva::tracing {
 namespace {
@@ -187,9 +188,12 @@ Tensors jacobian(Site site, const Fn& f, const Tensors& args, const Marks& marks
       }
       const auto at = static_cast<int64_t>(k);
       const Body d = at_site(site, [&] {
-        return how == Second::hessian   ? viva::hessian(single, at)
-               : how == Second::forward ? jacobian_forward(single, at)
-                                        : jacobian_reverse(single, at);
+        const auto passes = [](Value v) { return numel(v.shape()); };
+        const bool forward = how == Second::forward ||
+                             (how == Second::cheaper && passes(single->params()[k]) <= passes(single->outputs()[0]));
+        return how == Second::hessian ? viva::hessian(single, at)
+               : forward              ? jacobian_forward(single, at)
+                                      : jacobian_reverse(single, at);
       });
       all.push_back(apply(d, g.arguments(args), site.where).front());
     }
@@ -247,14 +251,17 @@ std::vector<int> output_axes(Site site, const Graph& g, const std::vector<int>& 
 }  // namespace
 
 Tensors vmap(Site site, const Fn& f, const Tensors& args, const std::vector<int>& axes,
-             const std::vector<int>& out_axes) {
+             const std::vector<int>& out_axes, const std::string& axis_name) {
   const Batch b = batch_of(site, args, axes);
-  const Graph g = trace(site, Mode::staged, f, b.in);
+  const Graph g = trace(site, Mode::staged, f, b.in, {axis_name, b.size});
   std::vector<int> body_axes(g.body->params().size(), -1);
   for (size_t k = 0; k < g.leaves.size(); ++k) body_axes[k] = b.at[g.leaves[k]];
+  Tensors all = g.arguments(args);
+  for (size_t k = g.leaves.size(); k < all.size(); ++k)
+    if (all[k].empty()) body_axes[k] = 0, all[k] = counting(b.size, site.where);  // the examples' places
   const std::vector<int> out = output_axes(site, g, out_axes);
   const Body d = at_site(site, [&] { return viva::vmap(g.body, body_axes, b.size, out); });
-  return g.outputs(apply(d, g.arguments(args), site.where));
+  return g.outputs(apply(d, all, site.where));
 }
 
 Tensors checkpoint(Site site, const Fn& f, const Tensors& args) {

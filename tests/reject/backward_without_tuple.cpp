@@ -1,4 +1,5 @@
-// viva: the backward rule of custom_vjp returns a cotangent like the argument; for several arguments a std::tuple of them
+// viva: the backward rule of custom_vjp returns a cotangent like the argument; for several arguments a std::tuple of
+// them
 #include "viva/viva.h"
 
 using namespace viva;

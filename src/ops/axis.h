@@ -1,0 +1,7 @@
+#pragma once
+
+#include "ops/catalog.h"
+
+namespace viva::ops {
+extern const OpList axis;
+}
