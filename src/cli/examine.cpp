@@ -35,6 +35,11 @@ void print_model(std::ostream& out, const ModelRecord& m) {
   out << "model      " << printable(m.path) << ", SHA-256 " << m.sha256 << '\n';
   out << "input      "
       << printable(m.input_name + " " + m.input_type + ", output " + m.output_name + " " + m.output_type) << '\n';
+  if (const std::string s = outputs_in_words(m); !s.empty()) {
+    std::string types;
+    for (const OutputRecord& o : m.outputs) types += (types.empty() ? "" : ", ") + o.name + " " + o.type;
+    out << "outputs    " << printable(types) << '\n' << fmt::format("{:<10} {}\n", "", printable(s));
+  }
   out << "rows       "
       << (m.batch == BatchMode::symbolic ? "free batch dimension"
           : m.batch == BatchMode::vectorised
@@ -61,9 +66,8 @@ void print_notes(std::ostream& err, const ModelRecord& m, const RowSource& data)
   const DataRecord& d = data.record;
   if (!d.scaling.empty()) err << "viva: " << printable(d.spec) << ": " << d.scaling << '\n';
   if (!d.layout.empty()) err << "viva: " << printable(d.spec) << ": rows of " << d.layout << '\n';
-  if (d.id == "data" && !m.other_outputs.empty())
-    err << fmt::format("viva: {}: has {} outputs: {} is examined; --output-name NAME takes another\n",
-                       printable(m.path), m.other_outputs.size() + 1, printable(m.output_name));
+  if (const std::string s = outputs_in_words(m); d.id == "data" && !s.empty())
+    err << fmt::format("viva: {}: has {}; --output-name NAME takes another\n", printable(m.path), printable(s));
   if (d.id == "data" && m.batch == BatchMode::padded)
     err << fmt::format("viva: {}: fixes its batch at {}: {} in padded chunks of that size\n", printable(m.path),
                        m.batch_size, counted(d.rows, "row goes", "rows go"));
@@ -143,11 +147,13 @@ void set_groups(const ExamineArguments& a, RowSource& data) {
 void check_classifies(const Subject& subject) {
   if (classes_of(subject) > 0) return;
   const ModelRecord& m = subject.record();
+  std::string others;
+  for (const OutputRecord& o : m.outputs)
+    if (o.name != m.output_name) others += (others.empty() ? "" : ", ") + o.name;
   throw unsupported(
       "{}: has no classification output: {} is {}{}; examine needs floats with one number for each of at least two "
       "classes{}",
-      m.path, m.output_name, m.output_type,
-      m.other_outputs.empty() ? "" : fmt::format(", nor is one among {}", fmt::join(m.other_outputs, ", ")),
+      m.path, m.output_name, m.output_type, others.empty() ? "" : ", nor is one among " + others,
       numel(subject.output_row_shape()) == 1 ? ", such as two columns [1 - p, p] or [0, logit]" : "");
 }
 
@@ -295,7 +301,8 @@ int run(const ExamineArguments& a, Session& s) {
   const int threads = thread_count(a.threads);
   Targets targets(a);
   if (a.ledger) e.earlier = read_ledger(*a.ledger), check_ledger(*a.ledger);
-  const SubjectChoice choice{a.input, a.output, [&] { return s.open.row_shape(a.data); }, before_rows(a, asked)};
+  const SubjectChoice choice{a.input, a.output, [&] { return s.open.row_shape(a.data); }, before_rows(a, asked),
+                             [&] { return s.open.label_count(a.data); }};
   Examination x{a, s, asked, canonical_command(a, asked, chosen), s.open.subject(a.model, choice), {}, {}};
   check_classifies(*x.subject);
   open_rows(x);

@@ -58,7 +58,10 @@ void declare_rows(CLI::App& app, ExamineArguments& a) {
   app.add_option("--data-role", a.data_role, "what they were used for before: test, selection, train or unknown")
       ->type_name("ROLE");
   app.add_option("--train", a.train, "rows the network was trained on, e.g. fashion-mnist:train")->type_name("D");
-  app.add_option("--classes", a.classes, "names of the classes, one a line (those in the model's metadata)")
+  app.add_option(
+         "--classes", a.classes,
+         "names of the classes, one a line (those in the model's metadata under class_names, classes, labels or "
+         "names)")
       ->type_name("FILE");
   app.add_option("--groups", a.groups,
                  "the group of each row (patient, site): .npy or a line a row; what is independent is a group")

@@ -43,17 +43,25 @@ Value mapped(Build& b, Value rows, const InputMap& m) {
   return b.reshape(x, rows.shape());
 }
 
-Value softmax(Build& b, Value z) {
+// exp(z - shift) over its sum, along each row.
+Value shares(Build& b, Value z, Value shift) {
   const auto along = [&](Value v) { return b.broadcast(v, z.shape(), {0}); };
-  const Value e = b.exp(b.sub(z, along(b.reduce_max(z, {1}))));
+  const Value e = b.exp(b.sub(z, along(shift)));
   return b.div(e, along(b.reduce_sum(e, {1})));
+}
+
+// In the form that is written as one Softmax, whose input is then read as logits.
+Value softmax(Build& b, Value z) {
+  const Value top = b.reduce_max(z, {1});
+  return shares(b, z, b.select(b.is_finite(top), top, b.zero(top)));
 }
 
 Value cooled(Build& b, Value scores, const Mend& m) {
   if (!m.temperature) return scores;
   const Value z = m.logarithms ? b.log(scores) : scores;
   const Value cool = b.div(z, b.full(z.type(), *m.temperature));
-  return m.logarithms ? softmax(b, cool) : cool;
+  // Not as a Softmax: logarithms of probabilities that are 0 are no logits to differentiate.
+  return m.logarithms ? shares(b, cool, b.reduce_max(cool, {1})) : cool;
 }
 
 // (rows [n, …], weights …) -> the mended network's output.

@@ -68,34 +68,61 @@ void add_index_use(ModelRecord& r, const Imported& m) {
   r.computed_indexes = use->second.computed && !is_float(m.input_types.at(0).dtype);
 }
 
-std::string names_of(const GraphDef& g) {
+std::string names_of(const std::vector<OutputRecord>& outputs) {
   std::string s;
-  for (const ValueDef& v : g.outputs) s += (s.empty() ? "" : ", ") + double_quoted(v.name);
+  for (const OutputRecord& o : outputs) s += (s.empty() ? "" : ", ") + double_quoted(o.name);
   return s;
+}
+
+std::string columns(int64_t labels, bool exact) {
+  if (exact) return fmt::format("{} columns, as many as there are labels (0 to {})", labels, labels - 1);
+  return fmt::format("a column for each of the labels 0 to {}", labels - 1);
 }
 
 }  // namespace
 
-size_t chosen_output(const OpenModel& m, const BatchedModel& one, const std::string& name) {
-  const GraphDef& g = m.file.graph;
-  if (!name.empty()) {
-    const auto at = std::ranges::find(g.outputs, name, &ValueDef::name);
-    if (at == g.outputs.end())
-      throw usage_error("--output-name {}: {} has no such output; it has {}", name, m.file.files.at(0).path,
-                        names_of(g));
-    return static_cast<size_t>(at - g.outputs.begin());
-  }
-  std::vector<size_t> classifying;
-  for (size_t i = 0; i < g.outputs.size(); ++i) {
+std::vector<OutputRecord> outputs_of(const OpenModel& m, const BatchedModel& one) {
+  std::vector<OutputRecord> all;
+  for (size_t i = 0; i < m.file.graph.outputs.size(); ++i) {
+    const ValueDef& v = m.file.graph.outputs[i];
     const Type t = one.function->outputs()[i].type();
-    if (is_float(t.dtype) && !t.shape.empty() && classes_of(Shape{t.shape.begin() + 1, t.shape.end()}) > 0)
-      classifying.push_back(i);
+    const bool scores = is_float(t.dtype) && !t.shape.empty();
+    all.push_back(
+        {v.name, declared_type(v), scores ? classes_of(Shape{t.shape.begin() + 1, t.shape.end()}) : int64_t{0}});
   }
-  if (classifying.empty()) return 0;
-  if (classifying.size() > 1 && classifying[0] != 0)
-    throw usage_error("{}: more than one output has a number for each class: name one of {} with --output-name",
-                      m.file.files.at(0).path, names_of(g));
-  return classifying[0];
+  return all;
+}
+
+OutputTaken taken_output(const std::string& path, const std::vector<OutputRecord>& outputs, const std::string& name,
+                         const std::function<int64_t()>& label_count) {
+  if (!name.empty()) {
+    const auto at = std::ranges::find(outputs, name, &OutputRecord::name);
+    if (at == outputs.end())
+      throw usage_error("--output-name {}: {} has no such output; it has {}", name, path, names_of(outputs));
+    return {static_cast<size_t>(at - outputs.begin()), outputs.size() > 1 ? "as --output-name says" : ""};
+  }
+  if (outputs.size() == 1) return {};
+  std::vector<size_t> able;
+  for (size_t i = 0; i < outputs.size(); ++i)
+    if (outputs[i].classes > 0) able.push_back(i);
+  if (able.empty()) return {};
+  if (able.size() == 1) return {able[0], "the only one of floats with a column for each of at least two classes"};
+  const int64_t labels = label_count();
+  const auto with = [&](auto fits) {
+    std::vector<size_t> some;
+    std::ranges::copy_if(able, std::back_inserter(some), [&](size_t i) { return fits(outputs[i].classes); });
+    return some;
+  };
+  std::vector<size_t> fitting = with([&](int64_t k) { return k == labels; });
+  const bool exact = !fitting.empty();
+  if (!exact) fitting = with([&](int64_t k) { return k > labels; });
+  const std::string what = columns(labels, exact);
+  if (fitting.size() == 1) return {fitting[0], "the only one with " + what};
+  if (fitting.empty()) return {able[0], "the first with a column for each of at least two classes"};
+  if (fitting[0] == 0) return {0, fmt::format("the first of {} with {}", fitting.size(), what)};
+  std::vector<OutputRecord> open;
+  for (const size_t i : fitting) open.push_back(outputs[i]);
+  throw usage_error("{}: more than one output has {}: name one of {} with --output-name", path, what, names_of(open));
 }
 
 const FinalSoftmax* class_softmax(const OpenModel& m, const Imported& one, const std::string& output) {
@@ -107,7 +134,7 @@ const FinalSoftmax* class_softmax(const OpenModel& m, const Imported& one, const
   return nullptr;
 }
 
-ModelRecord record_of(const OpenModel& m, const BatchedModel& one, size_t output) {
+ModelRecord record_of(const OpenModel& m, const BatchedModel& one, const OutputTaken& output) {
   ModelRecord r;
   const ModelFile& file = m.file;
   r.path = file.files.at(0).path;
@@ -122,10 +149,10 @@ ModelRecord record_of(const OpenModel& m, const BatchedModel& one, size_t output
   const double examples = m.batching == Batching::fixed ? static_cast<double>(m.fixed_batch) : 1;
   r.flops = contraction_flops(*one.imported.function) / examples;
   r.input_name = file.graph.inputs[0].name, r.input_type = declared_type(file.graph.inputs[0]);
-  for (size_t i = 0; i < file.graph.outputs.size(); ++i)
-    if (i != output) r.other_outputs.push_back(file.graph.outputs[i].name);
   add_index_use(r, one.imported);
-  r.output_name = file.graph.outputs[output].name, r.output_type = declared_type(file.graph.outputs[output]);
+  r.outputs = outputs_of(m, one);
+  const OutputRecord& taken = r.outputs.at(output.index);
+  r.output_name = taken.name, r.output_type = taken.type, r.output_why = output.why;
   r.batch = m.batching == Batching::open     ? BatchMode::symbolic
             : m.batching == Batching::single ? BatchMode::vectorised
                                              : BatchMode::padded;
@@ -137,8 +164,7 @@ ModelRecord record_of(const OpenModel& m, const BatchedModel& one, size_t output
   std::vector<bool> active(one.function->params().size(), false);
   active[0] = has_tangent(one.function->params()[0].dtype());
   r.coverage = coverage_of(one.function, active);
-  const Shape scores = one.function->outputs()[output].shape();
-  if (!scores.empty()) r.classes = class_names_in(file.metadata, classes_of(Shape{scores.begin() + 1, scores.end()}));
+  r.classes = class_names_in(file.metadata, taken.classes);
   return r;
 }
 

@@ -71,11 +71,11 @@ class ModelSubject final : public Subject {
     const Shape& x = one.function->params()[0].shape();
     arranged_ = {x.begin() + 1, x.end()};
     one.function = with_before_rows(one.function);
-    const size_t output = chosen_output(model_, one, choice.output);
+    const OutputTaken output = taken_output(path, outputs_of(model_, one), choice.output, choice.label_count);
     record_ = record_of(model_, one, output);
     record_.prepended = in_words(before_);
     rows_ = chunk_rows(model_, *one.function);
-    model_.file.graph.outputs = {model_.file.graph.outputs[output]};
+    model_.file.graph.outputs = {model_.file.graph.outputs[output.index]};
     const FinalSoftmax* softmax = class_softmax(model_, one.imported, record_.output_name);
     if (softmax) extra_ = {softmax->logits};
     compile_for(batched_at(rows_, extra_));

@@ -15,6 +15,11 @@ namespace {
 
 Shape stored_row(const Dataset& data) { return {data.inputs.shape().begin() + 1, data.inputs.shape().end()}; }
 
+int64_t label_count(const Dataset& data) {
+  const auto labels = data.labels.as<int64_t>();
+  return labels.empty() ? 0 : *std::ranges::max_element(labels) + 1;
+}
+
 // One number a row tells two classes apart, if anything; of maps of numbers nothing is known.
 void check_range(const Dataset& data, const Shape& out) {
   if (const int64_t classes = classes_of(out); classes > 0) return check_labels(data, classes);
@@ -63,6 +68,7 @@ Openers file_openers() {
   };
   return {.subject = open_subject,
           .row_shape = [dataset](const std::string& spec) { return stored_row(*dataset(spec)); },
+          .label_count = [dataset](const std::string& spec) { return label_count(*dataset(spec)); },
           .data = [dataset](const std::string& spec, const std::string& id,
                             const Subject& subject) { return open_rows(dataset(spec), spec, id, subject); }};
 }

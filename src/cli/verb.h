@@ -22,12 +22,15 @@ struct SubjectChoice {
   std::string output;                // the one to examine; "" where the file is to say
   std::function<Shape()> row_shape;  // of a stored row; asked only where the file leaves more than the batch open
   Before before = {};                // done to rows before the network
+  // One more than the greatest label; asked only where more than one output could be examined.
+  std::function<int64_t()> label_count = {};
 };
 
 // How verbs get at files; tests put closed forms in their place.
 struct Openers {
   std::function<std::unique_ptr<Subject>(const std::string& path, const SubjectChoice& choice)> subject;
   std::function<Shape(const std::string& spec)> row_shape;
+  std::function<int64_t(const std::string& spec)> label_count;
   // `spec` as on the command line, `id` "data" or "train"; rows come as the subject takes them.
   std::function<RowSource(const std::string& spec, const std::string& id, const Subject& subject)> data;
 };

@@ -69,10 +69,13 @@ struct Centring {
     const auto v = f.x.as<float>();
     const auto n = static_cast<double>(f.rows());
     for (size_t i = 0; i < v.size(); ++i) mean[i % mean.size()] += static_cast<double>(v[i]) / n;
-    double square = 0;
-    for (size_t i = 0; i < v.size(); ++i) square += std::pow(static_cast<double>(v[i]) - mean[i % mean.size()], 2);
-    square /= static_cast<double>(v.size());
-    if (square > 0) scale = 1 / std::sqrt(square);
+    double square = 0, size = 0;
+    for (size_t i = 0; i < v.size(); ++i) {
+      square += std::pow(static_cast<double>(v[i]) - mean[i % mean.size()], 2);
+      size += std::pow(static_cast<double>(v[i]), 2);
+    }
+    // What rounding leaves of rows that are all alike is no spread.
+    if (square > 1e-12 * size) scale = std::sqrt(static_cast<double>(v.size()) / square);
   }
   void operator()(Flat& f) const {
     auto v = f.x.as_mutable<float>();
@@ -188,53 +191,83 @@ Compiled nearest_rows(Context& x, const Flat& f) {
   return x.subject.compiled(b.finish({b.argmax(near, 1)}), {{1, f.x}, {2, Array::of(half, {f.rows()})}});
 }
 
-// How many of some rows of the data stand in --train too.
-int64_t known_rows(const Context& x, const std::vector<int64_t>& rows) {
-  if (!comparable_rows(x.data.stored, x.train->stored)) return 0;
-  std::vector<bool> known(static_cast<size_t>(x.data.size()), false);
-  for (const SharedRows& s : shared_rows(x.data.stored, x.train->stored))
-    for (const int64_t row : s.first) known[static_cast<size_t>(row)] = true;
-  return std::ranges::count_if(rows, [&](int64_t r) { return known[static_cast<size_t>(r)]; });
+// Rows of the data that the baselines are asked about, and how many of them stand in --train too.
+struct Asked {
+  explicit Asked(const Context& x) : rows(drawn(x, x.data, asked_rows(x))) {
+    if (!comparable_rows(x.data.stored, x.train->stored)) return;
+    std::vector<bool> in_train(static_cast<size_t>(x.data.size()), false);
+    for (const SharedRows& s : shared_rows(x.data.stored, x.train->stored))
+      for (const int64_t row : s.first) in_train[static_cast<size_t>(row)] = true;
+    known = std::ranges::count_if(rows, [&](int64_t r) { return in_train[static_cast<size_t>(r)]; });
+  }
+  int64_t count() const { return std::ssize(rows); }
+  std::vector<int64_t> rows;
+  int64_t known = 0;
+};
+
+struct Baseline {
+  std::string_view name, title;
+  std::string how;
+  std::string_view where_known;  // what makes rows of --train no measure of new ones
+};
+
+// A multiply-add counts 2.
+double flops_of(const Context& x) {
+  const auto d = static_cast<double>(numel(x.subject.row_type().shape)), m = static_cast<double>(fitted_rows(x));
+  return m * d *
+         (4. * static_cast<double>(classes_of(x.subject)) * steps + 4. * powers +
+          2. * static_cast<double>(asked_rows(x)));
 }
 
-Measure measured(Context& x, const Flat& asked, const std::vector<int64_t>& named, const char* name,
-                 const std::string& title, const std::string& how) {
-  int64_t right = 0;
-  for (size_t i = 0; i < named.size(); ++i) right += named[i] == asked.labels[i];
-  Measure m = make_measure(fmt::format("baseline.{}", name), title, Target::rows_drawn_like_these, Kind::estimate,
-                           "fraction", x.data);
+Measure measured(const Context& x, const Asked& asked, int64_t right, const Baseline& b) {
+  Measure m = make_measure(fmt::format("baseline.{}", b.name), std::string(b.title), Target::rows_drawn_like_these,
+                           Kind::estimate, "fraction", x.data);
   m.from_outputs = false;
-  set_proportion(m, right, asked.rows(), "correct", x.data, finding_alpha);
-  if (asked.rows() < x.data.size()) m.finding.rows_used->which = "drawn without replacement";
-  m.finding.assumptions.push_back(how);
+  set_proportion(m, right, asked.count(), "correct", x.data, finding_alpha);
+  if (asked.count() < x.data.size()) m.finding.rows_used->which = "drawn without replacement";
+  m.finding.assumptions.push_back(b.how);
   m.finding.limits.emplace_back("a plain method with fixed settings, not the best of its kind");
+  if (asked.known > 0)
+    m.finding.why =
+        fmt::format("{} of the {} rows asked about stand in --train byte for byte: no measure of new rows {}",
+                    asked.known == asked.count() ? "all" : grouped(asked.known), grouped(asked.count()), b.where_known);
   return m;
 }
 
 std::vector<Measure> fit_and_measure(Context& x) {
-  Flat fitted = flat_rows(x, *x.train, drawn(x, *x.train, fitted_rows(x)));
-  const std::vector<int64_t> asked_for = drawn(x, x.data, asked_rows(x));
-  Flat asked = flat_rows(x, x.data, asked_for);
+  const Asked asked(x);
+  const int64_t fitted_to = fitted_rows(x);
+  const std::string rows = fmt::format("{} of the {} training rows{}", grouped(fitted_to), grouped(x.train->size()),
+                                       fitted_to < x.train->size() ? ", drawn without replacement" : "");
+  const Baseline logistic{
+      "logistic", "Logistic regression",
+      fmt::format("fitted to {}, by {} accelerated gradient steps, L2 penalty {}", rows, steps, decay),
+      "where it was fitted to them"};
+  const Baseline nearest{"nearest", "Nearest neighbour", "Euclidean, among " + rows,
+                         "where the neighbour is the row itself"};
+  if (asked.known == asked.count()) {
+    std::vector<Measure> out = {measured(x, asked, 0, logistic), measured(x, asked, 0, nearest)};
+    for (Measure& m : out) {
+      m.finding.evidence.counts.clear();
+      withhold(m.finding, m.finding.why);
+    }
+    return out;
+  }
+  Flat fitted = flat_rows(x, *x.train, drawn(x, *x.train, fitted_to)), q = flat_rows(x, x.data, asked.rows);
   const Centring centre(fitted);
-  centre(fitted), centre(asked);
-  const std::string rows = fmt::format("{} of the {} training rows{}", grouped(fitted.rows()), grouped(x.train->size()),
-                                       fitted.rows() < x.train->size() ? ", drawn without replacement" : "");
+  centre(fitted), centre(q);
+  const auto right = [&](const std::vector<int64_t>& named) {
+    int64_t n = 0;
+    for (size_t i = 0; i < named.size(); ++i) n += named[i] == q.labels[i];
+    return n;
+  };
   std::vector<Measure> out;
   const Array w = fit_logistic(x, fitted, classes_of(x.subject));
-  out.push_back(
-      measured(x, asked, in_blocks(x, asked, logistic_labels(x, w)), "logistic", "Logistic regression",
-               fmt::format("fitted to {}, by {} accelerated gradient steps, L2 penalty {}", rows, steps, decay)));
-  std::vector<int64_t> named = in_blocks(x, asked, nearest_rows(x, fitted));
+  out.push_back(measured(x, asked, right(in_blocks(x, q, logistic_labels(x, w))), logistic));
+  std::vector<int64_t> named = in_blocks(x, q, nearest_rows(x, fitted));
   for (int64_t& i : named) i = fitted.labels[static_cast<size_t>(i)];
-  out.push_back(measured(x, asked, named, "nearest", "Nearest neighbour", "Euclidean, among " + rows));
-  if (const int64_t known = known_rows(x, asked_for); known > 0) {
-    const std::string how_many = fmt::format("{} of the {} rows asked about stand in --train byte for byte",
-                                             known == asked.rows() ? "all" : grouped(known), grouped(asked.rows()));
-    out[0].finding.why = how_many + ": no measure of new rows where it was fitted to them";
-    out[1].finding.why = how_many + ": no measure of new rows where the neighbour is the row itself";
-    if (known == asked.rows())
-      for (Measure& m : out) withhold(m.finding, m.finding.why);
-  }
+  out.push_back(measured(x, asked, right(named), nearest));
+  x.work.flops += flops_of(x);
   return out;
 }
 
@@ -245,14 +278,6 @@ std::string why_not(const Context& x) {
   if (fitted_rows(x) < 2 * classes_of(x.subject))
     return "the training rows are too few, or too wide to hold enough of them";
   return "";
-}
-
-// A multiply-add counts 2.
-double flops_of(const Context& x) {
-  const auto d = static_cast<double>(numel(x.subject.row_type().shape)), m = static_cast<double>(fitted_rows(x));
-  return m * d *
-         (4. * static_cast<double>(classes_of(x.subject)) * steps + 4. * powers +
-          2. * static_cast<double>(asked_rows(x)));
 }
 
 std::vector<PlanStep> plan(const Context& x) {
@@ -266,9 +291,7 @@ std::vector<Measure> run(Context& x) {
   };
   if (const std::string why = why_not(x); !why.empty()) return left_out(why);
   try {
-    auto out = fit_and_measure(x);
-    x.work.flops += flops_of(x);
-    return out;
+    return fit_and_measure(x);
   } catch (const Error& e) {
     if (e.kind() != ErrorKind::unsupported) throw;
     return left_out(e.message());

@@ -36,11 +36,18 @@ LabelledRows piece(const LabelledRows& r, int64_t first, int64_t count) {
   return {rows_of(r.rows, first, count), rows_of(r.labels, first, count)};
 }
 
+// An end of the spectrum that no rounding passes, or why there is none.
+struct CertainEnd {
+  std::optional<double> value;
+  std::string why;
+};
+
 // Everything that is measured, before it is put into words.
 struct Measured {
   const RowSource* data = nullptr;
   int64_t rows = 0, half_b = 0, without_loss = 0;
   Spectrum spectrum;
+  CertainEnd below_largest, above_smallest;
   std::vector<double> along_a;  // v' H_i v over half B, v the top direction of half A
   RitzPair top_a;
   Traces traces;
@@ -54,6 +61,26 @@ Spectrum spectrum_of(Context& x, const LossPrograms& programs, const LabelledRow
               lanczos_start(x.seed, start, programs.parameters()), options);
   x.add_work(s.products * rows.size(), 9);
   return s;
+}
+
+// v' H v of the direction found, v of length 1: it is no more than the largest eigenvalue and no less than the
+// smallest, whatever v (Rayleigh). Taken in float64; off go its whole distance from the Ritz value, which is the
+// rounding of the network's own precision, and 1e-9 of the rows' magnitudes for that of float64.
+CertainEnd certain_end(Context& x, const LabelledRows& rows, const RitzPair& found, double side) {
+  if (found.vector.empty()) return {};
+  std::vector<double> each;
+  try {
+    each = curvatures_in_float64(x.subject, rows, found.vector, x.pool, x.cancel);
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::unsupported) throw;
+    return {std::nullopt, "rounding is not known: " + e.message()};
+  }
+  x.add_work(rows.size(), 4);
+  double size = 0;
+  for (const double v : each) size += std::abs(v) / static_cast<double>(each.size());
+  const double quotient = mean_of(each), rounding = std::abs(quotient - found.value) + 1e-9 * size;
+  if (!std::isfinite(rounding)) return {std::nullopt, "the curvature is not finite in float64"};
+  return {quotient + side * rounding, ""};
 }
 
 // (|sum of the blocks' gradients|^2 - sum of |gradient|^2) / (B (B - 1)): unbiased, since blocks are independent.
@@ -88,6 +115,8 @@ Traces traces_over(Context& x, const LabelledRows& rows) {
   return traces_of(curvature, rows.size(), programs.parameters(), x.seed, x.pool);
 }
 
+bool is_near(const RitzPair& p) { return p.residual < std::abs(p.value) / 10; }
+
 Measured measured(Context& x) {
   Measured m;
   m.data = x.train ? x.train : &x.data;
@@ -107,6 +136,8 @@ Measured measured(Context& x) {
   };
   report(0, "largest eigenvalue of the loss");
   m.spectrum = spectrum_of(x, programs, all, 0, of_all);
+  m.below_largest = certain_end(x, all, m.spectrum.largest, -1);
+  if (is_near(m.spectrum.smallest)) m.above_smallest = certain_end(x, all, m.spectrum.smallest, 1);
   if (!a.empty() && !b.empty()) {
     report(.5, "largest eigenvalue, half A");
     m.top_a = spectrum_of(x, programs, labelled_rows(*m.data, a, x.subject), 1, of_half).largest;
@@ -144,6 +175,25 @@ constexpr std::string_view per_weights = "nats per squared weight",
                            new_rows_coverage =
                                "for rows of known Hessians 95 % intervals covered 96 % of the time at n = 400";
 
+// The end as an interval of one side: claims on that side are ruled, those on the other stay undecided.
+void set_certain(Measure& m, const CertainEnd& end, Sided sided) {
+  m.sided = sided;
+  if (!end.value) {
+    if (!end.why.empty()) m.finding.why += "; no end of an interval: " + end.why;
+    return;
+  }
+  const bool low = sided == Sided::lower;
+  const Interval i{low ? end.value : std::nullopt,
+                   low ? std::nullopt : end.value,
+                   1,
+                   "Rayleigh quotient of the direction found, in float64",
+                   sided,
+                   low ? "always: no direction curves more than the largest eigenvalue; rounding is taken off"
+                       : "always: no direction curves less than the smallest eigenvalue; rounding is added"};
+  m.interval = [i](double) { return std::optional(i); };
+  m.finding.interval = i;
+}
+
 Measure lambda_max(const Measured& m) {
   Measure r = start(m, "lambda_max", "Largest eigenvalue of the Hessian of the loss", Target::these_rows,
                     Kind::estimate, std::string(per_weights), m.rows, drawn(m));
@@ -153,6 +203,7 @@ Measure lambda_max(const Measured& m) {
   f.check = CheckResult{"residual at most 1 % of the value", top.residual <= .01 * std::abs(top.value)};
   f.why = fmt::format("largest Ritz value; an eigenvalue lies within {} of it (residual ||Hv - value v||, {} products)",
                       shown(top.residual, 2), m.spectrum.products);
+  set_certain(r, m.below_largest, Sided::lower);
   if (top.value > 0)
     f.limits.push_back(fmt::format(
         "2/λmax = {}: the step above which full-batch gradient descent is locally unstable; says nothing on "
@@ -194,9 +245,10 @@ Measure lambda_min(const Measured& m) {
   Measure r = start(m, "lambda_min", "Smallest eigenvalue of the Hessian of the loss", Target::these_rows,
                     Kind::estimate, std::string(per_weights), m.rows, drawn(m));
   const RitzPair& low = m.spectrum.smallest;
-  if (low.residual < std::abs(low.value) / 10) {
+  if (is_near(low)) {
     r.finding.estimate = low.value;
     r.finding.why = fmt::format("smallest Ritz value; an eigenvalue lies within {} of it", shown(low.residual, 2));
+    set_certain(r, m.above_smallest, Sided::upper);
   } else {
     withhold(r.finding, "the residual of the smallest Ritz value is not below a tenth of it");
   }
@@ -273,6 +325,7 @@ std::vector<PlanStep> plan(const Context& x) {
   constexpr int64_t all = of_all.most_steps + 2, half = of_half.most_steps + 2;
   return {{"Hessian times vector, at most", all, "products over the rows", 9 * flops * n * all},
           {"Hessian times vector, half A, at most", half, "products over half the rows", 9 * flops * n / 2 * half},
+          {"curvature along the extreme directions in float64, at most", 2 * rows_taken(x), "rows", 8 * flops * n},
           {"curvature along a direction and probes", along, "rows", 4 * flops * static_cast<double>(along)},
           {"gradient of the loss", static_cast<int64_t>(n), "rows", 3 * flops * n}};
 }

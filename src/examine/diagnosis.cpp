@@ -20,7 +20,8 @@ constexpr Quantity quantities[] = {
 
 struct LookedInto {
   std::string_view name;
-  Looked (*look)(Context&);
+  Looked (*look)(Context&) = nullptr;
+  Looked (Readings::*read)() = nullptr;  // in place of look
   // Measured with the network on the rows as they were fed: where another reading of the rows mends it, that is all
   // that can be said.
   bool of_fed_rows = true;
@@ -28,9 +29,9 @@ struct LookedInto {
   bool of_network = true;  // reads the network's outputs
 };
 constexpr LookedInto kinds[] = {
-    {.name = "layout", .look = look_at_layout, .of_fed_rows = false},
-    {.name = "scale", .look = look_at_scale, .of_fed_rows = false},
-    {.name = "layout and scale", .look = look_at_layout_and_scale, .of_fed_rows = false},
+    {.name = "layout", .read = &Readings::layout, .of_fed_rows = false},
+    {.name = "scale", .read = &Readings::scale, .of_fed_rows = false},
+    {.name = "layout and scale", .read = &Readings::layout_and_scale, .of_fed_rows = false},
     {.name = "leakage", .look = look_at_leakage, .of_fed_rows = false, .tests_rows = false, .of_network = false},
     {.name = "duplicates", .look = look_at_duplicates, .of_fed_rows = false, .tests_rows = false, .of_network = false},
     {.name = "numerical fragility", .look = look_at_rounding},
@@ -106,10 +107,11 @@ std::vector<Measure> run(Context& x) {
   Measure m = make_measure("diagnosis.told", "Diagnoses", Target::these_rows, Kind::exact, "suspicions", x.data);
   Table looked{"looked", "What was looked into", {"kind", "tests", "what could have been seen"}, {}};
   Family family;
+  Readings readings(x);
   for (const LookedInto& k : kinds) {
     if (x.progress) x.progress(static_cast<double>(&k - kinds) / std::size(kinds), k.name);
     std::string why = why_not(x, k);
-    Looked l = why.empty() ? k.look(x) : Looked{{}, std::move(why), ""};
+    Looked l = !why.empty() ? Looked{{}, std::move(why), ""} : k.read ? (readings.*k.read)() : k.look(x);
     looked.rows.push_back({std::string(k.name), std::ssize(l.suspicions),
                            l.why_not.empty() ? l.could_be_seen : "not looked into: " + l.why_not});
     for (Suspicion& s : l.suspicions) family.all.push_back(std::move(s)), family.of_fed_rows.push_back(k.of_fed_rows);

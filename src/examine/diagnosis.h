@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "examine/examiner.h"
+#include "examine/measure.h"
+#include "examine/readings.h"
 
 namespace viva {
 
@@ -31,11 +33,32 @@ struct Looked {
   std::string could_be_seen;  // how large a fault had to be to be told
 };
 
-// Fed rows as it was trained on? The best of a fixed list of layouts (of scales) on half A against the given one on
-// half B, by McNemar's exact test.
-Looked look_at_layout(Context& x);
-Looked look_at_scale(Context& x);
-Looked look_at_layout_and_scale(Context& x);
+// Fed rows as it was trained on? The best of a fixed list of layouts (of scales, of both together) on half A against
+// the given one on half B, by McNemar's exact test. Each reading goes through the network once for all three.
+class Readings {
+ public:
+  explicit Readings(Context& x);
+  Looked layout();
+  Looked scale();
+  Looked layout_and_scale();
+
+ private:
+  struct Single {
+    Reading reading;
+    std::vector<bool> right_a, right_b;  // each row of halves_, where they were asked for
+  };
+  void draw();
+  const std::vector<bool>& right_on_a(Single& s);
+  const std::vector<bool>& right_on_b(Single& s);
+  int64_t right_among_few(Single& s);
+  Looked best_of(std::vector<Single>& all, Suspicion s);
+
+  Context& x_;
+  bool drawn_ = false;
+  Halves halves_;             // at most 1,000 rows of half A, drawn; all of half B
+  std::vector<int64_t> few_;  // of half A: combinations are many, and their gains are large
+  std::vector<Single> layouts_, scales_;
+};
 // Rows that stand in --train, and rows that repeat: counted exactly.
 Looked look_at_leakage(Context& x);
 Looked look_at_duplicates(Context& x);

@@ -8,7 +8,6 @@
 #include "examine/diagnosis.h"
 #include "examine/measure.h"
 #include "examine/programs.h"
-#include "examine/readings.h"
 #include "examine/statistics.h"
 #include "examine/words.h"
 
@@ -16,16 +15,9 @@ namespace viva {
 namespace {
 
 constexpr double material_gain = .05;
+constexpr std::string_view too_few = "too few rows for two halves";
 // Rows of half A: a gain that is material shows in fewer. Of combinations there are many, and their gains are large.
 constexpr int64_t chosen_on = 1000, combination_chosen_on = 250;
-
-// At most so many rows of half A, drawn; all of half B.
-Halves halves_for_reading(const Context& x, int64_t most) {
-  Halves h = halves_of(x.seed, x.data, drawn_rows(x.seed, Stream::reading_rows, x.data.size(), x.data.size()));
-  h.a.resize(std::min(h.a.size(), static_cast<size_t>(most)));
-  std::ranges::sort(h.a), std::ranges::sort(h.b);
-  return h;
-}
 
 // Whether each of some rows is right under a reading.
 std::vector<bool> right_under(Context& x, const Reading& reading, const std::vector<int64_t>& rows) {
@@ -51,18 +43,6 @@ std::vector<bool> right_as_given(Context& x, const std::vector<int64_t>& rows) {
   for (const int64_t r : rows)
     right.push_back(e.predicted[static_cast<size_t>(r)] == x.data.labels[static_cast<size_t>(r)]);
   return right;
-}
-
-// The first of those that most of the rows are right under.
-struct Liked {
-  const Reading* best = nullptr;
-  int64_t right = -1;
-};
-Liked liked(Context& x, const std::vector<Reading>& all, const std::vector<int64_t>& rows) {
-  Liked l;
-  for (const Reading& r : all)
-    if (const int64_t right = std::ranges::count(right_under(x, r, rows), true); right > l.right) l = {&r, right};
-  return l;
 }
 
 // What a reading that half A chose does to half B, beside another way to read it.
@@ -92,12 +72,13 @@ double majority(const Context& x, const std::vector<int64_t>& rows) {
   return static_cast<double>(most) / static_cast<double>(rows.size());
 }
 
-Looked looked_at(const Context& x, const Tried& t, const std::vector<Reading>& all, const Halves& h, Suspicion s) {
+Looked looked_at(const Context& x, const Tried& t, const std::vector<Reading>& all, const std::vector<int64_t>& half_b,
+                 Suspicion s) {
   const double gain = mean_of(t.gain), low = student_t_lower(t.gain, .05).value_or(gain);
   s.p = t.gained > t.lost ? mcnemar(t.gained, t.lost) : 1;
   s.size = gain, s.needed = material_gain;
   s.reached = t.before + gain;
-  const double constant = majority(x, h.b);
+  const double constant = majority(x, half_b);
   s.material_if = fmt::format(
       "lower limit of the gain of accuracy on half B at least {}, and that of the accuracy itself above {}, the "
       "share of the most frequent label",
@@ -118,11 +99,9 @@ Looked looked_at(const Context& x, const Tried& t, const std::vector<Reading>& a
   return {{std::move(s)}, "", std::move(seen)};
 }
 
-// The best of `all` on half A beside the rows as given.
-Looked looked_at(Context& x, const std::vector<Reading>& all, const Halves& h, Suspicion s) {
-  const Reading& best = *liked(x, all, h.a).best;
-  const Tried t = tried(best, right_under(x, best, h.b), "the rows as given have", right_as_given(x, h.b));
-  return looked_at(x, t, all, h, std::move(s));
+// The place of the first of the greatest counts.
+size_t place_of_most(const std::vector<int64_t>& counts) {
+  return static_cast<size_t>(std::ranges::max_element(counts) - counts.begin());
 }
 
 }  // namespace
@@ -131,44 +110,93 @@ int64_t reading_plan_rows(const Context& x) {
   constexpr int64_t most_layouts = 5, most_scales = 7, most_combined = (most_layouts - 1) * most_scales;
   const int64_t half = (x.data.size() + 1) / 2;
   return (most_layouts + most_scales) * std::min(chosen_on, half) +
-         (most_layouts + most_scales + most_combined) * std::min(combination_chosen_on, half) + 4 * half;
+         most_combined * std::min(combination_chosen_on, half) + 4 * half;
 }
 
-Looked look_at_layout(Context& x) {
-  const std::vector<Reading> all = layouts(x);
-  if (all.empty()) return {{}, "rows are not images, and no range of values is known", ""};
-  const Halves h = halves_for_reading(x, chosen_on);
-  if (h.a.empty() || h.b.empty()) return {{}, "too few rows for two halves", ""};
-  return looked_at(x, all, h,
-                   {.id = "diagnosis.layout", .title = "Rows in another layout than the network was trained on"});
+Readings::Readings(Context& x) : x_(x) {}
+
+void Readings::draw() {
+  if (drawn_) return;
+  drawn_ = true;
+  halves_ = halves_of(x_.seed, x_.data, drawn_rows(x_.seed, Stream::reading_rows, x_.data.size(), x_.data.size()));
+  const auto first = [&](int64_t most) {
+    std::vector<int64_t> rows(halves_.a.begin(), halves_.a.begin() + std::min(std::ssize(halves_.a), most));
+    std::ranges::sort(rows);
+    return rows;
+  };
+  few_ = first(combination_chosen_on);
+  halves_.a = first(chosen_on);
+  std::ranges::sort(halves_.b);
+  for (Reading& r : layouts(x_)) layouts_.push_back({std::move(r), {}, {}});
+  for (Reading& r : scales(x_, halves_.a)) scales_.push_back({std::move(r), {}, {}});
 }
 
-Looked look_at_scale(Context& x) {
-  if (!is_float(x.subject.row_type().dtype)) return {{}, "rows are whole numbers", ""};
-  const Halves h = halves_for_reading(x, chosen_on);
-  if (h.a.empty() || h.b.empty()) return {{}, "too few rows for two halves", ""};
-  Looked l = looked_at(x, scales(x, h.a), h,
-                       {.id = "diagnosis.scale", .title = "Rows at another scale than the network was trained on"});
+const std::vector<bool>& Readings::right_on_a(Single& s) {
+  if (s.right_a.empty()) s.right_a = right_under(x_, s.reading, halves_.a);
+  return s.right_a;
+}
+
+const std::vector<bool>& Readings::right_on_b(Single& s) {
+  if (s.right_b.empty()) s.right_b = right_under(x_, s.reading, halves_.b);
+  return s.right_b;
+}
+
+int64_t Readings::right_among_few(Single& s) {
+  const std::vector<bool>& right = right_on_a(s);
+  int64_t n = 0;
+  for (const int64_t r : few_)
+    n += right[static_cast<size_t>(std::ranges::lower_bound(halves_.a, r) - halves_.a.begin())];
+  return n;
+}
+
+// The best on half A beside the rows as given.
+Looked Readings::best_of(std::vector<Single>& all, Suspicion s) {
+  std::vector<int64_t> counts;
+  for (Single& one : all) counts.push_back(std::ranges::count(right_on_a(one), true));
+  Single& best = all[place_of_most(counts)];
+  const Tried t = tried(best.reading, right_on_b(best), "the rows as given have", right_as_given(x_, halves_.b));
+  std::vector<Reading> names;
+  for (const Single& one : all) names.push_back(one.reading);
+  return looked_at(x_, t, names, halves_.b, std::move(s));
+}
+
+Looked Readings::layout() {
+  draw();
+  if (layouts_.empty()) return {{}, "rows are not images, and no range of values is known", ""};
+  if (halves_.a.empty() || halves_.b.empty()) return {{}, std::string(too_few), ""};
+  return best_of(layouts_,
+                 {.id = "diagnosis.layout", .title = "Rows in another layout than the network was trained on"});
+}
+
+Looked Readings::scale() {
+  if (!is_float(x_.subject.row_type().dtype)) return {{}, "rows are whole numbers", ""};
+  draw();
+  if (halves_.a.empty() || halves_.b.empty()) return {{}, std::string(too_few), ""};
+  Looked l =
+      best_of(scales_, {.id = "diagnosis.scale", .title = "Rows at another scale than the network was trained on"});
   l.could_be_seen += "; otherwise not identifiable from accuracy: a network may give the same labels at several scales";
   return l;
 }
 
 // A combination must beat the best single reading, not the rows as given alone: else that is all that can be said.
-Looked look_at_layout_and_scale(Context& x) {
-  if (!is_float(x.subject.row_type().dtype)) return {{}, "rows are whole numbers", ""};
-  const Halves h = halves_for_reading(x, combination_chosen_on);
-  if (h.a.empty() || h.b.empty()) return {{}, "too few rows for two halves", ""};
-  const std::vector<Reading> all = layouts_with_scales(x, h.a);
+Looked Readings::layout_and_scale() {
+  if (!is_float(x_.subject.row_type().dtype)) return {{}, "rows are whole numbers", ""};
+  draw();
+  if (halves_.a.empty() || halves_.b.empty()) return {{}, std::string(too_few), ""};
+  const std::vector<Reading> all = layouts_with_scales(x_, few_);
   if (all.empty()) return {{}, "rows are not images", ""};
-  std::vector<Reading> single = layouts(x);
-  for (Reading& s : scales(x, h.a)) single.push_back(std::move(s));
-  const Liked alone = liked(x, single, h.a);
-  const bool given = std::ranges::count(right_as_given(x, h.a), true) >= alone.right;
-  const Reading& best = *liked(x, all, h.a).best;
-  const Tried t =
-      tried(best, right_under(x, best, h.b), given ? "the rows as given have" : alone.best->name + " alone has",
-            given ? right_as_given(x, h.b) : right_under(x, *alone.best, h.b));
-  return looked_at(x, t, all, h,
+  std::vector<int64_t> alone, together;
+  for (std::vector<Single>* singles : {&layouts_, &scales_})
+    for (Single& s : *singles) alone.push_back(right_among_few(s));
+  for (const Reading& r : all) together.push_back(std::ranges::count(right_under(x_, r, few_), true));
+  const size_t first = place_of_most(alone);
+  Single& single = first < layouts_.size() ? layouts_[first] : scales_[first - layouts_.size()];
+  const bool given = std::ranges::count(right_as_given(x_, few_), true) >= alone[first];
+  const Reading& best = all[place_of_most(together)];
+  const Tried t = tried(best, right_under(x_, best, halves_.b),
+                        given ? "the rows as given have" : single.reading.name + " alone has",
+                        given ? right_as_given(x_, halves_.b) : right_on_b(single));
+  return looked_at(x_, t, all, halves_.b,
                    {.id = "diagnosis.layout_and_scale",
                     .title = "Rows in another layout and at another scale than the network was trained on"});
 }

@@ -75,9 +75,8 @@ void add_limits(const Context& x, Report& report) {
       report.limits.push_back({"limit.layout." + d->record.id, d->record.spec + ": rows of " + d->record.layout});
   }
   if (!m.prepended.empty()) report.limits.push_back({"limit.prepended", "before the file's graph: " + m.prepended});
-  if (!m.other_outputs.empty())
-    report.limits.push_back({"limit.outputs", fmt::format("the network has {} outputs; only {} is examined",
-                                                          m.other_outputs.size() + 1, m.output_name)});
+  if (const std::string s = outputs_in_words(m); !s.empty())
+    report.limits.push_back({"limit.outputs", "the network has " + s});
   if (m.computed_indexes)
     report.limits.push_back({"limit.indexes",
                              "the network computes indexes from its input: one outside its table is taken as the "

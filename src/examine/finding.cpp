@@ -1,5 +1,7 @@
 #include "examine/finding.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace viva {
@@ -38,6 +40,17 @@ std::string_view to_string(BatchMode b) {
 std::string_view to_string(Op op) {
   constexpr std::string_view names[] = {">=", "<=", ">", "<"};
   return pick(names, op);
+}
+
+std::string outputs_in_words(const ModelRecord& m) {
+  constexpr size_t most_named = 12;
+  if (m.outputs.size() < 2) return "";
+  std::string names;
+  for (size_t i = 0; i < std::min(m.outputs.size(), most_named); ++i)
+    names += (names.empty() ? "" : ", ") + m.outputs[i].name;
+  return fmt::format("{} outputs ({}{}): only {} is examined{}", m.outputs.size(), names,
+                     m.outputs.size() > most_named ? ", …" : "", m.output_name,
+                     m.output_why.empty() ? "" : ", " + m.output_why);
 }
 
 const Finding* Report::find(std::string_view id) const {

@@ -125,6 +125,9 @@ struct Claim {
   ClaimKey key;
   Op op = Op::at_least;
   double value = 0;
+  // The key as what was ruled on has it, both where a class has a name and an index.
+  std::string key_name = {};
+  std::optional<double> key_number = {};
   std::string finding;  // id of the finding that was ruled on
   Verdict ruling = Verdict::none;
   std::string would_decide;  // of an undecided claim, in plain words
@@ -142,6 +145,12 @@ struct OperatorCount {
 
 struct Missing {
   std::string op, why;
+};
+
+// An output of the file.
+struct OutputRecord {
+  std::string name, type;  // as the file states it
+  int64_t classes = 0;     // columns, where it holds floats, one for each of at least two classes
 };
 
 // Whether the operators of a graph have the rules that one transformation needs.
@@ -166,7 +175,8 @@ struct ModelRecord {
   int64_t parameters = 0;
   double flops = 0;                                              // of one example, 2 a multiply-add
   std::string input_name, input_type, output_name, output_type;  // types with the batch dimension as in the file
-  std::vector<std::string> other_outputs;                        // names of outputs that are not examined
+  std::vector<OutputRecord> outputs;                             // all, in the file's order
+  std::string output_why;                                        // why that one is examined, where there are several
   std::optional<int64_t> index_extent;  // all values of the input index a table: they lie in [-extent, extent)
   bool computed_indexes = false;        // indexes of a table are computed from the input
   BatchMode batch = BatchMode::symbolic;
@@ -192,6 +202,9 @@ struct DataRecord {
   std::optional<int64_t> groups;  // how many, where rows come in groups
   std::string role = "unknown";   // unknown, test, selection or train: what the rows were used for before
 };
+
+// "3 outputs (coarse, fine, label): only fine is examined, the only one with 10 columns, …"; "" where there is one.
+std::string outputs_in_words(const ModelRecord& m);
 
 // A row of the data that a finding names.
 struct ShownRow {

@@ -92,6 +92,24 @@ void add_to(std::vector<double>& sum, const std::vector<Array>& arrays) {
   }
 }
 
+// A vector of all weights, as arrays of these types.
+std::vector<Array> parts_of(std::span<const double> v, const std::vector<Type>& types) {
+  std::vector<Array> all;
+  for (const Type& t : types) {
+    const auto count = static_cast<size_t>(numel(t.shape));
+    all.push_back(
+        Array::of(std::vector<double>(v.begin(), v.begin() + static_cast<int64_t>(count)), t.shape).converted(t.dtype));
+    v = v.subspan(count);
+  }
+  return all;
+}
+
+std::vector<double> numbers_of(const Array& a) {
+  const Array wide = a.converted(Dtype::float64);
+  const auto values = wide.as<double>();
+  return {values.begin(), values.end()};
+}
+
 }  // namespace
 
 LabelledRows labelled_rows(const RowSource& data, const std::vector<int64_t>& rows, const Subject& subject) {
@@ -156,16 +174,7 @@ std::vector<double> LossPrograms::mean(const Compiled& program, const LabelledRo
   return sum;
 }
 
-std::vector<Array> LossPrograms::parts(std::span<const double> v) const {
-  std::vector<Array> all;
-  for (const Type& t : active_) {
-    const auto count = static_cast<size_t>(numel(t.shape));
-    all.push_back(
-        Array::of(std::vector<double>(v.begin(), v.begin() + static_cast<int64_t>(count)), t.shape).converted(t.dtype));
-    v = v.subspan(count);
-  }
-  return all;
-}
+std::vector<Array> LossPrograms::parts(std::span<const double> v) const { return parts_of(v, active_); }
 
 std::vector<double> LossPrograms::gradient(const LabelledRows& rows, ThreadPool& pool, const Cancel& cancel) const {
   return mean(gradient_, rows, {}, pool, cancel);
@@ -180,18 +189,27 @@ std::vector<double> LossPrograms::curvatures(const LabelledRows& rows, std::span
                                              const Cancel& cancel) const {
   std::vector<Array> args = {rows.rows, rows.labels};
   for (Array& a : parts(v)) args.push_back(std::move(a));
-  const Array each = curvatures_.front()(args, pool, cancel)[0].converted(Dtype::float64);
-  const auto values = each.as<double>();
-  return {values.begin(), values.end()};
+  return numbers_of(curvatures_.front()(args, pool, cancel)[0]);
 }
 
 std::vector<double> LossPrograms::losses_at(const LabelledRows& rows, std::span<const double> v, double step,
                                             ThreadPool& pool, const Cancel& cancel) const {
   std::vector<Array> args = {rows.rows, rows.labels, Array::full({dtype_, {}}, step)};
   for (Array& a : parts(v)) args.push_back(std::move(a));
-  const Array each = losses_.front()(args, pool, cancel)[0].converted(Dtype::float64);
-  const auto values = each.as<double>();
-  return {values.begin(), values.end()};
+  return numbers_of(losses_.front()(args, pool, cancel)[0]);
+}
+
+std::vector<double> curvatures_in_float64(Subject& subject, const LabelledRows& rows, std::span<const double> v,
+                                          ThreadPool& pool, const Cancel& cancel) {
+  const NetworkFunction n = retyped(subject.network(program_rows), Dtype::float64);
+  std::vector<Type> active;
+  for (const Array& w : n.weights)
+    if (is_active(w)) active.push_back(w.type());
+  const RowProgram along(subject, n, curvature_of_rows(n), 2);
+  const Array& given = rows.rows;
+  std::vector<Array> args = {is_float(given.dtype()) ? given.converted(Dtype::float64) : given, rows.labels};
+  for (Array& a : parts_of(v, active)) args.push_back(std::move(a));
+  return numbers_of(along(args, pool, cancel)[0]);
 }
 
 }  // namespace viva

@@ -55,4 +55,8 @@ class LossPrograms {
   std::vector<RowProgram> curvatures_, losses_;  // one each
 };
 
+// v' H_i v of each row's loss, of the same network in float64. Throws an unsupported error where it has no such form.
+std::vector<double> curvatures_in_float64(Subject& subject, const LabelledRows& rows, std::span<const double> v,
+                                          ThreadPool& pool, const Cancel& cancel);
+
 }  // namespace viva

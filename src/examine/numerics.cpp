@@ -96,17 +96,12 @@ Measure smallest(const Context& x, std::vector<Rounding> rows) {
   Measure m = exact(x, "smallest_margin", "Smallest difference between the two largest scores", "difference of scores",
                     std::ranges::min_element(rows, {}, &Rounding::margin)->margin);
   std::ranges::stable_sort(rows, {}, &Rounding::ratio);
-  const bool named = x.options.examples;
-  Table t{"nearest", "Rows nearest to another label by rounding", {}, {}};
-  if (named) t.columns.emplace_back("row");
-  for (const char* c : {"margin in float64", "largest difference", "margin / (2 difference)"})
-    t.columns.emplace_back(c);
-  for (size_t i = 0; i < std::min<size_t>(rows.size(), 10); ++i) {
-    std::vector<Cell> row;
-    if (named) row.emplace_back(rows[i].row);
-    for (const double v : {rows[i].margin, rows[i].error, rows[i].ratio()}) row.emplace_back(v);
-    t.rows.push_back(std::move(row));
-  }
+  Table t{"nearest",
+          "Rows nearest to another label by rounding",
+          {"row", "margin in float64", "largest difference", "margin / (2 difference)"},
+          {}};
+  for (size_t i = 0; i < std::min<size_t>(rows.size(), 10); ++i)
+    t.rows.push_back({rows[i].row, rows[i].margin, rows[i].error, rows[i].ratio()});
   m.finding.check = CheckResult{"every margin is more than twice the row's largest difference", rows[0].ratio() > 1};
   if (x.options.examples) m.finding.evidence.tables.push_back(std::move(t));
   return m;

@@ -70,6 +70,9 @@ std::string would_decide(const Claim& c, double estimate, const Interval& i) {
   const bool up = wants_high(c.op);
   const std::optional<double> end = up ? i.low : i.high;
   if (!end) return fmt::format("{} end of the interval, which this method does not state", up ? "a lower" : "an upper");
+  if (i.level >= 1)
+    return fmt::format("a value beyond {}; what was found is {}, and what lies beyond it is not excluded",
+                       shown(c.value), shown(*end, 8));
   const double room = std::abs(*end - estimate), needed = estimate + (c.value - *end);
   const int digits = shown(needed) == shown(estimate) ? 8 : 4;
   std::string s = fmt::format("a value of {} would, {} is measured", shown(needed, digits), shown(estimate, digits));
@@ -119,6 +122,8 @@ void rule_claim(Claim& c, const Measure& m, int64_t claims, Report& report) {
                                  [&](const Finding& f) { return f.id == m.finding.id; });
   const double alpha = claim_alpha(claims, m.sided);
   c.finding = m.finding.id;
+  // Classes without names go by their indexes.
+  c.key_name = m.number && m.name == shown(*m.number, 17) ? "" : m.name, c.key_number = m.number;
   c.ruling = Verdict::undecided;
   const auto settle = [&] { base->verdict = both(base->verdict, c.ruling); };
   if (m.finding.status != Status::run || !m.finding.estimate) {
@@ -126,12 +131,9 @@ void rule_claim(Claim& c, const Measure& m, int64_t claims, Report& report) {
                                  m.finding.status == Status::not_run ? "not run" : "withheld", m.finding.why);
     return settle();
   }
-  if (!m.interval && m.finding.kind != Kind::exact) {
-    c.would_decide = "an interval; none is known for this estimate";
-    return settle();
-  }
   if (!m.interval) {
-    c.ruling = rule(c.op, c.value, m.finding.estimate, m.finding.estimate);
+    if (m.finding.kind == Kind::exact) c.ruling = rule(c.op, c.value, m.finding.estimate, m.finding.estimate);
+    else c.would_decide = "an interval; none is known for this estimate";
     return settle();
   }
   const std::optional<Interval> interval = m.interval(alpha);
@@ -141,8 +143,8 @@ void rule_claim(Claim& c, const Measure& m, int64_t claims, Report& report) {
                                  m.finding.why.empty() ? "the rows are too few for one at this level" : m.finding.why);
   else if (c.ruling == Verdict::undecided)
     c.would_decide = m.tally ? would_decide(c, *m.tally, alpha) : would_decide(c, *m.finding.estimate, *interval);
-  const bool own_level = claims == 1 && !m.finding.family && m.finding.interval && interval &&
-                         m.finding.interval->level == interval->level;
+  const bool own_level =
+      !m.finding.family && m.finding.interval && interval && m.finding.interval->level == interval->level;
   if (own_level || !interval) return settle();
   c.finding = c.id;
   report.findings.push_back(restated(c, m.finding, interval, claims));

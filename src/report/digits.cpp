@@ -39,6 +39,8 @@ std::string power_of_ten(int power) {
 
 Digits digits_of(const Interval& i, const std::optional<double>& estimate) {
   double width = 0;
+  // An end that is certain says nothing of how well the estimate is known: three digits.
+  if (i.level >= 1 && estimate && *estimate != 0) return {std::clamp(2 - exponent_of(*estimate), -15, 300)};
   if (i.low && i.high) width = *i.high - *i.low;
   else if (const auto& end = i.low ? i.low : i.high; end) {
     if (estimate) width = std::abs(*end - *estimate);
@@ -50,6 +52,7 @@ Digits digits_of(const Interval& i, const std::optional<double>& estimate) {
 
 std::string number(double v, Digits d, Rounding r) {
   if (!std::isfinite(v)) return "–";
+  if (std::abs(v) >= .1) d.decimals = std::min(d.decimals, most_decimals);
   const double whole = rounded_to(v, d.decimals, r);
   if (whole == 0) return d.decimals > 0 && d.decimals <= most_decimals ? fmt::format("{:.{}f}", 0., d.decimals) : "0";
   if (d.decimals <= 0 && std::abs(whole) < 9e15) return minus(grouped(static_cast<int64_t>(whole)));

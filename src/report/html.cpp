@@ -43,8 +43,7 @@ std::vector<std::string> not_examined(const Report& r) {
   }
   if (!left_out.empty()) all.push_back(fmt::format("{}", fmt::join(left_out, ", ")));
   for (const ModelRecord& m : r.models)
-    if (!m.other_outputs.empty())
-      all.push_back(counted(static_cast<int64_t>(m.other_outputs.size()), "other output", "other outputs"));
+    if (m.outputs.size() > 1) all.push_back(counted(std::ssize(m.outputs) - 1, "other output", "other outputs"));
   if (r.data.size() < 2) all.emplace_back("the training rows");
   all.emplace_back("rows of any other distribution");
   all.emplace_back("how the network was trained");
@@ -67,6 +66,8 @@ std::string header(const Report& r) {
         escape(r.models[0].path), grouped(r.data[0].rows),
         r.data[0].groups ? fmt::format(" in {}", counted(*r.data[0].groups, "group", "groups")) : "",
         escape(r.data[0].spec), escape(r.data[0].role), escape(names, 600), escape(rulings_in_words(r)));
+    if (const std::string outputs = outputs_in_words(r.models[0]); !outputs.empty())
+      s += "\n" + element("p", "note", "The network has " + escape(outputs, 1000) + ".");
   }
   return s + "\n</header>\n";
 }
@@ -108,7 +109,7 @@ Intervals intervals_of(const Report& r) {
   Intervals n;
   const auto has_ends = [](const Point& p) { return p.low && p.high; };
   for (const Finding& f : r.findings) {
-    if (f.interval) ++n.all, n.unadjusted += !f.family;
+    if (f.interval && f.interval->level < 1) ++n.all, n.unadjusted += !f.family;
     if (f.id == "risk.log_loss")
       for (const Series& s : f.evidence.series) {
         const int64_t points = std::ranges::count_if(s.points, has_ends);

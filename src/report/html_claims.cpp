@@ -30,13 +30,14 @@ std::string earlier_of(const Claim& c, std::span<const EarlierRuling> all, std::
   std::vector<std::string> rows;
   size_t count = 0;
   for (auto e = all.rbegin(); e != all.rend(); ++e) {
-    if (e->statement != c.statement) continue;
+    if (e->said ? !same_claim(*e->said, said_by(c)) : e->statement != c.statement) continue;
     if (++count > most_earlier) continue;
-    rows.push_back(
-        markup::row({element("span", "num", escape(e->date)), escape(e->ruling),
-                     element("span", "num", escape(e->estimate)), element("span", "num", escape(e->interval)),
-                     e->model == model ? "this network" : "<code>" + escape(e->model, 12) + "</code>",
-                     "<code>" + escape(e->data, 12) + "</code>", escape(e->role)}));
+    rows.push_back(markup::row(
+        {element("span", "num", escape(e->date)) +
+             (e->statement == c.statement ? "" : "<br><code>" + escape(e->statement) + "</code>"),
+         escape(e->ruling), element("span", "num", escape(e->estimate)), element("span", "num", escape(e->interval)),
+         e->model == model ? "this network" : "<code>" + escape(e->model, 12) + "</code>",
+         "<code>" + escape(e->data, 12) + "</code>", escape(e->role)}));
   }
   if (rows.empty()) return "";
   std::string s =

@@ -59,6 +59,13 @@ std::string operators(const ModelRecord& m) {
   return s + (m.operators.size() > most_rows ? ", …" : "");
 }
 
+std::string outputs(const ModelRecord& m) {
+  std::string s;
+  for (size_t i = 0; i < std::min(m.outputs.size(), most_rows); ++i)
+    s += (i > 0 ? ", " : "") + escape(m.outputs[i].name) + " <code>" + escape(m.outputs[i].type) + "</code>";
+  return s + (m.outputs.size() > most_rows ? ", …" : "");
+}
+
 std::string opsets(const ModelRecord& m) {
   std::string s;
   for (const auto& [domain, version] : m.opsets)
@@ -74,6 +81,7 @@ std::string model(const ModelRecord& m) {
   s += pair("Operators", operators(m));
   s += pair("Input", escape(m.input_name) + " <code>" + escape(m.input_type) + "</code>");
   s += pair("Output", escape(m.output_name) + " <code>" + escape(m.output_type) + "</code>");
+  if (m.outputs.size() > 1) s += pair("Outputs", outputs(m));
   if (!m.prepended.empty()) s += pair("Before it", escape(m.prepended));
   s += pair("Rows", batch(m)) + pair("Coverage", coverage(m));
   if (!m.training_operators.empty())

@@ -79,7 +79,7 @@ Json cost(const Cost& c) {
 }
 
 Json interval(const Interval& i) {
-  return {{"low", number(i.low)},     {"high", number(i.high)},      {"level", i.level},
+  return {{"low", number(i.low)},     {"high", number(i.high)},      {"level", number(i.level)},
           {"method", text(i.method)}, {"sided", to_string(i.sided)}, {"coverage", text(i.coverage)}};
 }
 
@@ -162,8 +162,13 @@ Json model(const ModelRecord& m) {
   j["flops"] = number(m.flops);
   j["input"] = tensor(m.input_name, m.input_type);
   j["output"] = tensor(m.output_name, m.output_type);
+  j["output_why"] = text(m.output_why);
+  j["outputs"] = each(m.outputs, [](const OutputRecord& o) {
+    Json t = tensor(o.name, o.type);
+    t["classes"] = o.classes > 0 ? Json(o.classes) : Json(nullptr);
+    return t;
+  });
   j["prepended"] = text(m.prepended);
-  j["other_outputs"] = texts(m.other_outputs);
   j["batch"] = {{"mode", to_string(m.batch)}, {"size", m.batch_size > 0 ? Json(m.batch_size) : Json(nullptr)}};
   j["training_operators"] = texts(m.training_operators);
   j["softmax_axis"] = m.softmax_axis ? Json(*m.softmax_axis) : Json(nullptr);

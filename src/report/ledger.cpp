@@ -6,12 +6,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
 #include "base/aside.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "examine/claims.h"
 #include "report/json.h"
 #include "report/markup.h"
 
@@ -20,6 +22,16 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr Op ops[] = {Op::at_least, Op::at_most, Op::above, Op::below};
+
+Json said_json(const ClaimSaid& s) {
+  return {{"quantity", printable(s.quantity)},
+          {"name", s.name.empty() ? Json(nullptr) : Json(printable(s.name))},
+          {"number", s.number ? Json(*s.number) : Json(nullptr)},
+          {"op", to_string(s.op)},
+          {"value", s.value}};
+}
+
 Json line_of(const Report& r, const Json& report, size_t i, std::string_view date) {
   const Claim& c = r.claims[i];
   Json j;
@@ -27,6 +39,7 @@ Json line_of(const Report& r, const Json& report, size_t i, std::string_view dat
   j["date"] = date;
   j["claim"] = report["claims"][i]["id"];
   j["statement"] = report["claims"][i]["statement"];
+  j["said"] = said_json(said_by(c));
   j["ruling"] = report["claims"][i]["ruling"];
   j["estimate"] = j["n"] = j["interval"] = nullptr;
   for (const Json& f : report["findings"]) {
@@ -80,6 +93,27 @@ std::string interval_at(const Json& j) {
   return markup::ends(i);
 }
 
+// Of a line, or where it does not hold it, of its statement.
+std::optional<ClaimSaid> said_in(const Json& j) {
+  const auto at = j.find("said");
+  if (at == j.end()) {
+    try {
+      const Claim c = parse_claim(text_at(j, "statement"));
+      ClaimSaid s{c.quantity, "", std::nullopt, c.op, c.value};
+      if (const auto* name = std::get_if<std::string>(&c.key.value)) s.name = printable(*name);
+      if (const auto* number = std::get_if<double>(&c.key.value)) s.number = *number;
+      return s;
+    } catch (const Error&) { return std::nullopt; }
+  }
+  if (!at->is_object()) return std::nullopt;
+  const auto number = at->find("number"), value = at->find("value");
+  const auto* op = std::ranges::find(ops, text_at(*at, "op"), [](Op o) { return to_string(o); });
+  if (op == std::end(ops) || value == at->end() || !value->is_number()) return std::nullopt;
+  ClaimSaid s{text_at(*at, "quantity"), text_at(*at, "name"), std::nullopt, *op, value->get<double>()};
+  if (number != at->end() && number->is_number()) s.number = number->get<double>();
+  return s;
+}
+
 EarlierRuling ruling_of(const Json& j) {
   EarlierRuling e{.statement = text_at(j, "statement"),
                   .date = text_at(j, "date"),
@@ -89,7 +123,8 @@ EarlierRuling ruling_of(const Json& j) {
                   .model = first_hash(j, "models"),
                   .data = first_hash(j, "data"),
                   .role = {},
-                  .command = text_at(j, "command")};
+                  .command = text_at(j, "command"),
+                  .said = said_in(j)};
   const auto data = j.find("data");
   if (data != j.end() && data->is_array() && !data->empty() && data->at(0).is_object())
     e.role = text_at(data->at(0), "role");
@@ -103,6 +138,15 @@ bool is_torn(int fd, off_t size) {
 }
 
 }  // namespace
+
+bool same_claim(const ClaimSaid& a, const ClaimSaid& b) {
+  if (a.quantity != b.quantity || a.op != b.op || a.value != b.value) return false;
+  if (!a.name.empty() && !b.name.empty()) return a.name == b.name;
+  if (a.number || b.number) return a.number == b.number;
+  return a.name == b.name;
+}
+
+ClaimSaid said_by(const Claim& c) { return {c.quantity, printable(c.key_name), c.key_number, c.op, c.value}; }
 
 std::string ledger_lines(const Report& report, std::string_view date) {
   if (report.claims.empty()) return "";

@@ -1,6 +1,7 @@
 // The ledger: every ruling, one line each, in a file that only grows.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,9 +10,21 @@
 
 namespace viva {
 
+// What a claim says, however it is spelled. Of a class's name and index a line may hold one or both.
+struct ClaimSaid {
+  std::string quantity, name;
+  std::optional<double> number;
+  Op op = Op::at_least;
+  double value = 0;
+};
+// Keys are the same where their names are, or, where one of them has none, their numbers.
+bool same_claim(const ClaimSaid& a, const ClaimSaid& b);
+ClaimSaid said_by(const Claim& ruled);
+
 // A ruling as a line of the ledger states it; the hashes are those of the first files of model and data.
 struct EarlierRuling {
   std::string statement, date, ruling, estimate, interval, model, data, role, command;
+  std::optional<ClaimSaid> said = {};  // absent where the statement is no claim
 };
 
 // One line of JSON a claim of the report. date: UTC, "2026-11-23T12:00:00Z".

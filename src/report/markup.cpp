@@ -124,7 +124,7 @@ std::string ends(const Interval& i, const std::optional<double>& estimate) {
 
 std::string ends(const Finding& f) { return f.interval ? ends(*f.interval, f.estimate) : "–"; }
 
-std::string level(double level) { return fmt::format("{:.4g} %", 100 * level); }
+std::string level(double level) { return level < 1 ? fmt::format("{:.4g} %", 100 * level) : "certain"; }
 
 std::string interval(const Finding& f) {
   if (!f.interval) return f.status == Status::run && f.kind == Kind::exact ? "exact" : "–";

@@ -3,6 +3,8 @@
 
 #include "cli/class_names.h"
 #include "cli/examine_files.h"
+#include "report/json.h"
+#include "report/schema_check.h"
 
 namespace viva {
 namespace {
@@ -30,6 +32,8 @@ TEST_F(Rulings, ClaimsOfAFile) {
   const std::string command = r["command"];
   VIVA_EXPECT_HAS(command, "claims.toml --claim 'risk.brier <= 2' --only risk --seed 0");
   EXPECT_EQ(command.find("0.99"), std::string::npos);
+  const auto schema = nlohmann::ordered_json::parse(report_schema());
+  EXPECT_EQ(testing::SchemaCheck(schema)(nlohmann::ordered_json::parse(get(dir_ / "out/report.json"))), "");
   const Outcome bad = examine("end_scores", rows(30), {"--claims", claims(two_ + "x = 1\n")});
   EXPECT_EQ(bad.code, 3);
   VIVA_EXPECT_HAS(bad.err, "claims.toml:7: 'x' is no key of a claim");

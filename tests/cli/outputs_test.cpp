@@ -2,6 +2,9 @@
 #include <cmath>
 
 #include "cli/examine_files.h"
+#include "cli/model_record.h"
+#include "graph/build.h"
+#include "onnx/export.h"
 
 namespace viva {
 namespace {
@@ -80,10 +83,70 @@ TEST_F(Outputs, RoundingDoesNotChangeTheKind) {
 TEST_F(Outputs, LabelledOutputs) {
   const Outcome o = examine("labelled", rows(30));
   EXPECT_EQ(o.code, 0) << o.err;
-  VIVA_EXPECT_HAS(o.err, "has 2 outputs: scores is examined");
-  EXPECT_EQ(report()["models"][0]["output"]["id"], "scores");
-  EXPECT_EQ(report()["models"][0]["other_outputs"], nlohmann::json{"label"});
+  VIVA_EXPECT_HAS(o.err, "has 2 outputs (label, scores): only scores is examined, the only one of floats");
+  const auto m = report()["models"][0];
+  EXPECT_EQ(m["output"]["id"], "scores");
+  EXPECT_EQ(m["output_why"], "the only one of floats with a column for each of at least two classes");
+  EXPECT_EQ(m["outputs"], nlohmann::json::parse(R"([{"id": "label", "type": "i64[N,1]", "classes": null},
+                                                    {"id": "scores", "type": "f32[N,3]", "classes": 3}])"));
   EXPECT_TRUE(limits_say(report(), "only scores is examined"));
+}
+
+// Features of five columns before scores of three: labels 0 to 2 say which are scores of classes.
+TEST_F(Outputs, AsManyColumnsAsLabels) {
+  const std::string path = dir_ / "heads.onnx";
+  const auto weights = [](int64_t columns) {
+    std::vector<double> w;
+    for (int64_t k = 0; k < 2 * columns; ++k) w.push_back(wave(k, columns));
+    return Array::of(w, {2, columns}).converted(Dtype::float32);
+  };
+  ExportOptions options;
+  options.symbol = "N";
+  options.parameters = {{"x", std::nullopt, 0, false}};
+  options.output_names = {"features", "scores", "more"};
+  write_onnx(
+      path,
+      [&](int64_t n) {
+        Build b("net");
+        const viva::Value x = b.parameter({Dtype::float32, {n, 2}});
+        Values out;
+        for (const int64_t columns : {5, 3, 7}) out.push_back(b.dot(x, b.constant(weights(columns))));
+        return b.finish(out);
+      },
+      options);
+  const std::string data = rows(30);
+  const Outcome plan = call({"examine", path, "--data", data, "--plan"});
+  EXPECT_EQ(plan.code, 0) << plan.err;
+  VIVA_EXPECT_HAS(plan.out, "outputs    features f32[N,5], scores f32[N,3], more f32[N,7]");
+  VIVA_EXPECT_HAS(plan.out,
+                  "only scores is examined, the only one with 3 columns, as many as there are labels (0 to 2)");
+  const Outcome o = call({"examine", path, "--data", data, "--out", dir_ / "out", "--only", "risk"});
+  ASSERT_EQ(o.code, 0) << o.err;
+  const auto m = report()["models"][0];
+  EXPECT_EQ(m["output"]["id"], "scores");
+  EXPECT_EQ(m["outputs"].size(), 3u);
+  VIVA_EXPECT_HAS(m["output_why"].get<std::string>(), "3 columns, as many as there are labels");
+  const std::string page = get(dir_ / "out/report.html"), first = page.substr(0, page.find("id=\"claims\""));
+  VIVA_EXPECT_HAS(first, "only scores is examined, the only one with 3 columns");
+}
+
+TEST(TakenOutput, ByTheLabels) {
+  const auto taken = [](std::vector<int64_t> classes, int64_t labels) {
+    std::vector<OutputRecord> all;
+    for (const int64_t k : classes) all.push_back({fmt::format("y{}", all.size()), "", k});
+    return taken_output("net", all, "", [&] { return labels; });
+  };
+  EXPECT_EQ(taken({10}, 10).why, "");
+  EXPECT_EQ(taken({0, 5, 0}, 10).index, 1u);
+  EXPECT_EQ(taken({512, 10, 11}, 10).index, 1u);
+  // Where no number of columns fits, wider ones do.
+  EXPECT_EQ(taken({5, 100}, 99).index, 1u);
+  EXPECT_EQ(taken({5, 100}, 99).why, "the only one with a column for each of the labels 0 to 98");
+  EXPECT_EQ(taken({10, 0, 10}, 10).why, "the first of 2 with 10 columns, as many as there are labels (0 to 9)");
+  EXPECT_EQ(taken({3, 4}, 10).index, 0u);  // refused once the labels are read
+  EXPECT_EQ(error_of([&] { taken({512, 10, 10}, 10); }, ErrorKind::usage),
+            "net: more than one output has 10 columns, as many as there are labels (0 to 9): name one of \"y1\", "
+            "\"y2\" with --output-name");
 }
 
 TEST_F(Outputs, TheOutputIsChosen) {

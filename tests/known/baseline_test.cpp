@@ -74,10 +74,13 @@ TEST(Baseline, NeedsTrainingRows) {
 // A feature that never changes, and rows that are all alike.
 TEST(Baseline, NoSpread) {
   GraphSubject net(3, 2, linear({1, 0, 0}, 0));
-  const RowSource flat = source(std::vector<int64_t>(100, 1), 3, [](int64_t, int64_t) { return 5.F; }, "train");
-  const Report r = testing::examined(net, flat, {}, &flat);
-  EXPECT_EQ(*get(r, "baseline.nearest").estimate, 1);
-  EXPECT_EQ(*get(r, "baseline.logistic").estimate, 1);
+  const auto flat = [](float value, const char* id) {
+    return source(std::vector<int64_t>(100, 1), 3, [value](int64_t, int64_t) { return value; }, id);
+  };
+  const RowSource train = flat(5, "train");
+  const Report r = testing::examined(net, flat(4, "data"), {}, &train);
+  EXPECT_EQ(get(r, "baseline.nearest").estimate, 1);
+  EXPECT_EQ(get(r, "baseline.logistic").estimate, 1);
 }
 
 }  // namespace

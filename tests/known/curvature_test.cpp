@@ -154,10 +154,69 @@ TEST(Curvature, OfSoftmaxRegression) {
   EXPECT_NEAR(*r.find("curvature.gradient_square")->estimate, g.squaredNorm(), .05 * g.squaredNorm() + 2e-3);
   EXPECT_EQ(r.claims[0].ruling, Verdict::supported);
   // Estimates of which no interval is known decide nothing.
-  for (const size_t i : {1, 2}) {
-    EXPECT_EQ(r.claims[i].ruling, Verdict::undecided);
-    EXPECT_EQ(r.claims[i].would_decide, "an interval; none is known for this estimate");
+  EXPECT_EQ(r.claims[2].ruling, Verdict::undecided);
+  EXPECT_EQ(r.claims[2].would_decide, "an interval; none is known for this estimate");
+}
+
+// A Ritz value lies below the largest eigenvalue: claims on that side are ruled, on the other side none is.
+TEST(Curvature, ARitzValueIsALowerEnd) {
+  constexpr int64_t n = 200;
+  std::vector<int64_t> labels;
+  Matrix h = Matrix::Zero(width * classes, width * classes);
+  for (int64_t i = 0; i < n; ++i) labels.push_back(i % classes), h += hessian(i) / n;
+  const double truth = Eigen::SelfAdjointEigenSolver<Matrix>(h).eigenvalues().maxCoeff();
+  for (const Dtype d : {Dtype::float32, Dtype::float64}) {
+    Regression net(d);
+    RowSource data = source(labels, width, [](int64_t i, int64_t j) { return static_cast<float>(entry(i, j)); });
+    data.rows = [rows = data.rows, d](int64_t first, int64_t count) { return rows(first, count).converted(d); };
+    std::vector<std::string> claims;
+    for (const char* op : {">=", "<="})
+      for (const double c : {.9 * truth, 1.1 * truth})
+        claims.push_back(fmt::format("curvature.lambda_max {} {}", op, c));
+    const Report r = examined(net, data, claims);
+    const Finding& f = *r.find("curvature.lambda_max");
+    ASSERT_TRUE(f.interval && f.interval->low && !f.interval->high);
+    EXPECT_EQ(f.interval->level, 1);
+    EXPECT_LE(*f.interval->low, *f.estimate);
+    EXPECT_GT(*f.interval->low, .99 * truth);
+    EXPECT_LT(*f.interval->low, truth * (1 + 1e-6));  // the rows are float32 here, not in the closed form
+    using enum Verdict;
+    const Verdict expected[] = {supported, undecided, refuted, undecided};
+    for (size_t i = 0; i < 4; ++i) {
+      EXPECT_EQ(r.claims[i].ruling, expected[i]) << r.claims[i].statement;
+      EXPECT_EQ(r.claims[i].finding, "curvature.lambda_max");
+    }
+    EXPECT_NE(r.claims[1].would_decide.find("what lies beyond it is not excluded"), std::string::npos);
+    EXPECT_NE(r.claims[3].would_decide.find("an upper end"), std::string::npos);
   }
+}
+
+// Scores x · W + (offset - offset) with a large offset: what float32 rounds away is taken off the end.
+TEST(Curvature, RoundingIsTakenOffTheEnd) {
+  class Rounded : public Regression {
+   public:
+    Rounded() : Regression(Dtype::float32) {}
+    NetworkFunction network(int64_t rows) override {
+      const NetworkFunction n = Regression::network(rows);
+      Build b("scores");
+      Values args;
+      for (const Value& p : n.function->params()) args.push_back(b.parameter_like(p));
+      const Value z = b.inline_call(*n.function, args).front(), large = b.full_like(z, 3e5);
+      return {b.finish({b.sub(b.add(z, large), large)}), n.weights, rows};
+    }
+  };
+  Rounded net;
+  std::vector<int64_t> labels;
+  Matrix h = Matrix::Zero(width * classes, width * classes);
+  for (int64_t i = 0; i < 150; ++i) labels.push_back(i % classes), h += hessian(i) / 150;
+  const double truth = Eigen::SelfAdjointEigenSolver<Matrix>(h).eigenvalues().maxCoeff();
+  const Report r =
+      examined(net, source(labels, width, [](int64_t i, int64_t j) { return static_cast<float>(entry(i, j)); }));
+  const Finding& f = *r.find("curvature.lambda_max");
+  ASSERT_TRUE(f.interval && f.interval->low);
+  EXPECT_GT(std::abs(*f.estimate - truth), 1e-5 * truth);  // float32 is that far off
+  EXPECT_LT(*f.interval->low, truth);
+  EXPECT_LT(*f.interval->low, *f.estimate);
 }
 
 // v' H v of the matrix of ones, for every row.

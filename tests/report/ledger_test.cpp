@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "examine/fake_subject.h"
+#include "report/html.h"
 #include "support/temp_dir.h"
 
 namespace viva {
@@ -38,6 +39,50 @@ TEST(Ledger, ALineARuling) {
   Report none = ruled();
   none.claims.clear();
   EXPECT_EQ(ledger_lines(none, ""), "");
+}
+
+// A claim is what it says: fractions, blanks, and the index of a class with a name are spellings.
+TEST(Ledger, ClaimsAreTheSameHoweverTheyAreSpelled) {
+  testing::FakeSubject net(2, 10, testing::names_class(10, 3));
+  RowSource data = testing::planted(150, 10, 12);
+  const auto ruling_on = [&](const std::string& claim) {
+    ExamineOptions options;
+    options.claims = parse_claims({&claim, 1}, known_quantities());
+    options.only = {"risk"};
+    ThreadPool pool(1);
+    const Cancel go{false};
+    return examine(options, net, data, nullptr, pool, go, {});
+  };
+  const auto lines_of = [&](const std::string& claim) {
+    return ledger_lines(ruling_on(claim), "2026-11-23T12:00:00Z");
+  };
+  const auto heard = [&](const std::string& lines, const std::string& claim) {
+    return report_html(ruling_on(claim), {}, parse_ledger(lines, "l")).find("Earlier rulings") != std::string::npos;
+  };
+  EXPECT_TRUE(heard(lines_of("risk.accuracy >= 1/2"), "risk.accuracy>=0.5"));
+  EXPECT_FALSE(heard(lines_of("risk.accuracy >= 1/2"), "risk.accuracy > 0.5"));
+  EXPECT_FALSE(heard(lines_of("risk.accuracy >= 1/2"), "risk.brier >= 0.5"));
+  const std::string nameless = lines_of("risk.recall[ 3 ] >= 0.5");
+  data.record.classes = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"};
+  const std::string named = lines_of("risk.recall[\"d\"] >= 5e-1");
+  for (const std::string& lines : {nameless, named, lines_of("risk.recall[3] >= .5")}) {
+    EXPECT_TRUE(heard(lines, "risk.recall[\"d\"] >= 0.5"));
+    EXPECT_TRUE(heard(lines, "risk.recall[3] >= 0.5"));
+    EXPECT_FALSE(heard(lines, "risk.recall[2] >= 0.5"));
+  }
+  // Lines that hold no more than the statement.
+  const auto old = [](const std::string& statement) {
+    return nlohmann::json{{"statement", statement}, {"ruling", "refuted"}}.dump() + "\n";
+  };
+  EXPECT_TRUE(heard(old("risk.recall[6/2] >= 1/2"), "risk.recall[\"d\"] >= 0.5"));
+  EXPECT_TRUE(heard(old("risk.recall[\"d\"] >= 1/2"), "risk.recall[3] >= 0.5"));
+  EXPECT_FALSE(heard(old("nothing that is a claim"), "risk.recall[3] >= 0.5"));
+  const std::string page = report_html(ruling_on("risk.recall[\"d\"] >= 0.5"), {}, parse_ledger(nameless, "l"));
+  EXPECT_NE(page.find("risk.recall[3] &gt;= 0.5"), std::string::npos);  // as it was stated
+  // The same name at another index is the same class; another name at the same index is another.
+  std::ranges::reverse(data.record.classes);
+  EXPECT_TRUE(heard(named, "risk.recall[\"d\"] >= 0.5"));
+  EXPECT_FALSE(heard(named, "risk.recall[3] >= 0.5"));
 }
 
 TEST(Ledger, StrangeLinesAreNamed) {

@@ -57,6 +57,7 @@ class SchemaCheck {
     if (v.is_number() && rule == "minimum") return v.get<double>() >= arg.get<double>() ? "" : fail();
     if (v.is_number() && rule == "exclusiveMinimum") return v.get<double>() > arg.get<double>() ? "" : fail();
     if (v.is_number() && rule == "exclusiveMaximum") return v.get<double>() < arg.get<double>() ? "" : fail();
+    if (v.is_number() && rule == "maximum") return v.get<double>() <= arg.get<double>() ? "" : fail();
     if (v.is_array() && rule == "items") return check_items(v, arg, at);
     if (v.is_object()) return check_object(v, s, rule, arg, at);
     return "";
