@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "base/error.h"
 #include "cli/examine_options.h"
 #include "examine/input_space.h"
@@ -11,12 +9,6 @@
 
 namespace viva {
 namespace {
-
-Shape without_ones(const Shape& row) {
-  Shape s;
-  std::ranges::copy_if(row, std::back_inserter(s), [](int64_t e) { return e != 1; });
-  return s;
-}
 
 Shape with_rows(int64_t n, const Shape& row) {
   Shape s = row;

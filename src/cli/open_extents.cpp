@@ -28,8 +28,8 @@ bool fits(std::span<const DimDef> dims, const Shape& row) {
 // do not pair up.
 std::optional<Shape> aligned(std::span<const DimDef> dims, const Shape& row) {
   if (fits(dims, row)) return row;
-  Shape wide, out;
-  std::ranges::copy_if(row, std::back_inserter(wide), [](int64_t n) { return n != 1; });
+  const Shape wide = without_ones(row);
+  Shape out;
   size_t next = 0;
   for (const DimDef& d : dims) {
     if (d.value == 1) out.push_back(1);

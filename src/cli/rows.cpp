@@ -20,12 +20,6 @@ namespace {
 
 Shape row_shape(const Array& a) { return {a.shape().begin() + 1, a.shape().end()}; }
 
-Shape without_ones(const Shape& s) {
-  Shape wide;
-  std::ranges::copy_if(s, std::back_inserter(wide), [](int64_t d) { return d != 1; });
-  return wide;
-}
-
 // "x.transpose(0, 3, 1, 2)" where an order of the stored axes gives the network's; "" where none does. The orders that
 // move one axis, as between channels last and channels first, come first.
 std::string transposition(const Shape& stored, const Shape& wanted) {

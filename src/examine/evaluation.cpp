@@ -210,10 +210,7 @@ bool has_scores(OutputKind k) {
 }
 
 int64_t classes_of(const Shape& output_row) {
-  Ints wide;
-  for (const int64_t d : output_row) {
-    if (d != 1) wide.push_back(d);
-  }
+  const Shape wide = without_ones(output_row);
   return wide.size() == 1 && wide[0] >= 2 ? wide[0] : 0;
 }
 

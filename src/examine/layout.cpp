@@ -22,12 +22,6 @@ const LayoutName& entry(Layout l) { return names[static_cast<size_t>(l)]; }
 
 bool is_order(Layout l) { return l == Layout::channels_last || l == Layout::channels_first; }
 
-Shape without_ones(const Shape& row) {
-  Shape s;
-  std::ranges::copy_if(row, std::back_inserter(s), [](int64_t e) { return e != 1; });
-  return s;
-}
-
 Shape view_of(const Image& i) {
   return i.innermost ? Shape{i.height, i.width, i.channels} : Shape{i.channels, i.height, i.width};
 }

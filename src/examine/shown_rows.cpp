@@ -22,8 +22,7 @@ struct Picture {
 };
 
 std::optional<Picture> picture_of(const Shape& row) {
-  Shape s;
-  std::ranges::copy_if(row, std::back_inserter(s), [](int64_t d) { return d != 1; });
+  const Shape s = without_ones(row);
   const auto colours = [](int64_t c) { return c == 3 || c == 4; };
   if (s.size() == 1) {
     const auto side = static_cast<int64_t>(std::llround(std::sqrt(static_cast<double>(s[0]))));

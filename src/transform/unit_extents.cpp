@@ -10,11 +10,6 @@ namespace {
 
 bool is(const Node* n, std::string_view name) { return n->op && n->op->name == name; }
 
-Shape without_ones(const Shape& s) {
-  Shape r;
-  std::ranges::copy_if(s, std::back_inserter(r), [](int64_t e) { return e != 1; });
-  return r;
-}
 bool same_but_ones(const Shape& a, const Shape& b) { return without_ones(a) == without_ones(b); }
 
 bool moves_ones(Value v) {
