@@ -1,7 +1,6 @@
 #include "base/shape.h"
 
 #include <algorithm>
-#include <iterator>
 #include <numeric>
 
 #include "base/error.h"
@@ -63,12 +62,6 @@ Ints without(const Ints& v, std::span<const int64_t> drop) {
   Ints r;
   for (size_t i = 0; i < v.size(); ++i)
     if (!contains(drop, static_cast<int64_t>(i))) r.push_back(v[i]);
-  return r;
-}
-
-Shape without_ones(const Shape& s) {
-  Shape r;
-  std::ranges::copy_if(s, std::back_inserter(r), [](int64_t e) { return e != 1; });
   return r;
 }
 

@@ -36,8 +36,6 @@ Ints iota_ints(int64_t n, int64_t start = 0);
 bool contains(std::span<const int64_t> v, int64_t x);
 // The entries of v whose positions are not in drop.
 Ints without(const Ints& v, std::span<const int64_t> drop);
-// The extents other than 1.
-Shape without_ones(const Shape& s);
 // Index arithmetic of numpy.transpose: result[i] = v[perm[i]].
 Ints permute(const Ints& v, std::span<const int64_t> perm);
 Ints inverse_permutation(std::span<const int64_t> perm);

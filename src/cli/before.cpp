@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/without_ones.h"
 #include "cli/examine_options.h"
 #include "examine/input_space.h"
 #include "graph/build.h"

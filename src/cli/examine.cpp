@@ -73,26 +73,6 @@ void print_notes(std::ostream& err, const ModelRecord& m, const RowSource& data)
                        m.batch_size, counted(d.rows, "row goes", "rows go"));
 }
 
-void print_plan(std::ostream& out, const Subject& subject, const RowSource& data, const RowSource* train,
-                const ExamineOptions& options, const std::vector<PlanStep>& steps) {
-  print_model(out, subject.record());
-  print_data(out, data.record);
-  if (train) print_data(out, train->record);
-  for (const Claim& c : options.claims)
-    out << fmt::format("{:<10} {}, two-sided interval at level {}\n", c.id, printable(c.statement),
-                       shown(1 - claim_alpha(static_cast<int64_t>(options.claims.size()), Sided::two), 6));
-  double flops = 0;
-  for (const PlanStep& s : steps) {
-    out << fmt::format("step       {}: {} {}{}\n", s.what, grouped(s.count), s.unit,
-                       s.flops > 0 ? fmt::format(", {:.4g} GFLOP", s.flops / 1e9) : "");
-    flops += s.flops;
-  }
-  for (const auto& [rows, what] : {std::pair(options.rows, "attacks"), {options.curvature_rows, "the curvature"}})
-    if (rows == 0)
-      out << fmt::format("left out   {}: the budget allows too few rows; a larger --budget gives them\n", what);
-  out << fmt::format("cost       {:.4g} GFLOP; nothing was run\n", flops / 1e9);
-}
-
 // Why nothing of an examiner was measured, where it was asked to.
 void print_not_run(std::ostream& out, const Report& r, std::string_view examiner) {
   const Finding* first = nullptr;
@@ -241,6 +221,57 @@ void check_inversion(Examination& x) {
     throw input_error("--layout {}: {}", to_string(x.options.layout), found.why);
 }
 
+std::string range_inferred(const Examination& x) {
+  ThreadPool alone(1);
+  const Context rows(*x.subject, x.data, x.train_rows(), x.options, alone, x.s.cancel, {});
+  const FoundSpace found = input_space(rows);
+  if (!found.space) return "not known, robustness is not run: " + found.why;
+  const ValueRange& r = found.space->raw;
+  return fmt::format("{} to {}, {}", r.low, r.high,
+                     found.space->assumed ? "assumed, because all rows keep to it" : "as --range says");
+}
+
+std::string classes_inferred(const Examination& x) {
+  constexpr size_t most_named = 12;
+  const std::vector<std::string>& names = x.data.record.classes;
+  std::string s = fmt::format("{}", classes_of(*x.subject));
+  if (names.empty()) return s + ", without names: --classes FILE gives them";
+  for (size_t i = 0; i < std::min(names.size(), most_named); ++i) s += (i == 0 ? ": " : ", ") + names[i];
+  return s + (names.size() > most_named ? ", …" : "");
+}
+
+// What was settled about the rows before anything is run.
+void print_inferred(const Examination& x) {
+  const DataRecord& d = x.data.record;
+  x.s.out << "role       " << d.role << '\n';
+  if (d.groups) x.s.out << fmt::format("groups     {}: they are what is independent\n", grouped(*d.groups));
+  x.s.out << "classes    " << printable(classes_inferred(x)) << '\n';
+  x.s.out << "range      " << range_inferred(x) << '\n';
+}
+
+void print_plan(const Examination& x) {
+  std::ostream& out = x.s.out;
+  const ExamineOptions& options = x.options;
+  const std::vector<PlanStep> steps = plan_examination(options, *x.subject, x.data, x.train_rows());
+  print_model(out, x.subject->record());
+  print_data(out, x.data.record);
+  if (x.train) print_data(out, x.train->record);
+  print_inferred(x);
+  for (const Claim& c : options.claims)
+    out << fmt::format("{:<10} {}, two-sided interval at level {}\n", c.id, printable(c.statement),
+                       shown(1 - claim_alpha(static_cast<int64_t>(options.claims.size()), Sided::two), 6));
+  double flops = 0;
+  for (const PlanStep& s : steps) {
+    out << fmt::format("step       {}: {} {}{}\n", s.what, grouped(s.count), s.unit,
+                       s.flops > 0 ? fmt::format(", {:.4g} GFLOP", s.flops / 1e9) : "");
+    flops += s.flops;
+  }
+  for (const auto& [rows, what] : {std::pair(options.rows, "attacks"), {options.curvature_rows, "the curvature"}})
+    if (rows == 0)
+      out << fmt::format("left out   {}: the budget allows too few rows; a larger --budget gives them\n", what);
+  out << fmt::format("cost       {:.4g} GFLOP; nothing was run\n", flops / 1e9);
+}
+
 void check_rows(const Examination& x) {
   if (!x.options.rows || *x.options.rows <= x.data.size()) return;
   throw usage_error("--rows {}: {} holds {}: write at most as many", *x.options.rows, x.a.data,
@@ -310,8 +341,7 @@ int run(const ExamineArguments& a, Session& s) {
   check_rows(x);
   x.options = within_budget(asked, budget_of(a), !a.budget.empty(), *x.subject, x.data, x.train_rows());
   if (a.plan) {
-    print_plan(s.out, *x.subject, x.data, x.train_rows(), x.options,
-               plan_examination(x.options, *x.subject, x.data, x.train_rows()));
+    print_plan(x);
     return 0;
   }
   targets.open();

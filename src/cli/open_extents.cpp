@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/without_ones.h"
 #include "graph/text.h"
 
 namespace viva {

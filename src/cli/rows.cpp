@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/npy.h"
 #include "base/sha256.h"
+#include "base/without_ones.h"
 #include "examine/layout.h"
 
 namespace viva {

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/without_ones.h"
 #include "examine/statistics.h"
 
 namespace viva {

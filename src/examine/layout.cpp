@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/without_ones.h"
 
 namespace viva {
 namespace {

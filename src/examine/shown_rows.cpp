@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "base/without_ones.h"
 #include "examine/statistics.h"
 #include "examine/words.h"
 

@@ -3,6 +3,7 @@
 // convolution, and a kernel reads through neither.
 #include <algorithm>
 
+#include "base/without_ones.h"
 #include "transform/rewrite.h"
 
 namespace viva {

@@ -158,6 +158,17 @@ TEST_F(Rulings, NoRowIsShown) {
   EXPECT_TRUE(limits_say(report(), "--no-examples"));
 }
 
+// Neither sentences nor the program's own lines name a row that gives NaN.
+TEST_F(Rulings, NoRowOfNanIsNamed) {
+  const auto said = [&](std::vector<std::string> more) {
+    const Outcome o = examine("some_nan", rows(90), more);
+    EXPECT_EQ(o.code, 0) << o.err;
+    return o.out + o.err + get(dir_ / "out/report.json") + get(dir_ / "out/report.html");
+  };
+  VIVA_EXPECT_HAS(said({}), "(row ");
+  EXPECT_EQ(said({"--no-examples"}).find("(row "), std::string::npos);
+}
+
 TEST_F(Rulings, RowsInGroups) {
   const std::string data = rows_of(90, {4}, 4, [](int64_t i, int64_t k) { return .5 + .5 * any(i, k); });
   std::string lines;
@@ -179,6 +190,24 @@ TEST_F(Rulings, RowsInGroups) {
   const Outcome few = examine("end_scores", data, {"--groups", put(dir_ / "few", "a\nb\n")});
   EXPECT_EQ(few.code, 3);
   VIVA_EXPECT_HAS(few.err, "holds 2 labels of groups, but the data have 90 rows");
+}
+
+TEST_F(Rulings, ThePlanSaysWhatWasInferred) {
+  const auto unit = [](int64_t i, int64_t k) { return .5 + .5 * any(i, k); };
+  const auto plan = [&](const std::string& data, std::vector<std::string> more) {
+    more.emplace_back("--plan");
+    return examine("end_scores", data, more).out;
+  };
+  const std::string names = put(dir_ / "names", "a\nb\nc\nd\n");
+  const std::string in_unit = plan(rows_of(90, {4}, 4, unit), {"--data-role", "test", "--classes", names});
+  VIVA_EXPECT_HAS(in_unit, "role       test\n");
+  VIVA_EXPECT_HAS(in_unit, "classes    4: a, b, c, d\n");
+  VIVA_EXPECT_HAS(in_unit, "range      0 to 1, assumed, because all rows keep to it\n");
+  const std::string beyond = rows_of(90, {4}, 4, any);
+  VIVA_EXPECT_HAS(plan(beyond, {}), "classes    4, without names: --classes FILE gives them\n");
+  VIVA_EXPECT_HAS(plan(beyond, {}), "range      not known, robustness is not run: give --range LO,HI");
+  VIVA_EXPECT_HAS(plan(beyond, {"--range", "-1,1"}), "range      -1 to 1, as --range says\n");
+  EXPECT_FALSE(written());
 }
 
 TEST(ClassNames, OfMetadata) {

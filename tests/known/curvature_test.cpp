@@ -191,6 +191,56 @@ TEST(Curvature, ARitzValueIsALowerEnd) {
   }
 }
 
+// Scores x · U · V: a product of weights curves both ways.
+class Deep : public GraphSubject {
+ public:
+  Deep() : GraphSubject(width, 2, nullptr) {}
+  NetworkFunction network(int64_t rows) override {
+    Build b("scores");
+    const Value x = b.parameter({Dtype::float32, {rows, width}}), u = b.parameter({Dtype::float32, {width, 1}}),
+                v = b.parameter({Dtype::float32, {1, 2}});
+    const Array first = Array::of(std::vector<double>{.1, -.2, .05, .3, -.1}, {width, 1}).converted(Dtype::float32);
+    return {b.finish({b.dot(b.dot(x, u), v)}), {first, Array::of(std::vector<float>{.2F, -.1F}, {1, 2})}, rows};
+  }
+};
+
+TEST(Curvature, ASmallestRitzValueIsAnUpperEnd) {
+  Deep net;
+  constexpr int64_t n = 60;
+  const auto value = [](int64_t i, int64_t j) { return static_cast<float>(entry(i, j)); };
+  std::vector<int64_t> labels;
+  std::vector<float> x;
+  for (int64_t i = 0; i < n; ++i) {
+    labels.push_back(entry(i, 0) > 0 ? 0 : 1);
+    for (int64_t j = 0; j < width; ++j) x.push_back(value(i, j));
+  }
+  // The Hessian, a column at a time.
+  const LossPrograms programs(net, net.network(program_rows));
+  const LabelledRows rows{Array::of(x, {n, width}), Array::of(labels, {n})};
+  ThreadPool one(1);
+  const Cancel go{false};
+  const auto d = static_cast<Eigen::Index>(programs.parameters());
+  Matrix h(d, d);
+  for (Eigen::Index k = 0; k < d; ++k) {
+    std::vector<double> v(static_cast<size_t>(d), 0);
+    v[static_cast<size_t>(k)] = 1;
+    h.col(k) = Eigen::Map<const Vector>(programs.hessian_product(rows, v, one, go).data(), d);
+  }
+  const double truth = Eigen::SelfAdjointEigenSolver<Matrix>(h).eigenvalues().minCoeff();
+  ASSERT_LT(truth, -.1);
+  const Report r = examined(
+      net, source(labels, width, value),
+      {fmt::format("curvature.lambda_min <= {}", .9 * truth), fmt::format("curvature.lambda_min >= {}", .9 * truth),
+       fmt::format("curvature.lambda_min >= {}", 1.1 * truth)});
+  const Finding& f = *r.find("curvature.lambda_min");
+  ASSERT_TRUE(f.interval && f.interval->high && !f.interval->low) << f.why;
+  EXPECT_GE(*f.interval->high, truth - 1e-6);
+  EXPECT_LT(*f.interval->high, .99 * truth);
+  EXPECT_EQ(r.claims[0].ruling, Verdict::supported);
+  EXPECT_EQ(r.claims[1].ruling, Verdict::refuted);
+  EXPECT_EQ(r.claims[2].ruling, Verdict::undecided);
+}
+
 // Scores x · W + (offset - offset) with a large offset: what float32 rounds away is taken off the end.
 TEST(Curvature, RoundingIsTakenOffTheEnd) {
   class Rounded : public Regression {
