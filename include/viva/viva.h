@@ -15,6 +15,7 @@
 #include "viva/onnx.h"
 #include "viva/optim.h"
 #include "viva/random.h"
+#include "viva/taylor.h"
 #include "viva/tensor.h"
 #include "viva/train.h"
 #include "viva/transform.h"

@@ -11,6 +11,17 @@ std::string_view to_string(Reason r) {
   return names[static_cast<size_t>(r)];
 }
 
+namespace {
+
+bool as_jvp_gives_it(JetSite&) { return false; }
+
+}  // namespace
+
+Rule<Jet> jet_rule(const OpDef& d) {
+  if (d.jet) return d.jet;
+  return d.jvp ? Rule<Jet>(as_jvp_gives_it) : Rule<Jet>(d.jvp.absent());
+}
+
 void check_attributes(const OpDef& op, const Attrs& attrs) {
   size_t listed = 0;
   for (std::string_view rest = op.attributes; !rest.empty(); ++listed) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "graph/jet.h"
 #include "graph/prune.h"
 
 namespace viva {
@@ -66,6 +67,9 @@ class Transforms {
   // output marked in force is batched at axis 0 in any case.
   virtual std::pair<Body, std::vector<int>> batch(const Body& f, const std::vector<int>& axes, int64_t n,
                                                   const Mask& force) = 0;
+  // Coefficient k of input i is present[i · order + k - 1]. Parameters: all inputs, then their coefficients present.
+  // Outputs: all outputs, then the coefficients that the returned mask marks, those marked in force in any case.
+  virtual std::pair<Body, Mask> jet(const Body& f, const Series& series, const Mask& present, const Mask& force) = 0;
 
   Pruner pruner;  // of this request
 };
@@ -120,6 +124,10 @@ struct Batch {
   using Fn = Values (*)(Build&, const Node&, Ins in, std::span<const int> axis, int64_t n, std::span<int> out_axis,
                         Transforms&);
 };
+struct Jet {
+  // Sets the coefficient wanted of each output with a series; what is not set is zero. False: as jvp gives it.
+  using Fn = bool (*)(JetSite&);
+};
 struct Lower {
   using Fn = Lowered (*)(const Node&);
 };
@@ -162,6 +170,7 @@ struct OpDef {
   Rule<Batch> batch;
   Rule<Lower> lower;
   Rule<Prune> prune;
+  Jet::Fn jet = nullptr;        // null: series follow from jvp, at no more than their cost; a recurrence where they do not
   Simplify simplify = nullptr;  // an optimisation, no rule: null where the algebra pass knows no identity
   Samples::Fn samples;
 };
@@ -174,10 +183,14 @@ std::span<const OpDef* const> catalog();
 const OpDef* find_op(std::string_view name);  // null where there is none
 const OpDef& op(std::string_view name);       // throws a usage error where there is none
 
+// The jet of an operation: its own rule or what follows from jvp, and absent where that is.
+Rule<Jet> jet_rule(const OpDef& d);
+
 // Calls f(name, rule) for each rule of an operation, in the order of the matrix.
 template <class F> void for_each_rule(const OpDef& d, F&& f) {
   f("infer", d.infer), f("eval", d.eval), f("jvp", d.jvp), f("split", d.split), f("transpose", d.transpose);
   f("batch", d.batch), f("lower", d.lower), f("prune", d.prune);
+  f("jet", jet_rule(d));
 }
 
 }  // namespace viva

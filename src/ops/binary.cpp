@@ -6,6 +6,7 @@
 #include "ops/catalog.h"
 #include "ops/complex_math.h"
 #include "ops/pointwise.h"
+#include "ops/series.h"
 
 namespace viva {
 namespace {
@@ -77,6 +78,7 @@ struct Mul : Binary {
   }
   static Value slope0(Build&, Value, Value y, Value) { return y; }
   static Value slope1(Build&, Value x, Value, Value) { return x; }
+  static constexpr Jet::Fn jet = product_jet;
   static void transpose(Build& b, const Node&, Ins in, Ins ct, std::span<Value> r, Transforms&) {
     if (!in[0]) r[0] = b.mul(ct[0], in[1]);
     else r[1] = b.mul(ct[0], in[0]);
@@ -99,6 +101,7 @@ struct MulNoNan : Binary {
     const Value second = t[1] ? b.mul_no_nan(in[0], t[1]) : Value{};
     return {add_or(b, first, second)};
   }
+  static constexpr Jet::Fn jet = product_jet;
   static void transpose(Build& b, const Node&, Ins in, Ins ct, std::span<Value> r, Transforms&) {
     if (!in[0]) r[0] = b.mul_no_nan(ct[0], in[1]);
     else r[1] = b.mul_no_nan(in[0], ct[0]);
@@ -126,6 +129,7 @@ struct Div : Binary {
   }
   static Value slope0(Build& b, Value, Value y, Value) { return b.recip(y); }
   static Value slope1(Build& b, Value, Value y, Value z) { return b.neg(b.div(z, y)); }  // -x/y² = -z/y
+  static constexpr Jet::Fn jet = quotient_jet;
   static void transpose(Build& b, const Node&, Ins in, Ins ct, std::span<Value> r, Transforms&) {
     r[0] = b.div(ct[0], in[1]);
   }
@@ -185,6 +189,7 @@ struct Pow : Binary {
         b.logical_and(b.compare(Direction::eq, x, b.zero(x)), b.compare(Direction::ge, up, b.zero(up)));
     return b.mul(z, b.log(b.select(origin, b.one(x), x)));
   }
+  static constexpr Jet::Fn jet = power_jet;
 };
 
 // The share of the first operand where `first` wins: 1, at a tie 1/2, else 0.

@@ -266,6 +266,7 @@ constexpr OpDef cond_record = {
     .batch = batch,
     .lower = runs_functions,
     .prune = prune,
+    .jet = cond_jet,
     .simplify = simplify,
     .samples = samples};
 

@@ -7,6 +7,7 @@
 #include "ops/complex_math.h"
 #include "ops/record.h"
 #include "ops/reference.h"
+#include "ops/series.h"
 
 namespace viva {
 namespace {
@@ -81,6 +82,30 @@ Values jvp(Build& b, const Node& n, Ins in, Ins, Ins t, Transforms&) {
   const Value left = t[0] ? b.repeat(n, {t[0], in[1]}).front() : Value{};
   const Value right = t[1] ? b.repeat(n, {in[0], t[1]}).front() : Value{};
   return {!left ? right : !right ? left : b.add(left, right)};
+}
+
+// As for every product; where both factors have directions that are to be summed, they are contracted.
+bool jet(JetSite& s) {
+  if (!s.summed) return product_jet(s);
+  Terms sum(s);
+  for (int64_t i = 0; i <= s.order; ++i) {
+    const Coefficient x = s.in(0, i), y = x ? s.in(1, s.order - i) : Coefficient{};
+    if (!y) continue;
+    if (!x.directional || !y.directional) {
+      sum.add(apply(s.b, s.node, std::array{x, y}, s.series.directions, s.transforms));
+      continue;
+    }
+    const auto moved = [](Ints dims) {
+      for (int64_t& d : dims) ++d;
+      return dims;
+    };
+    const DotDims d = DotDims::from(s.node.attrs);
+    const DotDims both{moved(d.lhs_batch), moved(d.rhs_batch), inserted(moved(d.lhs_contract), 0, 0),
+                       inserted(moved(d.rhs_contract), 0, 0)};
+    sum.add({s.b.dot_general(x.value, y.value, both, s.node.types[0].dtype)});
+  }
+  s.set(0, s.order, sum.total());
+  return true;
 }
 
 // ct [batch, lhs free, rhs free] · the other operand over that one's free dimensions gives [batch, own free, contracted
@@ -188,6 +213,7 @@ constexpr OpDef dot_general_record = {.name = "dot_general",
                                       .batch = viva::batch,
                                       .lower = viva::lower,
                                       .prune = plain_prune,
+                                      .jet = viva::jet,
                                       .samples = viva::samples};
 
 constexpr std::array records = {

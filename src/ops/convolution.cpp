@@ -7,6 +7,7 @@
 #include "ops/catalog.h"
 #include "ops/complex_math.h"
 #include "ops/reference.h"
+#include "ops/series.h"
 #include "ops/window.h"
 
 namespace viva {
@@ -352,6 +353,7 @@ constexpr OpDef conv_general_record = {
     .batch = batch,
     .lower = lower,
     .prune = plain_prune,
+    .jet = product_jet,
     .samples = samples,
 };
 

@@ -74,21 +74,39 @@ std::vector<Type> solve_infer(const Infer::Site& s) {
   return {b};
 }
 
-// dx = op(a)⁻¹ (db - op(da)·x), of the half of da that is read.
-Values solve_jvp(Build& b, const Node& n, Ins in, Ins out, Ins t, Transforms&) {
+// op(da), of the half that is read.
+Value read_part(Build& b, const Node& n, Value da) {
   const Build::Triangle how = triangle_of(n);
+  const Direction half = how.unit    ? (how.lower ? Direction::gt : Direction::lt)
+                         : how.lower ? Direction::ge
+                                     : Direction::le;
+  da = kept(b, da, half);
+  if (how.transpose) da = transposed(b, da);
+  return how.conjugate && is_complex(da.dtype()) ? b.conj(da) : da;
+}
+
+// dx = op(a)⁻¹ (db - op(da)·x)
+Values solve_jvp(Build& b, const Node& n, Ins in, Ins out, Ins t, Transforms&) {
   Value right = t[1];
   if (t[0]) {
-    const Direction half = how.unit    ? (how.lower ? Direction::gt : Direction::lt)
-                           : how.lower ? Direction::ge
-                                       : Direction::le;
-    Value da = kept(b, t[0], half);
-    if (how.transpose) da = transposed(b, da);
-    if (how.conjugate && is_complex(da.dtype())) da = b.conj(da);
-    const Value moved = matmul(b, da, out[0]);
+    const Value moved = matmul(b, read_part(b, n, t[0]), out[0]);
     right = right ? b.sub(right, moved) : b.neg(moved);
   }
-  return {b.triangular_solve(in[0], right, how)};
+  return {b.triangular_solve(in[0], right, triangle_of(n))};
+}
+
+// op(a₀)·x_k = b_k - Σ op(a_j)·x_{k-j}
+bool solve_jet(JetSite& s) {
+  if (s.series.directions > 0) return false;
+  Value right = s.in(1, s.order).value;
+  for (int64_t j = 1; j <= s.order; ++j) {
+    const Coefficient a = s.in(0, j), x = a ? s.out(0, s.order - j) : Coefficient{};
+    if (!x) continue;
+    const Value moved = matmul(s.b, read_part(s.b, s.node, a.value), x.value);
+    right = right ? s.b.sub(right, moved) : s.b.neg(moved);
+  }
+  if (right) s.set(0, s.order, {s.b.triangular_solve(s.in(0, 0).value, right, triangle_of(s.node))});
+  return true;
 }
 
 // The transpose of op(a)⁻¹, without a conjugate, is that of the transposed matrix.
@@ -238,6 +256,7 @@ constexpr OpDef solve_record = {
     .batch = batch,
     .lower = lower_rule<host::triangular_solve>,
     .prune = plain_prune,
+    .jet = solve_jet,
     .samples = solve_samples};
 constexpr OpDef lu_record = {
     .name = "lu",

@@ -173,6 +173,10 @@ template <class Op> constexpr Rule<Transpose> transpose_rule() {
   if constexpr (requires { Op::transpose; }) return Op::transpose;
   else return Absent{Reason::not_linear, "a nonlinear function of each operand"};
 }
+template <class Op> constexpr Jet::Fn jet_rule() {
+  if constexpr (requires { Op::jet; }) return Op::jet;
+  else return nullptr;
+}
 template <class Op> constexpr Simplify simplify_rule() {
   if constexpr (requires { Op::simplify; }) return Op::simplify;
   else return nullptr;
@@ -221,6 +225,7 @@ inline constexpr OpDef record = {.name = Op::name,
                                  .batch = batch,
                                  .lower = lower<Op>,
                                  .prune = plain_prune,
+                                 .jet = pointwise::jet_rule<Op>(),
                                  .simplify = simplify_rule<Op>(),
                                  .samples = samples<Op>};
 

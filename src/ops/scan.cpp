@@ -250,6 +250,7 @@ constexpr OpDef scan_record = {
     .batch = batch,
     .lower = runs_functions,
     .prune = prune,
+    .jet = scan_jet,
     .samples = samples};
 
 constexpr std::array records = {&scan_record};

@@ -7,6 +7,7 @@
 #include "loops/lowered.h"
 #include "ops/catalog.h"
 #include "ops/pointwise.h"
+#include "ops/series.h"
 
 namespace viva {
 namespace {
@@ -116,6 +117,24 @@ Values jvp(Build& b, const Node& n, Ins in, Ins, Ins t, Transforms&) {
   return result;
 }
 
+// All coefficients are carried along at once; directions by as many sorts as have them.
+bool jet(JetSite& s) {
+  if (s.series.directions > 0) return false;
+  const size_t operands = s.node.in.size();
+  Values all;
+  for (size_t i = 0; i < operands; ++i) all.push_back(s.in(i, 0).value);
+  const Mask present = present_coefficients(s);
+  const auto order = static_cast<size_t>(s.series.order);
+  for (size_t c = 0; c < present.size(); ++c)
+    if (present[c]) all.push_back(s.in(c / order, static_cast<int64_t>(c % order) + 1).value);
+  const Values sorted = s.b.sort(std::move(all), s.node.attrs.integer("dim"));
+  for (size_t i = 0; i < operands; ++i) s.set(i, 0, {sorted[i]});
+  for (size_t c = 0, next = operands; c < present.size(); ++c)
+    if (present[c]) s.set(c / order, static_cast<int64_t>(c % order) + 1, {sorted[next++]});
+  s.finish();
+  return true;
+}
+
 // Where the keys are known, so is what is carried of known arrays; the rest is carried on the unknown side.
 void split(SplitSite& s, const Node& n, std::span<Value> out_known, std::span<Value> out_unknown, Transforms& t) {
   if (!s.in_known[0]) return plain_split(s, n, out_known, out_unknown, t);
@@ -195,6 +214,7 @@ constexpr OpDef record = {.name = "sort",
                           .batch = batch,
                           .lower = lower,
                           .prune = prune,
+                          .jet = jet,
                           .simplify = simplify,
                           .samples = samples};
 

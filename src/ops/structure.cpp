@@ -196,6 +196,15 @@ Values tap_jvp(Build& b, const Node& n, Ins, Ins, Ins t, Transforms&) {
   return {b.tap(t[0], n.attrs.text("name") + ".tangent")};
 }
 
+// The first coefficient is a tangent; coefficient k > 1 is named after its order.
+bool tap_jet(JetSite& s) {
+  Coefficient c = s.in(0, s.order);
+  const std::string& name = s.node.attrs.text("name");
+  if (c) c.value = s.b.tap(c.value, s.order == 1 ? name + ".tangent" : fmt::format("{}.coefficient{}", name, s.order));
+  s.set(0, s.order, c);
+  return true;
+}
+
 // The cotangent of the tangent of a value is named after the value itself.
 void tap_transpose(Build& b, const Node& n, Ins, Ins ct, std::span<Value> r, Transforms&) {
   std::string name = n.attrs.text("name");
@@ -224,6 +233,7 @@ constexpr OpDef call_record = {
     .batch = call_batch,
     .lower = Absent{Reason::no_sound_form, "a function is no single loop nest: plans inline it"},
     .prune = call_prune,
+    .jet = call_jet,
     .samples = call_samples};
 constexpr OpDef barrier_record = {.name = "barrier",
                                   .family = "structure",
@@ -253,6 +263,7 @@ constexpr OpDef tap_record = {
     .batch = same_batch,
     .lower = same_lower,
     .prune = plain_prune,
+    .jet = tap_jet,
     .samples = tap_samples};
 
 constexpr std::array records = {

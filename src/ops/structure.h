@@ -44,6 +44,11 @@ std::vector<int64_t> forwarded(const SplitBody& parts);
 // bool[n], row: the place of that example, an integer.
 Value masked_rows(Build& b, Value x, Value taken, Value row, int64_t n);
 
+bool call_jet(JetSite& s);
+bool cond_jet(JetSite& s);
+bool scan_jet(JetSite& s);
+bool while_jet(JetSite& s);
+
 inline constexpr Absent runs_functions{Reason::no_sound_form,
                                        "no single loop nest: plans run its functions, each with a plan of its own"};
 

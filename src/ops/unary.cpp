@@ -6,6 +6,7 @@
 #include "ops/catalog.h"
 #include "ops/complex_math.h"
 #include "ops/pointwise.h"
+#include "ops/series.h"
 
 namespace viva {
 namespace {
@@ -178,6 +179,7 @@ struct Square : Unary {
     else return product(x, x);
   }
   static Value slope(Build& b, Value x, Value) { return b.add(x, x); }
+  static constexpr Jet::Fn jet = square_jet;
 };
 
 struct Sin : Unary {

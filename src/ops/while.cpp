@@ -278,6 +278,7 @@ constexpr OpDef while_record = {
     .batch = batch,
     .lower = runs_functions,
     .prune = prune,
+    .jet = while_jet,
     .samples = samples};
 
 constexpr std::array records = {&while_record};

@@ -1,15 +1,13 @@
 // grad, jvp and the like: trace, transform the graph, and put the result into the enclosing scope or run it.
 #include <algorithm>
 
-#include "base/error.h"
 #include "graph/prune.h"
-#include "trace/graph.h"
+#include "trace/differentiate.h"
 #include "trace/operand.h"
 #include "transform/transform.h"
 #include "viva/control.h"
 
 namespace viva::tracing {
-namespace {
 
 Graph traced(Site site, const Fn& f, const Tensors& args) { return trace(site, Mode::valued, f, inputs_of(args)); }
 
@@ -23,15 +21,14 @@ Mask active_in(const Graph& g, const Marks& marks, Site site) {
   return m;
 }
 
-// Runs a transformation: its errors get the line of the site where they have none.
-template <class F> auto at_site(Site site, F&& f) {
-  try {
-    return f();
-  } catch (const Error& e) {
-    if (e.where()) throw;
-    throw Error(e.kind(), e.message(), line_or(site.where));
-  }
+Tensors at_outputs(const Graph& g, std::span<const Tensor> tangents) {
+  Tensors r(g.present.size());
+  for (size_t i = 0, k = 0, next = 0; i < r.size(); ++i)
+    if (g.present[i] && has_tangent(g.body->outputs()[k++].dtype())) r[i] = tangents[next++];
+  return r;
 }
+
+namespace {
 
 void check_scalar(const Graph& g, Site site) {
   const bool absent = g.present.empty() || !g.present[0];
@@ -62,14 +59,6 @@ Tensors at_leaves(const Graph& g, const Mask& active, std::span<const Tensor> re
   Tensors r(leaves);
   for (size_t k = 0, next = 0; k < g.leaves.size(); ++k)
     if (active[k]) r[g.leaves[k]] = results[next++];
-  return r;
-}
-
-// Tangents of the float outputs of body, put at the outputs of the function.
-Tensors at_outputs(const Graph& g, std::span<const Tensor> tangents) {
-  Tensors r(g.present.size());
-  for (size_t i = 0, k = 0, next = 0; i < r.size(); ++i)
-    if (g.present[i] && has_tangent(g.body->outputs()[k++].dtype())) r[i] = tangents[next++];
   return r;
 }
 
