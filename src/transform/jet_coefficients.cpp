@@ -24,12 +24,14 @@ void JetTerms::advance(const Node& n, Term& t) {
   t.busy = false;
 }
 
-// The node itself. Only what depends on a rate has directions in its values.
+// The node itself. Only what depends on a rate has directions in its values; where the rate is itself a sum, the rest is
+// summed too.
 void JetTerms::value(const Node& n, Term& t) {
   Values in;
   std::vector<int> axes, out_axes(n.types.size(), -1);
   for (const Value& v : n.in) {
-    const Coefficient c = at(v, 0);
+    Coefficient c = at(v, 0);
+    if (series_.directions > 0 && t.top == 0) c = collapsed(c);
     in.push_back(c.value), axes.push_back(c.directional ? 0 : -1);
   }
   const bool plain = std::ranges::all_of(axes, [](int a) { return a < 0; });

@@ -24,7 +24,7 @@ JetTerms::JetTerms(Build& b, const Series& series, Transforms& tf, Missing& miss
 }
 
 Value JetTerms::given(const Type& type, std::vector<Coefficient> coefficients) {
-  const Value v = shadow_.parameter(type);
+  const Value v = shadow_.late_parameter(type);
   Term t;
   t.kind = Kind::given, t.settled = true;
   t.known = t.limit = series_.order;
@@ -200,7 +200,7 @@ void JetTerms::open_slope(const Node& n, Term& t) {
 
 Value JetTerms::rate_of(Value v) {
   if (const auto it = rates_.find(v); it != rates_.end()) return it->second;
-  const Value r = shadow_.parameter(v.type());
+  const Value r = shadow_.late_parameter(v.type());
   Term t;
   t.kind = Kind::rate, t.settled = true;
   t.base = v;

@@ -128,9 +128,13 @@ Body collapsed_jet(const Body& f, const Mask& active, int64_t order, int64_t dir
     b.at(p.node()->where);
     Type t = p.type();
     t.shape = inserted(t.shape, 0, directions);
-    Value along = b.parameter(t);
-    if (directions == 0) along = b.full({t.dtype, inserted(p.shape(), 0, 1)}, 0);  // one that is zero
-    args.push_back(order == 1 ? b.reduce_sum(along, {0}) : along);
+    args.push_back(b.parameter(t));
+  }
+  for (size_t i = f->params().size(); i < args.size(); ++i) {
+    Type t = args[i].type();
+    t.shape[0] = 1;
+    if (directions == 0) args[i] = b.full(t, 0);  // one that is zero
+    if (order == 1) args[i] = b.reduce_sum(args[i], {0});
   }
   return last_coefficients(f, b, args, series, present);
 }

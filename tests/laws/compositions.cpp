@@ -4,6 +4,7 @@
 
 #include "graph/build.h"
 #include "interpret/interpret.h"
+#include "laws/jets.h"
 #include "laws/laws.h"
 #include "ops/reference.h"
 #include "transform/pipeline.h"
@@ -85,7 +86,8 @@ Case simplify_case(const Case& c, uint32_t) { return {simplify(c.f), c.args}; }
 
 constexpr Transformation list[] = {{"jvp", jvp_case},           {"vjp", vjp_case},          {"vmap", vmap_case},
                                    {"linear", linear_case},     {"grad", grad_case},        {"hvp", hvp_case},
-                                   {"jacobian", jacobian_case}, {"simplify", simplify_case}};
+                                   {"jacobian", jacobian_case}, {"simplify", simplify_case},
+                                   {"jet", jet_case},           {"laplacian", laplacian_case}};
 
 }  // namespace
 
