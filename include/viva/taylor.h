@@ -1,9 +1,9 @@
 // Derivatives of higher order in one pass, without nesting.
-//   jet(f)(x, {v1, v2, …})           f along the curve x + t·v1 + t²/2!·v2 + …: {f(x), its derivatives 1, 2, … at t = 0}
-//   laplacian(f)(x)                  the sum of the second derivatives by each element of x, a tree like the result
+//   jet(f)(x, {v1, v2, …})           f along the curve x + t·v1 + t²/2!·v2 + …: {f(x), its derivatives 1, 2, … at t =
+//   0} laplacian(f)(x)                  the sum of the second derivatives by each element of x, a tree like the result
 //   collapsed_jet(f, k)(x, vs)       Σ d^k/dt^k f(x + t·v) over the directions v, the leading axis of vs
-// Series are of derivatives, not of Taylor coefficients (which are these over k!): as in jax.experimental.jet. They have
-// 1 to 170 terms and cost a number of operations that grows with the square of it. See docs/reference/taylor.md.
+// Series are of derivatives, not of Taylor coefficients (which are these over k!): as in jax.experimental.jet. They
+// have 1 to 170 terms and cost a number of operations that grows with the square of it. See docs/reference/taylor.md.
 #pragma once
 
 #include "viva/transform.h"
@@ -36,7 +36,9 @@ template <class F, size_t... I> struct Jet {
     return std::apply([&](const auto&... args) { return with(rest<sizeof...(A) - extra>(std::tie(all...)), args...); },
                       first<sizeof...(A) - extra>(std::tie(all...)));
   }
-  template <class T> auto operator()(const T& x, const std::vector<T>& series) const { return with(std::tie(series), x); }
+  template <class T> auto operator()(const T& x, const std::vector<T>& series) const {
+    return with(std::tie(series), x);
+  }
 
  private:
   template <class S, class... A> auto with(const S& series, const A&... args) const {
@@ -101,8 +103,8 @@ template <class F, bool Value, size_t... I> struct Laplacian {
 template <class F, size_t... I> auto jet(F f, Select<false, I...> = {}, Loc l = Loc::current()) {
   return tracing::Jet<F, I...>{std::move(f), {"jet", l}};
 }
-// laplacian(f)(args…): with respect to all elements of the first argument, or of those selected by wrt. The cost is that
-// of a forward pass for each element, never for each pair: vmap it for each example of a batch.
+// laplacian(f)(args…): with respect to all elements of the first argument, or of those selected by wrt. The cost is
+// that of a forward pass for each element, never for each pair: vmap it for each example of a batch.
 template <class F, size_t... I> auto laplacian(F f, Select<false, I...> = {}, Loc l = Loc::current()) {
   return tracing::Laplacian<F, false, I...>{std::move(f), {"laplacian", l}};
 }
@@ -110,7 +112,8 @@ template <class F, size_t... I> auto laplacian(F f, Select<false, I...> = {}, Lo
 template <class F, size_t... I> auto value_and_laplacian(F f, Select<false, I...> = {}, Loc l = Loc::current()) {
   return tracing::Laplacian<F, true, I...>{std::move(f), {"value_and_laplacian", l}};
 }
-// collapsed_jet(f, k)(args…, directions…): {result, sum}. Directions are trees like their arguments with a leading axis.
+// collapsed_jet(f, k)(args…, directions…): {result, sum}. Directions are trees like their arguments with a leading
+// axis.
 template <class F, size_t... I>
 auto collapsed_jet(F f, int64_t order, Select<false, I...> = {}, Loc l = Loc::current()) {
   return tracing::Collapsed<F, I...>{std::move(f), {"collapsed_jet", l}, order};

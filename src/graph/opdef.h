@@ -170,7 +170,7 @@ struct OpDef {
   Rule<Batch> batch;
   Rule<Lower> lower;
   Rule<Prune> prune;
-  Jet::Fn jet = nullptr;        // null: series follow from jvp, at no more than their cost; a recurrence where they do not
+  Jet::Fn jet = nullptr;  // null: series follow from jvp, at no more than their cost; a recurrence where they do not
   Simplify simplify = nullptr;  // an optimisation, no rule: null where the algebra pass knows no identity
   Samples::Fn samples;
 };

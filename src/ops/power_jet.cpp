@@ -65,7 +65,8 @@ class Power {
     for (int64_t k = 0; k <= order_; ++k) is_shift.push_back(is(shift, static_cast<double>(k)));
     const Value untouched = b_.compare(Direction::eq, vanishing, b_.zero(vanishing));
     for (int64_t k = 1; k <= order_; ++k) {
-      const Value zero = b_.zero(p), beyond = b_.compare(Direction::gt, real(shift), real(b_.full_like(p, static_cast<double>(k))));
+      const Value zero = b_.zero(p),
+                  beyond = b_.compare(Direction::gt, real(shift), real(b_.full_like(p, static_cast<double>(k))));
       Value v = b_.select(beyond, zero, b_.full_like(p, std::numeric_limits<double>::quiet_NaN()));
       for (int64_t i = 0; i <= k; ++i) v = b_.select(is_shift[at(k - i)], w[at(i)] ? w[at(i)] : zero, v);
       v = b_.select(untouched, w[at(k)] ? w[at(k)] : zero, v);
@@ -79,7 +80,8 @@ class Power {
     const Value inverse = b_.recip(u[0]), more = b_.add(p, b_.one(p));
     Coefficients v(count()), scaled(count()), w{b_.pow(u[0], p)};
     for (int64_t j = 1; j <= order_; ++j)
-      if (u[at(j)]) v[at(j)] = b_.mul_no_nan(u[at(j)], inverse), scaled[at(j)] = b_.scale(v[at(j)], static_cast<double>(j));
+      if (u[at(j)])
+        v[at(j)] = b_.mul_no_nan(u[at(j)], inverse), scaled[at(j)] = b_.scale(v[at(j)], static_cast<double>(j));
     for (int64_t k = 1; k <= order_; ++k) {
       Value weighted, sum;
       for (int64_t j = 1; j <= k; ++j) {
@@ -94,8 +96,7 @@ class Power {
 
   // exp((y - y₀)·log x), where x is 0 and y's real part not negative as if log x were 0.
   Coefficients of_moving_exponent(const Coefficients& x, const Coefficients& y) {
-    const Value origin = b_.logical_and(
-        is(x[0], 0), b_.compare(Direction::ge, real(y[0]), b_.zero(real(y[0]))));
+    const Value origin = b_.logical_and(is(x[0], 0), b_.compare(Direction::ge, real(y[0]), b_.zero(real(y[0]))));
     Coefficients safe{b_.select(origin, b_.one(x[0]), x[0])};
     for (int64_t k = 1; k <= order_; ++k)
       safe.push_back(x[at(k)] ? b_.select(origin, b_.zero(x[0]), x[at(k)]) : Value{});

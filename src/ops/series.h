@@ -37,7 +37,7 @@ class Terms {
 // Of operations linear in each of two operands: Σ x_i y_j over i + j = k, each pair once where the operands are one and
 // may be swapped.
 bool product_jet(JetSite& s);
-bool square_jet(JetSite& s);  // of x·x
+bool square_jet(JetSite& s);    // of x·x
 bool quotient_jet(JetSite& s);  // of x / y
 bool power_jet(JetSite& s);     // of x^y; along one direction only
 

@@ -155,8 +155,8 @@ bool scan_jet(JetSite& s) {
       }
     operand += count, ++group;
   }
-  const Body step = rearranged(f, beside(in, {scan.consts, scan.carries, scan.xs}),
-                               beside(out_counts, {scan.carries, scan.ys}));
+  const Body step =
+      rearranged(f, beside(in, {scan.consts, scan.carries, scan.xs}), beside(out_counts, {scan.carries, scan.ys}));
   const Values out = emit_scan(s.b, scan, args[0], args[1], args[2], step);
   const size_t carried = total(out_counts, 0, scan.carries);
   const std::span<const Value> all(out);
@@ -190,9 +190,8 @@ bool while_jet(JetSite& s) {
   add_places(primal, 0, w.consts), add_places(primal, args[0].size(), w.carries);
   Values all = args[0];
   append<Value>(all, args[1]);
-  const Values out =
-      emit_while(s.b, w.max_steps, args[0], args[1], over(s.node.bodies[0], types_of(all), primal),
-                 rearranged(f, beside(in, {w.consts, w.carries}), beside(out_counts, {w.carries})));
+  const Values out = emit_while(s.b, w.max_steps, args[0], args[1], over(s.node.bodies[0], types_of(all), primal),
+                                rearranged(f, beside(in, {w.consts, w.carries}), beside(out_counts, {w.carries})));
   set_values(s, std::span(out).first(w.carries));
   set_all(s, has, std::span(out).subspan(w.carries));
   return true;

@@ -1,4 +1,5 @@
-// jet: beside each value the coefficients of its Taylor series. A null coefficient is a symbolic zero and costs nothing.
+// jet: beside each value the coefficients of its Taylor series. A null coefficient is a symbolic zero and costs
+// nothing.
 #include <algorithm>
 
 #include "ops/series.h"

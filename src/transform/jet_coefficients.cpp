@@ -24,8 +24,8 @@ void JetTerms::advance(const Node& n, Term& t) {
   t.busy = false;
 }
 
-// The node itself. Only what depends on a rate has directions in its values; where the rate is itself a sum, the rest is
-// summed too.
+// The node itself. Only what depends on a rate has directions in its values; where the rate is itself a sum, the rest
+// is summed too.
 void JetTerms::value(const Node& n, Term& t) {
   Values in;
   std::vector<int> axes, out_axes(n.types.size(), -1);

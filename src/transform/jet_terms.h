@@ -4,8 +4,8 @@
 // nodes being one. What its coefficients are follows from its operation's record:
 //   its own jet rule, a recurrence for products, quotients, powers and what holds functions;
 //   a linear operation, one whose tangent t ↦ J(x, t) does not move with x: coefficient k is J(x₀, xₖ);
-//   anything else: y' = J(x, x') gives k·yₖ = [J(x, x')]ₖ₋₁, with the nodes of J as terms. They may use y, which is known
-//   to order k - 1 by then, so that exp, whose slope is y, or sin and cos, each the slope of the other, close.
+//   anything else: y' = J(x, x') gives k·yₖ = [J(x, x')]ₖ₋₁, with the nodes of J as terms. They may use y, which is
+//   known to order k - 1 by then, so that exp, whose slope is y, or sin and cos, each the slope of the other, close.
 #pragma once
 
 #include <map>
@@ -32,19 +32,19 @@ class JetTerms {
   enum class Kind : uint8_t { given, rate, still, linear, slope, rule, curved };
   struct Term {
     Kind kind = Kind::still;
-    bool settled = false;                           // of the kind
-    bool busy = false;                              // its next coefficient is being computed
-    int64_t known = -1;                             // highest order computed
-    int64_t limit = 0;                              // highest order that can be asked for
-    int64_t top = 0;                                // the order whose coefficient is summed over directions
-    const Node* named = nullptr;                    // the function's own node, where it is one
-    std::vector<std::vector<Coefficient>> series;   // of each output
-    Mask active;                                    // outputs with a coefficient beyond the first
-    Value base;                                     // rate: the term whose derivative it is
-    Body tangent;                                   // J of the outputs active, over the parameters kept of
-    Mask kept;                                      // operands, outputs, tangents of active operands
-    Values slope;                                   // the terms of J for each output, null where not active
-    std::array<Value, 2> derivatives;               // curved: J(x, 1) and its derivative, once computed
+    bool settled = false;                          // of the kind
+    bool busy = false;                             // its next coefficient is being computed
+    int64_t known = -1;                            // highest order computed
+    int64_t limit = 0;                             // highest order that can be asked for
+    int64_t top = 0;                               // the order whose coefficient is summed over directions
+    const Node* named = nullptr;                   // the function's own node, where it is one
+    std::vector<std::vector<Coefficient>> series;  // of each output
+    Mask active;                                   // outputs with a coefficient beyond the first
+    Value base;                                    // rate: the term whose derivative it is
+    Body tangent;                                  // J of the outputs active, over the parameters kept of
+    Mask kept;                                     // operands, outputs, tangents of active operands
+    Values slope;                                  // the terms of J for each output, null where not active
+    std::array<Value, 2> derivatives;              // curved: J(x, 1) and its derivative, once computed
   };
 
   Term& term(Value v) { return terms_.at(v.node()); }

@@ -22,7 +22,8 @@ Values parameters_of(Build& b, const Function& f) {
 }
 
 Error usage_at(Value p, std::string_view what, size_t i, const Function& f, std::string_view problem) {
-  return {ErrorKind::usage, fmt::format("[{}] parameter {} of {} is {}: {}", what, i, f.name(), to_string(p.type()), problem),
+  return {ErrorKind::usage,
+          fmt::format("[{}] parameter {} of {} is {}: {}", what, i, f.name(), to_string(p.type()), problem),
           p.node()->where};
 }
 

@@ -25,13 +25,13 @@ Body transpose(const Body& f, const Mask& linear);
 // out_axes: where it goes in each output, -1 for one that is the same for all examples; empty: 0 everywhere.
 Body vmap(const Body& f, const std::vector<int>& axes, int64_t size, const std::vector<int>& out_axes = {});
 
-// Derivatives along curves: series of `order` derivatives d^k x / dt^k at t = 0, k from 1. given[i · order + k - 1] marks
-// the derivatives of parameter i that are not zero. Parameters: f's, then those derivatives. Outputs: f's, then all
-// `order` derivatives of each float output. Throws a usage error where the order is not 1 to 170.
+// Derivatives along curves: series of `order` derivatives d^k x / dt^k at t = 0, k from 1. given[i · order + k - 1]
+// marks the derivatives of parameter i that are not zero. Parameters: f's, then those derivatives. Outputs: f's, then
+// all `order` derivatives of each float output. Throws a usage error where the order is not 1 to 170.
 Body jet(const Body& f, const Mask& given, int64_t order);
-// The derivatives of that order of t ↦ f(x + t·v), summed over `directions` directions v; what depends on the directions
-// one by one goes no higher than order - 1. Parameters: f's, then directions of shape [directions, parameter…] for each
-// active one. Outputs: f's, then the sum for each float output.
+// The derivatives of that order of t ↦ f(x + t·v), summed over `directions` directions v; what depends on the
+// directions one by one goes no higher than order - 1. Parameters: f's, then directions of shape [directions,
+// parameter…] for each active one. Outputs: f's, then the sum for each float output.
 Body collapsed_jet(const Body& f, const Mask& active, int64_t order, int64_t directions);
 // Outputs: f's, then for each float output the sum of its second derivatives with respect to each element of the active
 // parameters, which are floats.

@@ -84,8 +84,9 @@ Case jacobian_case(const Case& c, uint32_t seed) {
 
 Case simplify_case(const Case& c, uint32_t) { return {simplify(c.f), c.args}; }
 
-constexpr Transformation list[] = {{"jvp", jvp_case},           {"vjp", vjp_case},          {"vmap", vmap_case},
-                                   {"linear", linear_case},     {"grad", grad_case},        {"hvp", hvp_case},
+constexpr Transformation list[] = {{"jvp", jvp_case},           {"vjp", vjp_case},
+                                   {"vmap", vmap_case},         {"linear", linear_case},
+                                   {"grad", grad_case},         {"hvp", hvp_case},
                                    {"jacobian", jacobian_case}, {"simplify", simplify_case},
                                    {"jet", jet_case},           {"laplacian", laplacian_case}};
 

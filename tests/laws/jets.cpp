@@ -54,8 +54,7 @@ Curve curve_of(const Function& f, const Mask& active, int64_t order, const Mask&
     double factorial = 1;
     for (int64_t k = 1; k <= order; ++k, power = b.mul(power, t)) {
       factorial *= static_cast<double>(k);
-      if (terms[static_cast<size_t>(k - 1)])
-        at[i] = b.add(at[i], b.mul(b.scale(power, 1 / factorial), series[next++]));
+      if (terms[static_cast<size_t>(k - 1)]) at[i] = b.add(at[i], b.mul(b.scale(power, 1 / factorial), series[next++]));
     }
   }
   Curve c{b.finish(b.inline_call(f, at)), Mask(before, false)};
@@ -108,7 +107,8 @@ Mask active_of(const Function& f) {
 double tolerance_of(const Case& c, double fine) {
   const auto doubles = [](const Type& t) { return !has_tangent(t.dtype) || is_double(t.dtype); };
   return std::ranges::all_of(c.f->param_types(), doubles) && std::ranges::all_of(c.f->output_types(), doubles) ? fine
-         : std::ranges::all_of(c.f->output_types(), [](const Type& t) { return size_of(t.dtype) > 2 || !has_tangent(t.dtype); })
+         : std::ranges::all_of(c.f->output_types(),
+                               [](const Type& t) { return size_of(t.dtype) > 2 || !has_tangent(t.dtype); })
              ? 2e-4
              : 0.1;
 }
@@ -146,8 +146,7 @@ Report jet_is_nested_jvp(const Case& c, int64_t order, uint32_t seed, const Mask
   for (size_t i = 0; i < active.size(); ++i)
     for (size_t k = 0; k < some.size(); ++k) {
       given.push_back(active[i] && some[k]);
-      if (given.back())
-        series.push_back(direction(c.args[i].type(), seed + 31 * static_cast<uint32_t>(given.size())));
+      if (given.back()) series.push_back(direction(c.args[i].type(), seed + 31 * static_cast<uint32_t>(given.size())));
     }
   const Arrays got = run(jet(c.f, given, order), joined(c.args, series));
   if (Report r = close(Arrays(got.begin(), got.begin() + static_cast<int64_t>(c.f->outputs().size())),
@@ -203,7 +202,8 @@ Report laplacian_is_trace(const Case& c) {
       Arrays v;
       for (size_t k = 0; k < active.size(); ++k)
         if (active[k]) v.push_back(Array::zeros(c.args[k].type()));
-      const auto place = static_cast<size_t>(std::count(active.begin(), active.begin() + static_cast<int64_t>(i), true));
+      const auto place =
+          static_cast<size_t>(std::count(active.begin(), active.begin() + static_cast<int64_t>(i), true));
       v[place].as_mutable<double>()[static_cast<size_t>(e)] = 1;
       const Arrays second = interpret(*one, joined(c.args, v));
       for (size_t o = 0; o < m; ++o) {

@@ -102,8 +102,7 @@ TEST(Series, OfPowersAtZero) {
   expect_series(power(2.5), 0, {0, 0, 0});
   // (t²/2)² = t⁴/4
   const Body f = of_one(power(2));
-  const Arrays out =
-      interpret(*jet(f, {false, true, false, false}, 4), Arrays{Array::scalar(0.0), Array::scalar(1.0)});
+  const Arrays out = interpret(*jet(f, {false, true, false, false}, 4), Arrays{Array::scalar(0.0), Array::scalar(1.0)});
   for (size_t k = 0; k < 4; ++k) EXPECT_EQ(out[k].at(0), 0);
   EXPECT_NEAR(out[4].at(0), 6, 1e-12);
 }
@@ -124,7 +123,8 @@ TEST(Series, StandStillUnderAMask) {
 
 TEST(Series, OfMaximaFollowTheChoice) {
   expect_series([](Build& b, Value x) { return b.max(b.square(x), x); }, 2, {4, 4, 2, 0});
-  expect_series([](Build& b, Value x) { return b.max(b.square(x), b.exp(x)); }, 1, {std::numbers::e, std::numbers::e, std::numbers::e});
+  expect_series([](Build& b, Value x) { return b.max(b.square(x), b.exp(x)); }, 1,
+                {std::numbers::e, std::numbers::e, std::numbers::e});
   // A tie shares: the mean of both.
   expect_series([](Build& b, Value x) { return b.max(b.square(x), x); }, 1, {1, 1.5, 1, 0});
 }
@@ -216,7 +216,8 @@ Body mlp(int64_t d, int64_t width) {
   Value x = b.parameter({Dtype::float64, {d}}, "x");
   int64_t from = d;
   for (int layer = 0; layer < 3; ++layer, from = width) {
-    const Value w = b.constant(sample_floats({from, width}, -1, 1, layer)), bias = b.constant(sample_floats({width}, -1, 1, layer + 9));
+    const Value w = b.constant(sample_floats({from, width}, -1, 1, layer)),
+                bias = b.constant(sample_floats({width}, -1, 1, layer + 9));
     x = b.tanh(b.add(b.dot(x, w), bias));
   }
   return b.finish({b.reduce_sum(x, {0})});
@@ -233,7 +234,8 @@ Body convolutional(int64_t size, int64_t channels) {
     d.strides = d.lhs_dilation = d.rhs_dilation = {1, 1};
     d.pad_low = d.pad_high = {1, 1};
     d.reversal = {0, 0};
-    x = b.softplus(b.conv_general(x, b.constant(sample_floats({channels, from, 3, 3}, -1, 1, static_cast<int>(layer))), d));
+    x = b.softplus(
+        b.conv_general(x, b.constant(sample_floats({channels, from, 3, 3}, -1, 1, static_cast<int>(layer))), d));
   }
   return b.finish({sum(b, x)});
 }

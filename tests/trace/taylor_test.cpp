@@ -49,7 +49,9 @@ TEST(Taylor, LaplacianAndItsDerivatives) {
   const Tensor x = tensor({1, 2, 3}, f64);
   EXPECT_EQ(laplacian(norm)(x).item(), 6);
   EXPECT_EQ(value_and_laplacian(norm)(x).first.item(), 14);
-  const auto quartic = [](const Tensor& v) { return sum(square(square(v))); };  // Δ = 12·|x|², of that the gradient 24·x
+  const auto quartic = [](const Tensor& v) {
+    return sum(square(square(v)));
+  };  // Δ = 12·|x|², of that the gradient 24·x
   EXPECT_EQ(laplacian(quartic)(x).item(), 168);
   EXPECT_EQ(to_string(grad(laplacian(quartic))(x)), "f64[3] [24, 48, 72]");
   EXPECT_EQ(laplacian(laplacian(quartic))(x).item(), 72);  // the biharmonic operator
