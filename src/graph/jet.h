@@ -13,11 +13,11 @@ class Transforms;
 
 // Taylor series to an order. directions > 0: along so many directions at once; a coefficient then has their axis in
 // front, but for the last where summed: that is the sum over the directions.
-struct Series {
+struct Taylor {
   int64_t order = 1;
   int64_t directions = 0;
   bool summed = false;
-  auto operator<=>(const Series&) const = default;
+  auto operator<=>(const Taylor&) const = default;
   bool directional(int64_t k) const { return k > 0 && directions > 0 && !(summed && k == order); }
 };
 
@@ -35,7 +35,7 @@ class JetSite {
   const Node& node;
   Transforms& transforms;
   int64_t order;  // of the coefficient wanted, at least 1
-  Series series;  // of the operands, to the highest order that can be wanted
+  Taylor series;  // of the operands, to the highest order that can be wanted
   // Where directions are summed in coefficients of the order wanted.
   bool summed;
 
@@ -49,7 +49,7 @@ class JetSite {
   virtual void finish() = 0;  // all orders are set
 
  protected:
-  JetSite(Build& build, const Node& n, Transforms& t, int64_t k, const Series& s, bool sum)
+  JetSite(Build& build, const Node& n, Transforms& t, int64_t k, const Taylor& s, bool sum)
       : b(build), node(n), transforms(t), order(k), series(s), summed(sum) {}
   ~JetSite() = default;
 };

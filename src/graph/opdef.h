@@ -69,7 +69,7 @@ class Transforms {
                                                   const Mask& force) = 0;
   // Coefficient k of input i is present[i · order + k - 1]. Parameters: all inputs, then their coefficients present.
   // Outputs: all outputs, then the coefficients that the returned mask marks, those marked in force in any case.
-  virtual std::pair<Body, Mask> jet(const Body& f, const Series& series, const Mask& present, const Mask& force) = 0;
+  virtual std::pair<Body, Mask> jet(const Body& f, const Taylor& series, const Mask& present, const Mask& force) = 0;
 
   Pruner pruner;  // of this request
 };

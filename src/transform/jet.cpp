@@ -14,7 +14,7 @@ std::string coefficient_name(const std::string& name, int64_t k) {
 
 class JetWalk {
  public:
-  JetWalk(const Function& f, const Series& series, Transforms& tf)
+  JetWalk(const Function& f, const Taylor& series, Transforms& tf)
       : f_(f), series_(series), tf_(tf), b_(f.name() + ".jet"), terms_(b_, series, tf, missing_) {
     b_.at({});
   }
@@ -78,7 +78,7 @@ class JetWalk {
   }
 
   const Function& f_;
-  Series series_;
+  Taylor series_;
   Transforms& tf_;
   Build b_;
   Missing missing_{"jet"};
@@ -88,7 +88,7 @@ class JetWalk {
 
 }  // namespace
 
-std::pair<Body, Mask> Transformer::make_jet(const Body& f, const Series& series, const Mask& present,
+std::pair<Body, Mask> Transformer::make_jet(const Body& f, const Taylor& series, const Mask& present,
                                             const Mask& force) {
   return JetWalk(*f, series, *this).run(present, force);
 }

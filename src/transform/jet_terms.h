@@ -18,7 +18,7 @@ namespace viva {
 class JetTerms {
  public:
   // Emits into b; its errors go to missing.
-  JetTerms(Build& b, const Series& series, Transforms& tf, Missing& missing);
+  JetTerms(Build& b, const Taylor& series, Transforms& tf, Missing& missing);
 
   // A term of a known series: coefficients 0, 1, …, series.order.
   Value given(const Type& type, std::vector<Coefficient> coefficients);
@@ -75,7 +75,7 @@ class JetTerms {
 
   Build& b_;
   Build shadow_;  // the terms as nodes: what equal nodes and identities are found on
-  Series series_;
+  Taylor series_;
   Transforms& tf_;
   Missing& missing_;
   std::unordered_map<const Node*, Term> terms_;

@@ -48,7 +48,7 @@ Mask every_coefficient(const Function& f, int64_t order) {
 Value scaled(Build& b, Value x, double factor) { return factor == 1 ? x : b.scale(x, factor); }
 
 // f's outputs, then the last coefficients alone, times the factorial of their order.
-Body last_coefficients(const Body& whole, Build& b, const Values& args, const Series& series, const Mask& present) {
+Body last_coefficients(const Body& whole, Build& b, const Values& args, const Taylor& series, const Mask& present) {
   const Function& f = *whole;
   Mask force(f.outputs().size() * static_cast<size_t>(series.order), false);
   for (size_t i = 0; i < f.outputs().size(); ++i)
@@ -82,7 +82,7 @@ Body jet(const Body& f, const Mask& given, int64_t order) {
     active.push_back(std::find(given.begin() + static_cast<int64_t>(i), given.begin() + static_cast<int64_t>(i + each),
                                true) != given.begin() + static_cast<int64_t>(i + each));
   check_active(*f, active, "jet", true);
-  const Series series{.order = order};
+  const Taylor series{.order = order};
   const auto [body, has] = Transformer().jet(f, series, given, every_coefficient(*f, order));
   Build b(f->name() + ".jet");
   b.at({});
@@ -117,7 +117,7 @@ Body collapsed_jet(const Body& f, const Mask& active, int64_t order, int64_t dir
   check_order(order, "collapsed_jet");
   if (directions < 0) throw usage_error("[collapsed_jet] {} directions", directions);
   check_active(*f, active, "collapsed_jet", true);
-  const Series series{.order = order, .directions = std::max<int64_t>(directions, 1), .summed = true};
+  const Taylor series{.order = order, .directions = std::max<int64_t>(directions, 1), .summed = true};
   Mask present(f->params().size() * static_cast<size_t>(order), false);
   Build b(f->name() + ".collapsed_jet");
   b.at({});
@@ -148,7 +148,7 @@ Body laplacian(const Body& f, const Mask& active) {
   Build b(f->name() + ".laplacian");
   b.at({});
   Values args = parameters_of(b, *f);
-  const Series series{.order = 2, .directions = std::max<int64_t>(elements, 1), .summed = true};
+  const Taylor series{.order = 2, .directions = std::max<int64_t>(elements, 1), .summed = true};
   Mask present(2 * active.size(), false);
   int64_t before = 0;
   for (size_t i = 0; i < active.size(); ++i) {

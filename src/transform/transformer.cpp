@@ -52,7 +52,7 @@ std::pair<Body, std::vector<int>> Transformer::batch(const Body& f, const std::v
   return memo(batches_, {f, axes, n, force}, [&] { return make_batch(f, axes, n, force); });
 }
 
-std::pair<Body, Mask> Transformer::jet(const Body& f, const Series& series, const Mask& present, const Mask& force) {
+std::pair<Body, Mask> Transformer::jet(const Body& f, const Taylor& series, const Mask& present, const Mask& force) {
   return memo(jets_, {f, series, present, force}, [&] { return make_jet(f, series, present, force); });
 }
 

@@ -42,7 +42,7 @@ class Transformer final : public Transforms {
   Body transpose(const Body& f, const Mask& linear, const Mask& cotangent_present) override;
   std::pair<Body, std::vector<int>> batch(const Body& f, const std::vector<int>& axes, int64_t n,
                                           const Mask& force) override;
-  std::pair<Body, Mask> jet(const Body& f, const Series& series, const Mask& present, const Mask& force) override;
+  std::pair<Body, Mask> jet(const Body& f, const Taylor& series, const Mask& present, const Mask& force) override;
 
  private:
   std::pair<Body, Mask> make_jvp(const Body& f, const Mask& active, const Mask& force);
@@ -51,7 +51,7 @@ class Transformer final : public Transforms {
   Body make_transpose(const Body& f, const Mask& linear, const Mask& cotangent_present);
   std::pair<Body, std::vector<int>> make_batch(const Body& f, const std::vector<int>& axes, int64_t n,
                                                const Mask& force);
-  std::pair<Body, Mask> make_jet(const Body& f, const Series& series, const Mask& present, const Mask& force);
+  std::pair<Body, Mask> make_jet(const Body& f, const Taylor& series, const Mask& present, const Mask& force);
 
   // Keys hold the Body, so that an address is never reused while the memo lives.
   std::map<std::tuple<Body, Mask, Mask>, std::pair<Body, Mask>> jvps_;
@@ -59,7 +59,7 @@ class Transformer final : public Transforms {
   std::map<std::pair<Body, Mask>, Body> recomputes_;
   std::map<std::tuple<Body, Mask, Mask>, Body> transposes_;
   std::map<std::tuple<Body, std::vector<int>, int64_t, Mask>, std::pair<Body, std::vector<int>>> batches_;
-  std::map<std::tuple<Body, Series, Mask, Mask>, std::pair<Body, Mask>> jets_;
+  std::map<std::tuple<Body, Taylor, Mask, Mask>, std::pair<Body, Mask>> jets_;
 };
 
 }  // namespace viva

@@ -25,7 +25,7 @@ class NoTransforms final : public Transforms {
   std::pair<Body, std::vector<int>> batch(const Body&, const std::vector<int>&, int64_t, const Mask&) override {
     throw internal_error("no function");
   }
-  std::pair<Body, Mask> jet(const Body&, const Series&, const Mask&, const Mask&) override {
+  std::pair<Body, Mask> jet(const Body&, const Taylor&, const Mask&, const Mask&) override {
     throw internal_error("no function");
   }
 };
