@@ -59,8 +59,9 @@ bool JetTerms::by_rule(const Node& n, Term& t, int64_t k) {
   if (n.op->jet(site)) return true;
   Mask tangents;
   for (const Value& v : n.in) tangents.push_back(is_active(v));
-  std::tie(t.tangent, t.kept) = tangent_of(n, tangents, t.active);
-  if (t.tangent) settle(n, t);
+  t.tangent = &tangent_of(n, tangents);
+  t.active = t.tangent->has;
+  if (t.tangent->f) settle(n, t);
   else t.kind = Kind::still;
   return false;
 }
@@ -99,18 +100,17 @@ void JetTerms::by_linearity(const Node& n, Term& t, int64_t k) {
   for (const Value& v : n.outs()) all.push_back(at(v, 0));
   all.insert(all.end(), args.begin(), args.end());
   if (std::ranges::none_of(all, &Coefficient::directional)) {
-    const Values out = plain_tangents(n, t, tangents);
+    const Values out = plain_tangents(n, tangents);
     for (size_t i = 0; i < t.series.size(); ++i)
       if (t.active[i]) t.series[i].push_back({out[i]});
     return;
   }
-  Mask has(n.types.size());
-  const auto [f, kept] = tangent_of(n, given, has);
-  if (!f) return;
+  const Tangent& tangent = tangent_of(n, given);
+  if (!tangent.f) return;
   std::vector<int> axes;
-  const Values out = run_batched(f, kept, all, axes);
+  const Values out = run_batched(tangent.f, tangent.kept, all, axes);
   for (size_t i = 0, next = 0; i < t.series.size(); ++i) {
-    if (!has[i]) continue;
+    if (!tangent.has[i]) continue;
     const int axis = axes[next];
     const Value v = out[next++];
     if (summed && axis >= 0) throw internal_error("[jet] {} is linear, but not in its directions", n.op->name);
@@ -118,7 +118,7 @@ void JetTerms::by_linearity(const Node& n, Term& t, int64_t k) {
   }
 }
 
-Values JetTerms::plain_tangents(const Node& n, const Term&, Ins tangents) {
+Values JetTerms::plain_tangents(const Node& n, Ins tangents) {
   Values in, out;
   for (const Value& v : n.in) in.push_back(at(v, 0).value);
   for (const Value& v : n.outs()) out.push_back(at(v, 0).value);
@@ -170,8 +170,8 @@ void JetTerms::differentiate_twice(const Node& n, Term& t, size_t operand) {
   all.push_back(b.repeat(n, all).front());
   all.push_back(b.one(all[operand]));
   for (size_t i = 0; i < all.size(); ++i)
-    if (t.kept[i]) kept.push_back(all[i]);
-  const Body slope = b.finish(b.inline_call(*t.tangent, kept));
+    if (t.tangent->kept[i]) kept.push_back(all[i]);
+  const Body slope = b.finish(b.inline_call(*t.tangent->f, kept));
   Mask moving(n.in.size(), false);
   moving[operand] = true;
   const Body both = tf_.jvp(slope, moving, {true}).first;

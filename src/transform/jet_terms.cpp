@@ -128,7 +128,8 @@ void JetTerms::classify(const Node& n, Term& t) {
     t.kind = Kind::rule, t.settled = true;
     for (size_t i = 0; i < t.active.size(); ++i) t.active[i] = has_tangent(n.types[i].dtype);
   } else if (moves && n.op->jvp) {
-    std::tie(t.tangent, t.kept) = tangent_of(n, tangents, t.active);
+    t.tangent = &tangent_of(n, tangents);
+    t.active = t.tangent->has;
     if (any(t.active)) t.kind = Kind::linear;
   } else if (moves) {
     const Absent& why = n.op->jvp.absent();
@@ -137,26 +138,46 @@ void JetTerms::classify(const Node& n, Term& t) {
   if (t.kind == Kind::still) t.settled = true;
 }
 
-// The tangents of the outputs that have one, which `has` marks, from operands, outputs and the tangents marked; and
-// which of these it takes.
-std::pair<Body, Mask> JetTerms::tangent_of(const Node& n, const Mask& tangents, Mask& has) {
+JetTerms::Tangent& JetTerms::tangent_of(const Node& n, const Mask& tangents) {
+  const std::vector<Type> in = types_of(n.in);
+  size_t h = std::hash<const void*>()(n.op) ^ hash(n.attrs);
+  for (const bool t : tangents) h = h * 31 + t;
+  const auto [first, last] = tangents_.equal_range(h);
+  for (auto it = first; it != last; ++it) {
+    Tangent& t = it->second;
+    if (t.op == n.op && t.tangents == tangents && t.in == in && t.bodies == n.bodies && same(t.attrs, n.attrs))
+      return t;
+  }
+  Tangent made{.op = n.op,
+               .attrs = n.attrs,
+               .bodies = n.bodies,
+               .in = in,
+               .tangents = tangents,
+               .f = {},
+               .kept = {},
+               .has = Mask(n.types.size(), false)};
+  differentiate(n, made);
+  return tangents_.emplace(h, std::move(made))->second;
+}
+
+void JetTerms::differentiate(const Node& n, Tangent& tangent) {
   Build b("tangent");
-  b.at(n.where);
+  b.at({});
   Values in, out, t(n.in.size()), results;
-  for (const Value& v : n.in) in.push_back(b.parameter(v.type()));
+  for (const Type& type : tangent.in) in.push_back(b.parameter(type));
   for (const Type& type : n.types) out.push_back(b.parameter(type));
-  for (size_t i = 0; i < tangents.size(); ++i)
-    if (tangents[i]) t[i] = b.parameter(n.in[i].type());
+  for (size_t i = 0; i < t.size(); ++i)
+    if (tangent.tangents[i]) t[i] = b.parameter(tangent.in[i]);
   const Values all = (*n.op->jvp)(b, n, in, out, t, tf_);
   for (size_t i = 0; i < n.types.size(); ++i) {
-    has[i] = bool(all[i]) && has_tangent(n.types[i].dtype);
-    if (has[i]) results.push_back(all[i]);
+    tangent.has[i] = bool(all[i]) && has_tangent(n.types[i].dtype);
+    if (tangent.has[i]) results.push_back(all[i]);
   }
-  if (results.empty()) return {};
+  if (results.empty()) return;
   const Mask every(results.size(), true);
   const Body f = b.finish(std::move(results));
   Pruned p = tf_.pruner.prune(f, every, Mask(f->params().size(), true));
-  return {p.body, p.params};
+  tangent.f = p.body, tangent.kept = p.params;
 }
 
 void JetTerms::settle(const Node& n, Term& t) {
@@ -167,13 +188,16 @@ void JetTerms::settle(const Node& n, Term& t) {
 
 // Where the tangent has no tangent of its own along operands and outputs.
 bool JetTerms::is_linear(const Node& n, const Term& t) {
+  Tangent& tangent = *t.tangent;
+  if (tangent.linear) return *tangent.linear;
+  const size_t inputs = n.in.size();
   Mask moving;
-  for (size_t i = 0; i < t.kept.size(); ++i) {
-    if (!t.kept[i]) continue;
-    const size_t inputs = n.in.size();
-    moving.push_back(i < inputs ? is_active(n.in[i]) : i < inputs + n.types.size() && t.active[i - inputs]);
-  }
-  return !any(moving) || !any(tf_.jvp(t.tangent, moving, Mask(t.tangent->outputs().size(), false)).second);
+  for (size_t i = 0; i < tangent.kept.size(); ++i)
+    if (tangent.kept[i])
+      moving.push_back(i < inputs ? tangent.tangents[i] : i < inputs + n.types.size() && tangent.has[i - inputs]);
+  const Body& f = tangent.f;
+  tangent.linear = !any(moving) || !any(tf_.jvp(f, moving, Mask(f->outputs().size(), false)).second);
+  return *tangent.linear;
 }
 
 // A real function of one number each, whose two derivatives serve all directions.
@@ -188,11 +212,11 @@ void JetTerms::open_slope(const Node& n, Term& t) {
   shadow_.at(n.where);
   Values args;
   for (size_t i = 0; i < n.in.size() + n.types.size(); ++i)
-    if (t.kept[i]) args.push_back(i < n.in.size() ? n.in[i] : n.out(static_cast<int>(i - n.in.size())));
+    if (t.tangent->kept[i]) args.push_back(i < n.in.size() ? n.in[i] : n.out(static_cast<int>(i - n.in.size())));
   size_t at = n.in.size() + n.types.size();
   for (const Value& v : n.in)
-    if (is_active(v) && t.kept[at++]) args.push_back(rate_of(v));
-  const Values made = shadow_.inline_call(*t.tangent, args);
+    if (is_active(v) && t.tangent->kept[at++]) args.push_back(rate_of(v));
+  const Values made = shadow_.inline_call(*t.tangent->f, args);
   t.slope.resize(n.types.size());
   for (size_t i = 0, next = 0; i < t.slope.size(); ++i)
     if (t.active[i]) t.slope[i] = canonical(made[next++], t.limit - 1);

@@ -8,7 +8,7 @@
 //   known to order k - 1 by then, so that exp, whose slope is y, or sin and cos, each the slope of the other, close.
 #pragma once
 
-#include <map>
+#include <optional>
 
 #include "graph/build.h"
 #include "transform/transformer.h"
@@ -30,6 +30,18 @@ class JetTerms {
  private:
   friend class JetTermSite;
   enum class Kind : uint8_t { given, rate, still, linear, slope, rule, curved };
+  // J of an operation: one for all nodes that are alike.
+  struct Tangent {
+    const OpDef* op;
+    Attrs attrs;
+    std::vector<Body> bodies;
+    std::vector<Type> in;
+    Mask tangents;                 // operands that have one
+    Body f;                        // null where no output has a tangent
+    Mask kept;                     // what f takes of operands, outputs and tangents
+    Mask has;                      // outputs with a tangent
+    std::optional<bool> linear{};  // once it is known
+  };
   struct Term {
     Kind kind = Kind::still;
     bool settled = false;                          // of the kind
@@ -41,8 +53,7 @@ class JetTerms {
     std::vector<std::vector<Coefficient>> series;  // of each output
     Mask active;                                   // outputs with a coefficient beyond the first
     Value base;                                    // rate: the term whose derivative it is
-    Body tangent;                                  // J of the outputs active, over the parameters kept of
-    Mask kept;                                     // operands, outputs, tangents of active operands
+    Tangent* tangent = nullptr;                    // of its operation, for the operands that are active
     Values slope;                                  // the terms of J for each output, null where not active
     std::array<Value, 2> derivatives;              // curved: J(x, 1) and its derivative, once computed
   };
@@ -54,7 +65,8 @@ class JetTerms {
   Values found(const Node& n, const Values& in, int64_t limit);
   Values made(const Node& n, const Values& in, int64_t limit, const Node* named);
   void classify(const Node& n, Term& t);
-  std::pair<Body, Mask> tangent_of(const Node& n, const Mask& tangents, Mask& has);
+  Tangent& tangent_of(const Node& n, const Mask& tangents);
+  void differentiate(const Node& n, Tangent& t);
   void settle(const Node& n, Term& t);
   bool is_linear(const Node& n, const Term& t);
   bool is_curved(const Node& n, const Term& t);
@@ -68,7 +80,7 @@ class JetTerms {
   void by_linearity(const Node& n, Term& t, int64_t k);
   void by_slope(const Node& n, Term& t, int64_t k);
   void by_curvature(const Node& n, Term& t, int64_t k);
-  Values plain_tangents(const Node& n, const Term& t, Ins tangents);
+  Values plain_tangents(const Node& n, Ins tangents);
   Coefficient collapsed(const Coefficient& c);
   Values run_batched(const Body& f, const Mask& kept, const std::vector<Coefficient>& args, std::vector<int>& axes);
   void differentiate_twice(const Node& n, Term& t, size_t operand);
@@ -81,6 +93,7 @@ class JetTerms {
   std::unordered_map<const Node*, Term> terms_;
   ValueMap canonical_, rates_;
   std::unordered_multimap<size_t, const Node*> equal_;
+  std::unordered_multimap<size_t, Tangent> tangents_;
   std::unordered_map<Value, Value, ValueHash> squares_;  // Σ over directions of the first coefficients' squares
 };
 

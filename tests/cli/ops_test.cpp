@@ -68,7 +68,8 @@ TEST(OpsVerb, JsonIsTheCatalogue) {
 
 // Of a new transformation the matrix may say "not yet", of these nothing.
 TEST(OpsVerb, NothingIsPutOff) {
-  const std::set<std::string_view> complete{"infer", "eval", "jvp", "split", "transpose", "batch", "lower", "prune"};
+  const std::set<std::string_view> complete{"infer", "eval",  "jvp",   "split", "transpose",
+                                            "batch", "lower", "prune", "jet"};
   for (const OpDef* d : catalog())
     for_each_rule(*d, [&](std::string_view transformation, const auto& rule) {
       const bool put_off = !rule && rule.absent().reason == Reason::not_yet;

@@ -173,7 +173,8 @@ TEST_P(Laws, SimplifyKeepsTheBits) {
 }
 
 // Transformations that know every operation; a new one may still say "not yet".
-constexpr std::string_view complete[] = {"infer", "eval", "jvp", "split", "transpose", "batch", "lower", "prune"};
+constexpr std::string_view complete[] = {"infer", "eval",  "jvp",   "split", "transpose",
+                                         "batch", "lower", "prune", "jet"};
 
 // An absence says why, and the reason is true of the operation.
 TEST_P(Laws, AbsencesAreTrue) {

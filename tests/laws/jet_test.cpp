@@ -57,6 +57,24 @@ TEST_P(JetLaws, LaplacianIsTheTrace) {
   each([&](const Case& c) { EXPECT_EQ(laplacian_is_trace(c), ""); });
 }
 
+// A function that is held as the whole of another gives what it gives alone.
+TEST_P(JetLaws, GoThroughFunctionsInside) {
+  bool done = false;
+  each([&](const Case& c) {
+    if (done || !only_float64(c)) return;
+    done = true;
+    for (const auto& [name, held] : inside_structures(c)) {
+      SCOPED_TRACE(name);
+      EXPECT_EQ(jet_is_nested_jvp(held, 3, 70), "");
+      EXPECT_EQ(collapsed_is_sum(held, 2, 71), "");
+      const Case series = jet_case(held, 72);
+      EXPECT_EQ(jvp_is_difference(series, float_params(*series.f), 73), "");
+      EXPECT_EQ(vjp_is_adjoint(series, float_params(*series.f), 74), "");
+      EXPECT_EQ(vmap_is_loop(series, Mask(series.args.size(), true), false, 75), "");
+    }
+  });
+}
+
 INSTANTIATE_TEST_SUITE_P(Catalog, JetLaws, testing::ValuesIn(catalog().begin(), catalog().end()),
                          [](const auto& info) { return std::string(info.param->name); });
 

@@ -215,6 +215,58 @@ Report laplacian_is_trace(const Case& c) {
   return close_in_scale(tail(got, n), sums, tolerance_of(c, 1e-10));
 }
 
+namespace {
+
+Values parameters(Build& b, const Function& f) {
+  Values v;
+  for (const Type& t : f.param_types()) v.push_back(b.parameter(t));
+  return v;
+}
+
+// Two steps of which each gives the outputs of f anew, and a count.
+Body looping(const Case& c, bool counted) {
+  Build step("step"), again("again"), b("loop");
+  const Type number{Dtype::int32, {}};
+  const auto loop_parameters = [&](Build& to) {
+    Values v = parameters(to, *c.f);
+    v.push_back(to.parameter(number));
+    for (const Type& t : c.f->output_types()) v.push_back(to.parameter(t));
+    return v;
+  };
+  const size_t n = c.f->params().size();
+  const Values in = loop_parameters(step), asked = loop_parameters(again);
+  Values next = step.inline_call(*c.f, std::span(in).first(n));
+  next.insert(next.begin(), step.add(in[n], step.one(in[n])));
+  const Body f = step.finish(std::move(next));
+  Values args = parameters(b, *c.f);
+  args.push_back(b.full(number, 0));
+  for (const Type& t : c.f->output_types()) args.push_back(b.full(t, 0));
+  const auto consts = static_cast<int64_t>(n), carries = static_cast<int64_t>(args.size()) - consts;
+  Values out = counted
+                   ? b.emit("scan", args,
+                            {{"consts", consts}, {"carries", carries}, {"length", int64_t{2}}, {"reverse", false}}, {f})
+                   : b.emit("while", args, {{"consts", consts}, {"max_steps", int64_t{0}}},
+                            {again.finish({again.compare(Direction::lt, asked[n], again.full(number, 2))}), f});
+  out.erase(out.begin());
+  return b.finish(std::move(out));
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, Case>> inside_structures(const Case& c) {
+  Build called("called"), chosen("chosen"), other("other");
+  const Values a = parameters(called, *c.f), p = parameters(chosen, *c.f), q = parameters(other, *c.f);
+  Values zeros;
+  for (const Type& t : c.f->output_types()) zeros.push_back(other.full(t, 0));
+  const Body none = other.finish(std::move(zeros));
+  Values in{chosen.full({Dtype::boolean, {}}, 1)};
+  in.insert(in.end(), p.begin(), p.end());
+  return {{"call", {called.finish(called.call(c.f, a, true)), c.args}},
+          {"cond", {chosen.finish(chosen.emit("cond", in, {}, {c.f, none})), c.args}},
+          {"scan", {looping(c, true), c.args}},
+          {"while", {looping(c, false), c.args}}};
+}
+
 Case jet_case(const Case& c, uint32_t seed) {
   const Mask active = float_params(*c.f);
   if (!has(active) || moving_outputs(*c.f) == 0) return c;

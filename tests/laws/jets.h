@@ -15,6 +15,9 @@ Report collapsed_is_sum(const Case& c, int64_t order, uint32_t seed);
 // The Laplacian by the first small float parameter is the trace of the Hessian, by jvp of jvp over the basis.
 Report laplacian_is_trace(const Case& c);
 
+// The function inside an operation that holds functions: run once by each, in the last step of two by scan and while.
+std::vector<std::pair<std::string, Case>> inside_structures(const Case& c);
+
 Case jet_case(const Case& c, uint32_t seed);        // order 2, along random series
 Case laplacian_case(const Case& c, uint32_t seed);  // by the small float64 parameters
 
