@@ -55,9 +55,9 @@ TEST(Taylor, LaplacianAndItsDerivatives) {
   EXPECT_EQ(laplacian(quartic)(x).item(), 168);
   EXPECT_EQ(to_string(grad(laplacian(quartic))(x)), "f64[3] [24, 48, 72]");
   EXPECT_EQ(laplacian(laplacian(quartic))(x).item(), 72);  // the biharmonic operator
-  const Tensor rows = tensor({1, 2, 3, 4}, f64).reshape({2, 2});
+  const Tensor rows = reshape(tensor({1, 2, 3, 4}, f64), {2, 2});
   EXPECT_EQ(to_string(vmap(laplacian(quartic))(rows)), "f64[2] [60, 300]");
-  EXPECT_EQ(compile(vmap(laplacian(quartic)))(rows).at({1}).item(), 300);
+  EXPECT_EQ(compile(vmap(laplacian(quartic)))(rows)(1).item(), 300);
 }
 
 TEST(Taylor, LaplacianGoesThroughLoops) {
@@ -73,7 +73,7 @@ TEST(Taylor, LaplacianGoesThroughLoops) {
 }
 
 TEST(Taylor, CollapsedSums) {
-  const Tensor x = tensor({1, 2}, f64), along = tensor({1, 0, 0, 1, 1, 1}, f64).reshape({3, 2});
+  const Tensor x = tensor({1, 2}, f64), along = reshape(tensor({1, 0, 0, 1, 1, 1}, f64), {3, 2});
   const auto f = [](const Tensor& v) { return sum(v * v * v); };
   EXPECT_EQ(collapsed_jet(f, 2)(x, along).second.item(), 6 + 12 + 18);
   EXPECT_EQ(collapsed_jet(f, 3)(x, along).second.item(), 6 + 6 + 12);
