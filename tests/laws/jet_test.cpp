@@ -70,7 +70,7 @@ TEST_P(JetLaws, GoThroughFunctionsInside) {
       const Case series = jet_case(held, 72);
       EXPECT_EQ(jvp_is_difference(series, float_params(*series.f), 73), "");
       EXPECT_EQ(vjp_is_adjoint(series, float_params(*series.f), 74), "");
-      EXPECT_EQ(vmap_is_loop(series, Mask(series.args.size(), true), false, 75), "");
+      EXPECT_EQ(vmap_is_loop(series, float_params(*series.f), false, 75), "");
     }
   });
 }
