@@ -8,21 +8,24 @@ namespace viva {
 namespace {
 
 tracing::Scope& vmap_of(const char* what, std::string_view axis, Where where) {
-  std::string known;
-  for (tracing::Scope* s = tracing::current().get(); s; s = s->parent().get()) {
-    if (s->axis().name.empty()) continue;
-    if (s->axis().name == axis) return *s;
-    known += fmt::format("{}\"{}\"", known.empty() ? ": in scope " : ", ", s->axis().name);
-  }
-  throw tracing::usage_at(where, fmt::format("[{}] there is no axis \"{}\" here{}", what, axis,
-                                             known.empty() ? ": no vmap around it has an axis_name" : known));
+  std::vector<std::string> known;
+  if (tracing::Scope* s = tracing::Permit::with_axis(axis, known)) return *s;
+  throw tracing::usage_at(where,
+                          fmt::format("[{}] there is no axis \"{}\" here: {}", what, axis,
+                                      known.empty() ? "no vmap around it has an axis_name"
+                                                    : fmt::format("in scope \"{}\"", fmt::join(known, "\", \""))));
+}
+
+int64_t size_of(tracing::Scope& s) {
+  (void)s.example();  // a rule that is traced late finds the axis by it
+  return s.axis().size;
 }
 
 }  // namespace
 
 Tensor axis_index(std::string_view axis, Loc l) { return vmap_of("axis_index", axis, l).example(); }
 
-int64_t axis_size(std::string_view axis, Loc l) { return vmap_of("axis_size", axis, l).axis().size; }
+int64_t axis_size(std::string_view axis, Loc l) { return size_of(vmap_of("axis_size", axis, l)); }
 
 Tensor axis_sum(const Arg& x, std::string_view axis) {
   const Tensor place = vmap_of("axis_sum", axis, x.where).example(), t = tracing::as_tensor(x);
@@ -31,7 +34,7 @@ Tensor axis_sum(const Arg& x, std::string_view axis) {
 }
 
 Tensor axis_mean(const Arg& x, std::string_view axis) {
-  const auto n = static_cast<double>(vmap_of("axis_mean", axis, x.where).axis().size);
+  const auto n = static_cast<double>(size_of(vmap_of("axis_mean", axis, x.where)));
   const Tensor t = tracing::as_float(x), wide = tracing::converted(t, tracing::summed_in(t.dtype()), x.where);
   return tracing::converted(axis_sum({wide, x.where}, axis) / n, t.dtype(), x.where);
 }

@@ -46,7 +46,7 @@ Where line_or(Where where) { return in_force ? in_force : where; }
 
 const std::shared_ptr<Scope>& current() { return innermost; }
 
-Permit::Permit(const Tensors& tensors) : tensors_(tensors), outer_(permits) { permits = this; }
+Permit::Permit(const Tensors& tensors) : tensors_(tensors), base_(innermost.get()), outer_(permits) { permits = this; }
 Permit::~Permit() { permits = outer_; }
 
 bool Permit::covers(const Traced& t) {
@@ -54,6 +54,21 @@ bool Permit::covers(const Traced& t) {
     for (const Tensor& known : p->tensors_)
       if (const Traced* k = Access::traced(known); k && k->scope == t.scope && k->value == t.value) return true;
   return false;
+}
+
+Scope* Permit::with_axis(std::string_view name, std::vector<std::string>& known) {
+  const auto is_it = [&](const Scope& s) {
+    if (!s.axis().name.empty()) known.push_back(s.axis().name);
+    return s.axis().name == name;
+  };
+  const Permit* p = permits;
+  for (Scope* s = innermost.get();; s = s->parent().get()) {
+    for (; p && p->base_ == s; p = p->outer_)
+      for (const Tensor& t : p->tensors_)
+        if (const Traced* k = Access::traced(t); k && k->value == k->scope->example_ && is_it(*k->scope))
+          return k->scope.get();
+    if (!s || is_it(*s)) return s;
+  }
 }
 
 bool same(const Tensor& a, const Tensor& b) {
@@ -64,7 +79,9 @@ bool same(const Tensor& a, const Tensor& b) {
 
 Tensor Access::make(std::shared_ptr<Scope> scope, Value v, Where where) {
   Tensor t;
-  t.traced_ = std::make_shared<const Traced>(Traced{std::move(scope), v, v.type(), where});
+  // Of a closed scope, whose nodes may be gone, only the place of an example is made: for a rule that is traced late.
+  Type type = scope->is_open() ? v.type() : Type{Dtype::int64, {}};
+  t.traced_ = std::make_shared<const Traced>(Traced{std::move(scope), v, std::move(type), where});
   return t;
 }
 

@@ -57,6 +57,7 @@ class Scope : public std::enable_shared_from_this<Scope> {
   const Axis& axis() const { return axis_; }
   // The place of the example along the axis: a hidden parameter, for which an empty tensor stands among hidden().
   Tensor example();
+  friend class Permit;
 
   Build& build() { return build_; }
   const Tensors& hidden() const { return hidden_; }
@@ -111,9 +112,13 @@ class Permit {
   Permit(const Permit&) = delete;
   Permit& operator=(const Permit&) = delete;
   static bool covers(const Traced& t);
+  // The scope of the innermost vmap whose axis has the name, open or lent by a permit; null where there is none. Adds
+  // the names that it passes to known.
+  static Scope* with_axis(std::string_view name, std::vector<std::string>& known);
 
  private:
   const Tensors& tensors_;
+  const Scope* base_;  // the innermost open scope where it begins
   const Permit* outer_;
 };
 // Whether both are one value of a scope, or one array.

@@ -151,6 +151,27 @@ TEST(Axes, InsideLoopsBranchesAndRules) {
   near(gradient(until), gradient(branched));
 }
 
+// exp(x − Σ x / n) by a rule that uses itself, and so is traced when the vmap that it speaks of has ended.
+Tensor own(const Tensor& x) {
+  static const auto f = custom_jvp([](const Tensor& v) { return exp(v - axis_mean(v, "batch")); },
+                                   [](const Tensor& v, const Tensor& dv) {
+                                     const Tensor y = own(v);
+                                     const double n = static_cast<double>(axis_size("batch"));
+                                     return std::pair(y, y * (dv - axis_sum(dv, "batch") / n));
+                                   });
+  return f(x);
+}
+
+TEST(Axes, RulesThatUseThemselvesSpeakOfAxes) {
+  const auto inside = [](const Tensor& x) { return sum(vmap(own, batch)(x)); };
+  const auto plain = [](const Tensor& x) { return sum(exp(x - mean(x, 0, true))); };
+  near(grad(inside)(xs), grad(plain)(xs));
+  near(hvp(inside)(xs, cos(xs)), hvp(plain)(xs, cos(xs)));
+  near(vmap(grad(inside), batch)(stack({xs, 2 * xs}, 0))(1), grad(plain)(2 * xs));
+  near(vmap([](const Tensor& x) { return grad([](const Tensor& v) { return sum(own(v)); })(x); }, batch)(xs),
+       grad(plain)(xs));
+}
+
 TEST(Axes, Messages) {
   const Tensor x = ones({3, 2}, f64);
   const auto unknown = message_of([&] {
