@@ -104,11 +104,12 @@ void add_outputs_not_finite(const Context& x, const Evaluation& e, Report& repor
         {id, title, fmt::format("{} {}{}", counted(n, "row gives", "rows give"), what, naming(x, {rows[0]}))});
   };
   if (const std::string why = why_no_labels(e); !e.nan_rows.empty() && !why.empty()) {
+    // Accuracy is measured, so that of risk the findings are named.
     std::vector<std::string> left;
-    for (const Finding& f : report.findings)
-      if (const std::string name = f.id.substr(0, f.id.find('.'));
-          f.status != Status::run && f.why == why && (left.empty() || left.back() != name))
-        left.push_back(name);
+    for (const Finding& f : report.findings) {
+      const std::string examiner = f.id.substr(0, f.id.find('.')), name = examiner == "risk" ? f.id : examiner;
+      if (f.status != Status::run && f.why == why && (left.empty() || left.back() != name)) left.push_back(name);
+    }
     report.diagnosis.push_back({"diagnosis.nan_rows", "NaN in every output",
                                 fmt::format("{}. Therefore not measured: {}", why, fmt::join(left, ", "))});
   } else {

@@ -62,6 +62,16 @@ std::string number(double v, Digits d, Rounding r) {
   return minus(fmt::format("{:.{}f}", mantissa, std::clamp(d.decimals + power, 0, 3))) + "×" + power_of_ten(power);
 }
 
+std::string number_beside(double v, Digits d, Rounding r, double value) {
+  if (!std::isfinite(v)) return number(v, d, r);
+  for (int more = 0; more <= most_decimals; ++more) {
+    const int decimals = std::abs(v) >= .1 ? std::min(d.decimals + more, most_decimals) : d.decimals + more;
+    const double seen = rounded_to(v, decimals, r);
+    if ((v > value) == (seen > value) && (v < value) == (seen < value)) return number(v, {decimals}, r);
+  }
+  return (v > value ? "above " : v < value ? "below " : "") + shown(value, 15);
+}
+
 std::string number(double v) {
   if (!std::isfinite(v)) return "–";
   if (v == std::floor(v) && std::abs(v) < 9e15) return minus(grouped(static_cast<int64_t>(v)));

@@ -18,6 +18,9 @@ Digits digits_of(const Interval& i, const std::optional<double>& estimate = {});
 enum class Rounding : uint8_t { nearest, down, up };
 // "0.925", "12,300", "3.0×10⁻⁴", "−0.02"; a dash for what is not finite.
 std::string number(double v, Digits d, Rounding r = Rounding::nearest);
+// With as many digits more as say on which side of a value it lies: no end of an interval looks as if it touched the
+// value of a claim that it decides. "above 0.6" where four decimals do not tell.
+std::string number_beside(double v, Digits d, Rounding r, double value);
 // Without an interval: three significant digits, at most four decimals, whole numbers grouped.
 std::string number(double v);
 std::string power_of_ten(int power);  // "10⁻³"

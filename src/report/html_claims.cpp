@@ -21,7 +21,7 @@ std::string claim_row(const Report& r, const Claim& c) {
     about = escape(c.id.substr(std::min<size_t>(6, c.id.size()))) + "<br>" + about;
   if (!c.would_decide.empty()) about += "<br><small>What would decide it: " + escape(c.would_decide) + ".</small>";
   return markup::row({markup::ruling(c.ruling), about, f ? element("span", "num", markup::estimate(*f)) : "–",
-                      f ? markup::interval(*f) : "–",
+                      f ? markup::interval(*f, c.value) : "–",
                       f && f->check ? escape(f->check->passed ? "passed" : "failed") : "–"});
 }
 

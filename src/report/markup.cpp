@@ -113,10 +113,12 @@ std::string estimate(const Finding& f) {
   return sign + (f.interval ? number(*f.estimate, digits_of(*f.interval, f.estimate)) : number(*f.estimate));
 }
 
-std::string ends(const Interval& i, const std::optional<double>& estimate) {
+std::string ends(const Interval& i, const std::optional<double>& estimate, const std::optional<double>& claimed) {
   const Digits d = digits_of(i, estimate);
-  const std::string low = i.low ? number(*i.low, d, Rounding::down) : "–",
-                    high = i.high ? number(*i.high, d, Rounding::up) : "–";
+  const auto end = [&](const std::optional<double>& v, Rounding r) {
+    return !v ? "–" : claimed ? number_beside(*v, d, r, *claimed) : number(*v, d, r);
+  };
+  const std::string low = end(i.low, Rounding::down), high = end(i.high, Rounding::up);
   if (i.sided == Sided::upper) return "≤ " + high;
   if (i.sided == Sided::lower) return "≥ " + low;
   return fmt::format("[{}, {}]", low, high);
@@ -126,14 +128,14 @@ std::string ends(const Finding& f) { return f.interval ? ends(*f.interval, f.est
 
 std::string level(double level) { return level < 1 ? fmt::format("{:.4g} %", 100 * level) : "certain"; }
 
-std::string interval(const Finding& f) {
+std::string interval(const Finding& f, const std::optional<double>& claimed) {
   if (!f.interval) return f.status == Status::run && f.kind == Kind::exact ? "exact" : "–";
   // R(8/255) ≤ .16
   constexpr std::string_view robust = "robustness.accuracy[";
   const std::string of =
       f.id.starts_with(robust) ? "R(" + escape(f.id.substr(robust.size(), f.id.size() - robust.size() - 1)) + ") " : "";
-  return fmt::format("<span class=\"num\">{}{}</span><br><small>{} · {}</small>", of, ends(f), level(f.interval->level),
-                     escape(f.interval->method));
+  return fmt::format("<span class=\"num\">{}{}</span><br><small>{} · {}</small>", of,
+                     ends(*f.interval, f.estimate, claimed), level(f.interval->level), escape(f.interval->method));
 }
 
 std::string ruling(Verdict v) { return fmt::format("<span class=\"ruling {0}\">{0}</span>", to_string(v)); }

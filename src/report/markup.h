@@ -24,11 +24,12 @@ std::string data_table(const Table& t, size_t most = 60);
 // An estimate, to two significant digits of its interval's width; whole counts in full.
 std::string estimate(const Finding& f);
 // Rounded outward, to the same digits: "[0.919, 0.931]", "≤ 0.18".
-std::string ends(const Interval& i, const std::optional<double>& estimate = {});
+std::string ends(const Interval& i, const std::optional<double>& estimate = {},
+                 const std::optional<double>& claimed = {});  // and told from the value of a claim
 std::string ends(const Finding& f);
 std::string level(double level);  // 95 %, 98.3 %
 // "[0.919, 0.931]" and below it level and method; "exact", or a dash.
-std::string interval(const Finding& f);
+std::string interval(const Finding& f, const std::optional<double>& claimed = {});
 std::string ruling(Verdict v);  // a word in a frame
 // From a capital letter on, unless the first word is a name or holds more than letters.
 std::string sentence(std::string text);

@@ -47,8 +47,9 @@ TEST(NotFinite, EveryRow) {
   EXPECT_EQ(get(r, "risk.accuracy").limits.at(0), why + "; all of them count as wrong");
   for (const char* id : {"risk.log_loss", "risk.brier", "risk.infinite_rows"}) EXPECT_EQ(get(r, id).why, why) << id;
   ASSERT_EQ(r.diagnosis.size(), 1u);
-  EXPECT_EQ(r.diagnosis[0].text,
-            why + ". Therefore not measured: risk, calibration, numerics, sensitivity, robustness, curvature");
+  EXPECT_EQ(r.diagnosis[0].text, why +
+                                     ". Therefore not measured: risk.log_loss, risk.brier, risk.infinite_rows, "
+                                     "calibration, numerics, sensitivity, robustness, curvature");
   const Finding& told = get(r, "diagnosis.told");
   EXPECT_EQ(told.estimate, 0);
   for (const auto& row : told.evidence.tables[0].rows) {

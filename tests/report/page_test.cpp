@@ -74,6 +74,18 @@ TEST(Digits, TwoOfTheWidth) {
   EXPECT_EQ(shown(NAN, 0, 1), "– 0.0 1.0");
 }
 
+TEST(Digits, EndsThatDecideAClaimDoNotTouchItsValue) {
+  const Interval i{.60431, .71978, .975, "", Sided::two};
+  EXPECT_EQ(markup::ends(i, .67), "[0.60, 0.72]");
+  EXPECT_EQ(markup::ends(i, .67, .6), "[0.604, 0.72]");
+  EXPECT_EQ(markup::ends(i, .67, .72), "[0.60, 0.7198]");
+  EXPECT_EQ(markup::ends(i, .67, .60431), "[0.60431, 0.72]");
+  EXPECT_EQ(markup::ends(i, .67, .604309), "[above 0.604309, 0.72]");
+  EXPECT_EQ(markup::ends(i, .67, .5), "[0.60, 0.72]");
+  const Interval small{-3.04e-6, 2.96e-6, .95, "", Sided::two};
+  EXPECT_EQ(markup::ends(small, 0, 3e-6), "[−3.1×10⁻⁶, 2.96×10⁻⁶]");
+}
+
 TEST(Digits, OneSidedAndNone) {
   Interval upper{std::nullopt, 2.9953e-4, .95, "", Sided::upper};
   EXPECT_EQ(markup::ends(upper, 0), "≤ 3.0×10⁻⁴");
