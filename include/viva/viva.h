@@ -14,6 +14,7 @@
 #include "viva/numpy.h"
 #include "viva/onnx.h"
 #include "viva/optim.h"
+#include "viva/probe.h"
 #include "viva/random.h"
 #include "viva/taylor.h"
 #include "viva/tensor.h"

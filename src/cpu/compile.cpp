@@ -1,4 +1,4 @@
-// From a function to a plan: bind constants and taps, simplify, fuse, give every value a place.
+// From a function to a plan: bind constants, simplify, fuse, give every value a place.
 #include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
@@ -15,7 +15,7 @@ using cpu::Buffer;
 using cpu::Step;
 using cpu::Unit;
 
-// Bound parameters become constants; wanted taps further outputs, the others their operands.
+// Bound parameters become constants, taps their operands.
 Body specialised(const Body& f, const PlanOptions& options) {
   Build b(f->name());
   b.at({});
@@ -36,29 +36,13 @@ Body specialised(const Body& f, const PlanOptions& options) {
       b.at(p.node()->where);
       map[p] = b.constant(*bound[i]);
     }
-  std::unordered_map<std::string, Values> tapped;
   for (const Node& n : f->nodes()) {
     if (!n.op) continue;
     const Values in = mapped(map, n.in);
-    const Attr* name = n.op->taps ? n.attrs.find("name") : nullptr;
-    if (name) tapped[std::get<std::string>(*name)].push_back(map[n.out()] = in[0]);
-    else {
-      const Values out = b.copy(n, in);
-      for (int i = 0; i < n.outputs(); ++i) map[n.out(i)] = out[static_cast<size_t>(i)];
-    }
+    const Values out = n.op->taps ? Values{in[0]} : b.copy(n, in);
+    for (int i = 0; i < n.outputs(); ++i) map[n.out(i)] = out[static_cast<size_t>(i)];
   }
-  Values outputs = mapped(map, f->outputs());
-  std::vector<std::string> names = f->output_names();
-  for (const std::string& t : options.taps) {
-    const auto found = tapped.find(t);
-    if (found == tapped.end()) throw usage_error("no output of {} uses a tap '{}'", f->name(), t);
-    if (found->second.size() > 1)
-      throw usage_error("the tap '{}' of {} names {} values: give each place a name of its own", t, f->name(),
-                        found->second.size());
-    outputs.push_back(found->second[0]);
-    names.push_back(t);
-  }
-  return b.finish(std::move(outputs), std::move(names));
+  return b.finish(mapped(map, f->outputs()), f->output_names());
 }
 
 int64_t bytes_of(const Type& t) { return numel(t.shape) * size_of(t.dtype); }

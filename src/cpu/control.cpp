@@ -9,7 +9,7 @@ namespace viva::cpu {
 namespace {
 
 PlanOptions inside(PlanOptions o) {
-  o.constants.clear(), o.donated.clear(), o.taps.clear();
+  o.constants.clear(), o.donated.clear();
   return o;
 }
 

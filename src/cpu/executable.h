@@ -18,9 +18,6 @@ struct PlanOptions {
   // One entry for each argument of a call (empty: none): its memory may become that of a result. It does where the
   // caller moved the only reference in.
   Mask donated;
-  // Names of taps whose values are returned after the outputs, in this order. Other taps cost nothing. A usage error
-  // where a name is given to several values, or to none that an output uses.
-  std::vector<std::string> taps;
   // Run node by node and fail at the first NaN that an operation makes of operands without any, or that it takes from a
   // constant where the data have none and that reaches a result; the error names the operation and the user's line.
   bool check_nan = false;

@@ -10,7 +10,7 @@ using OpList = std::span<const OpDef* const>;
 namespace ops {
 extern const OpList source, unary, special, binary, complex, elementwise, contraction, convolution, movement, slicing,
     joining, indexing, gather, scatter, reduction, position, sorting, window, window_element, factorization, spectral,
-    fourier, quantization, structure, conditional, scanning, repetition;
+    fourier, quantization, structure, tapping, conditional, scanning, repetition;
 }  // namespace ops
 
 }  // namespace viva

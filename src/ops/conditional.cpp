@@ -4,6 +4,7 @@
 #include "graph/prune.h"
 #include "ops/catalog.h"
 #include "ops/structure.h"
+#include "ops/taps.h"
 
 namespace viva {
 namespace {
@@ -157,13 +158,19 @@ Body zeros_like(const Body& f) {
 }
 
 // The function on the examples that take it, where there is one: the others see the operands of one that does, so that
-// no derivative of theirs can be NaN and spoil a sum over examples.
-Values where_taken(Build& b, Value taken, Ins in, std::span<const int> axis, const Body& f) {
+// no derivative of theirs can be NaN and spoil a sum over examples. Its taps say which these are.
+Values where_taken(Build& b, Value taken, Ins in, std::vector<int> axis, const Body& single, Transforms& tf) {
   const int64_t size = taken.dim(0);
-  if (size == 0) return b.inline_call(*zeros_like(f), in);
-  const Value row = b.argmax(taken, 0, Dtype::int64);
   Values args;
-  for (size_t i = 0; i < in.size(); ++i) args.push_back(axis[i] < 0 ? in[i] : masked_rows(b, in[i], taken, row, size));
+  if (size > 0) {
+    const Value row = b.argmax(taken, 0, Dtype::int64);
+    for (size_t i = 0; i < in.size(); ++i)
+      args.push_back(axis[i] < 0 ? in[i] : masked_rows(b, in[i], taken, row, size));
+  } else args = {in.begin(), in.end()};
+  const bool tapped = has_taps(single);
+  if (tapped) args.push_back(taken), axis.push_back(0);
+  const Body f = tf.batch(tapped ? with_taken(single) : single, axis, size, Mask(single->outputs().size(), true)).first;
+  if (size == 0) return b.inline_call(*zeros_like(f), args);
   return cond(b, b.reduce_or(taken, {0}), args, f, zeros_like(f));
 }
 
@@ -188,10 +195,8 @@ Values batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t
     axes.push_back(axis[i] < 0 ? -1 : 0);
     front.push_back(axis[i] < 0 ? in[i] : batched_front(b, in[i], axis[i], size));
   }
-  const Mask force(outputs, true);
-  Values out = where_taken(b, in[0], front, axes, tf.batch(n.bodies[0], axes, size, force).first);
-  const Values other =
-      where_taken(b, b.logical_not(in[0]), front, axes, tf.batch(n.bodies[1], axes, size, force).first);
+  Values out = where_taken(b, in[0], front, axes, n.bodies[0], tf);
+  const Values other = where_taken(b, b.logical_not(in[0]), front, axes, n.bodies[1], tf);
   for (size_t i = 0; i < outputs; ++i) {
     out[i] = b.select(b.broadcast(in[0], out[i].shape(), {0}), out[i], other[i]);
     out_axis[i] = 0;

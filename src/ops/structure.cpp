@@ -1,4 +1,4 @@
-// Operations that hold a function or only mark values: call, barrier, tap.
+// call and barrier.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -132,7 +132,7 @@ std::vector<Type> barrier_infer(const Infer::Site& s) {
   return {s.in.begin(), s.in.end()};
 }
 
-std::vector<Array> same_eval(const Node&, std::span<const Array> in, Evaluator&) { return {in.begin(), in.end()}; }
+std::vector<Array> barrier_eval(const Node&, std::span<const Array> in, Evaluator&) { return {in.begin(), in.end()}; }
 
 // A barrier over the values present, in their places.
 Values barrier_over(Build& b, Ins values) {
@@ -152,8 +152,8 @@ void barrier_transpose(Build& b, const Node&, Ins in, Ins ct, std::span<Value> r
 }
 
 // Each operand keeps its own axis.
-Values same_batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t, std::span<int> out_axis,
-                  Transforms&) {
+Values barrier_batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t, std::span<int> out_axis,
+                     Transforms&) {
   std::ranges::copy(axis, out_axis.begin());
   return b.repeat(n, {in.begin(), in.end()});
 }
@@ -165,7 +165,7 @@ Values barrier_prune(Build& b, const Node&, Ins in, const Mask& used, Pruner&) {
   return barrier_over(b, kept);
 }
 
-Lowered same_lower(const Node& n) {
+Lowered barrier_lower(const Node& n) {
   if (n.in.size() == 1) {
     loops::Nest nest = loops::elementwise(n.types[0].shape, types_of(n.in));
     nest.store(nest.load(0));
@@ -182,40 +182,6 @@ std::vector<Sample> barrier_samples() {
   return {
       {"two", {sample_floats({2}, -2, 2, 0), sample_floats({2, 3}, -2, 2, 1)}, {}, {}, {{true, true}, {true, false}}},
       {"one i32", {sample_ints({3}, -9, 9, 0)}, {}, {}}};
-}
-
-// tap
-
-std::vector<Type> tap_infer(const Infer::Site& s) {
-  require_operands(s, 1);
-  require(!s.attrs.text("name").empty(), "needs a name");
-  return {s.in[0]};
-}
-
-Values tap_jvp(Build& b, const Node& n, Ins, Ins, Ins t, Transforms&) {
-  return {b.tap(t[0], n.attrs.text("name") + ".tangent")};
-}
-
-// The first coefficient is a tangent; coefficient k > 1 is named after its order.
-bool tap_jet(JetSite& s) {
-  Coefficient c = s.in(0, s.order);
-  const std::string& name = s.node.attrs.text("name");
-  if (c) c.value = s.b.tap(c.value, s.order == 1 ? name + ".tangent" : fmt::format("{}.coefficient{}", name, s.order));
-  s.set(0, s.order, c);
-  return true;
-}
-
-// The cotangent of the tangent of a value is named after the value itself.
-void tap_transpose(Build& b, const Node& n, Ins, Ins ct, std::span<Value> r, Transforms&) {
-  std::string name = n.attrs.text("name");
-  constexpr std::string_view tangent = ".tangent";
-  if (name.ends_with(tangent)) name.resize(name.size() - tangent.size());
-  r[0] = b.tap(ct[0], name + ".cotangent");
-}
-
-std::vector<Sample> tap_samples() {
-  return {{"f64", {sample_floats({2, 2}, -2, 2, 0)}, {{"name", std::string("hidden")}}, {}, {{true}}},
-          {"i32", {sample_ints({2}, -9, 9, 0)}, {{"name", std::string("tokens")}}, {}}};
 }
 
 constexpr OpDef call_record = {
@@ -240,36 +206,17 @@ constexpr OpDef barrier_record = {.name = "barrier",
                                   .doc = "its operands; common sub-expressions are not shared across it",
                                   .shared = false,
                                   .infer = barrier_infer,
-                                  .eval = same_eval,
+                                  .eval = barrier_eval,
                                   .jvp = barrier_jvp,
                                   .split = plain_split,
                                   .transpose = barrier_transpose,
-                                  .batch = same_batch,
-                                  .lower = same_lower,
+                                  .batch = barrier_batch,
+                                  .lower = barrier_lower,
                                   .prune = barrier_prune,
                                   .samples = barrier_samples};
-constexpr OpDef tap_record = {
-    .name = "tap",
-    .family = "structure",
-    .doc = "its operand under a name, for probe and intervene; jvp adds name.tangent, transpose name.cotangent",
-    .taps = true,
-    .shared = false,
-    .attributes = "name",
-    .infer = tap_infer,
-    .eval = same_eval,
-    .jvp = tap_jvp,
-    .split = plain_split,
-    .transpose = tap_transpose,
-    .batch = same_batch,
-    .lower = same_lower,
-    .prune = plain_prune,
-    .jet = tap_jet,
-    .samples = tap_samples};
-
 constexpr std::array records = {
     &call_record,
     &barrier_record,
-    &tap_record,
 };
 
 }  // namespace

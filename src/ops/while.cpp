@@ -6,6 +6,7 @@
 
 #include "graph/prune.h"
 #include "ops/catalog.h"
+#include "ops/taps.h"
 
 namespace viva {
 
@@ -109,6 +110,23 @@ Mask settled(const Node& n, Mask known, Transforms& tf) {
   return known;
 }
 
+// The step for the side that runs what is known again: a value has its tap on the other side.
+Body tapped_once(const Body& step, const Mask& known, const Mask& force, Transforms& tf) {
+  if (!has_taps(step)) return step;
+  const SplitBody parts = tf.split(step, known, force);
+  Build b(step->name());
+  b.at({});
+  Values known_in, unknown_in, out;
+  for (size_t i = 0; i < known.size(); ++i)
+    (known[i] ? known_in : unknown_in).push_back(b.parameter_like(step->params()[i]));
+  const Values first = b.inline_call(*without_taps(parts.known), known_in);
+  Values in(first.end() - parts.residuals, first.end());
+  append<Value>(in, unknown_in);
+  const Values second = b.inline_call(*parts.unknown, in);
+  for (size_t i = 0, k = 0, u = 0; i < force.size(); ++i) out.push_back(parts.out_known[i] ? first[k++] : second[u++]);
+  return b.finish(std::move(out), step->output_names());
+}
+
 // Residuals of an unknown number of steps cannot be kept: the unknown side runs the known carries again.
 void split(SplitSite& s, const Node& n, std::span<Value> out_known, std::span<Value> out_unknown, Transforms& tf) {
   const While w = While::of(n);
@@ -140,17 +158,22 @@ void split(SplitSite& s, const Node& n, std::span<Value> out_known, std::span<Va
   }
   Values in;
   for (size_t i = 0; i < n.in.size(); ++i) in.push_back(s.in_known[i] ? s.residual(s.in_known[i]) : s.in_unknown[i]);
-  const Values rest = s.unknown.copy(n, std::move(in));
+  const Body step = tapped_once(n.bodies[1], known, inverted(part(known, w.consts, w.carries)), tf);
+  const Values rest = s.unknown.emit(*n.op, std::move(in), n.attrs, {n.bodies[0], step}, n.where);
   for (size_t i = 0; i < w.carries; ++i)
     if (!known[w.consts + i]) out_unknown[i] = rest[i];
 }
 
 // Examples that have ended stay as they are, and see the operands of one that goes on, so that no derivative of theirs
-// can be NaN.
+// can be NaN. Taps say which examples go on.
 Values batch_until_all_end(Build& b, const Node& n, Ins consts, Ins carries, const std::vector<int>& axes, int64_t size,
                            Transforms& tf) {
+  const bool tapped = has_taps(n.bodies[1]);
+  std::vector<int> step_axes = axes;
+  if (tapped) step_axes.push_back(0);
   const Body p = tf.batch(n.bodies[0], axes, size, {true}).first,
-             f = tf.batch(n.bodies[1], axes, size, Mask(carries.size(), true)).first;
+             f = tf.batch(tapped ? with_taken(n.bodies[1]) : n.bodies[1], step_axes, size, Mask(carries.size(), true))
+                     .first;
   Values all(consts.begin(), consts.end());
   append<Value>(all, carries);
   Build any_goes_on(p->name()), step(f->name());
@@ -164,6 +187,7 @@ Values batch_until_all_end(Build& b, const Node& n, Ins consts, Ins carries, con
   Values safe;
   for (size_t i = 0; i < args.size(); ++i)
     safe.push_back(axes[i] < 0 ? args[i] : masked_rows(step, args[i], goes_on, row, size));
+  if (tapped) safe.push_back(goes_on);
   Values out = step.inline_call(*f, safe);
   for (size_t i = 0; i < out.size(); ++i)
     out[i] = step.select(step.broadcast(goes_on, out[i].shape(), {0}), out[i], args[consts.size() + i]);

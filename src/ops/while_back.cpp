@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "graph/prune.h"
+#include "ops/taps.h"
 #include "ops/while.h"
 
 namespace viva {
@@ -47,6 +48,7 @@ class WhileBack {
       if (linear_[w_.consts + i]) ct_.push_back(ct[i]);
     Mask force = part(linear_, w_.consts, w_.carries);
     parts_ = tf.split(n.bodies[1], inverted(linear_), force);
+    parts_.known = without_taps(parts_.known);  // its steps run many times
     predicate(n);
     stepping();
     reach();

@@ -8,6 +8,7 @@
 
 #include "graph/build.h"
 #include "interpret/interpret.h"
+#include "transform/probe.h"
 #include "transform/transform.h"
 
 namespace viva {
@@ -39,16 +40,15 @@ std::string refused(const std::function<void()>& f) {
 
 bool says(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
-TEST(Compile, BoundConstantsTapsAndNanTrace) {
+TEST(Compile, BoundConstantsProbesAndNanTrace) {
   Build b("f");
   const Value x = b.parameter({Dtype::float32, {3}}, "x"), w = b.parameter({Dtype::float32, {3}}, "w");
   const Value h = b.tap(b.mul(x, w), "hidden");
   const Body f = b.finish({b.log(h)});
   PlanOptions options;
   options.constants = {{1, Array::of<float>({1, 2, 3}, {3})}};
-  options.taps = {"hidden"};
   ThreadPool pool(1);
-  const Arrays out = compile(f, options).call({Array::of<float>({1, 1, 2}, {3})}, pool).take();
+  const Arrays out = compile(probe(f, {"hidden"}).body, options).call({Array::of<float>({1, 1, 2}, {3})}, pool).take();
   ASSERT_EQ(out.size(), 2u);
   EXPECT_EQ(out[1].at(2), 6);
   EXPECT_FLOAT_EQ(static_cast<float>(out[0].at(2)), std::log(6.f));
@@ -148,20 +148,6 @@ TEST(CheckNan, LetsNanThrough) {
   EXPECT_EQ(failure(f, {Array::full(f32({4}), std::nan(""))}, options), "");
   const Body bits = of_vector([](Build& b, Value v) { return b.bitcast(b.bitcast(v, Dtype::uint32), Dtype::float32); });
   EXPECT_EQ(failure(bits, {Array::full(f32({4}), std::nan(""))}, options), "");
-}
-
-TEST(Compile, ATapThatNamesSeveralValuesOrNoneIsRefused) {
-  const Body layer = of_vector([](Build& b, Value v) { return b.tap(b.tanh(v), "h"); });
-  Build b("net");
-  const Value x = b.parameter(f32({4}), "x");
-  const Value unused = b.tap(b.neg(x), "unused");
-  (void)unused;
-  const Body net = b.finish({b.call(layer, b.call(layer, {x}))});
-  PlanOptions options;
-  options.taps = {"h"};
-  EXPECT_TRUE(says(refused([&] { compile(net, options); }), "names 2 values"));
-  options.taps = {"other"};
-  EXPECT_TRUE(says(refused([&] { compile(net, options); }), "no output of net uses a tap 'other'"));
 }
 
 // One step of gradient descent over a layer: weights and bias, whose gradient is a sum over the batch.

@@ -6,6 +6,7 @@
 #include "interpret/interpret.h"
 #include "laws/jets.h"
 #include "laws/laws.h"
+#include "laws/taps.h"
 #include "ops/reference.h"
 #include "transform/pipeline.h"
 #include "transform/transform.h"
@@ -88,7 +89,8 @@ constexpr Transformation list[] = {{"jvp", jvp_case},           {"vjp", vjp_case
                                    {"vmap", vmap_case},         {"linear", linear_case},
                                    {"grad", grad_case},         {"hvp", hvp_case},
                                    {"jacobian", jacobian_case}, {"simplify", simplify_case},
-                                   {"jet", jet_case},           {"laplacian", laplacian_case}};
+                                   {"jet", jet_case},           {"laplacian", laplacian_case},
+                                   {"probe", probe_case},       {"intervene", intervene_case}};
 
 }  // namespace
 
