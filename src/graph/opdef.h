@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "graph/bound.h"
 #include "graph/graph.h"
 #include "graph/jet.h"
 #include "graph/prune.h"
@@ -71,6 +72,11 @@ class Transforms {
   // Outputs: all outputs, then the coefficients that the returned mask marks, those marked in force in any case.
   virtual std::pair<Body, Mask> jet(const Body& f, const Taylor& series, const Mask& present, const Mask& force) = 0;
 
+  // Parameters: the lower ends of all inputs, or the inputs themselves where they are not marked, then the upper ends
+  // of those marked. Outputs likewise: the upper ends of those that the returned mask marks, and of all marked in
+  // force.
+  virtual std::pair<Body, Mask> bound(const Body& f, const Mask& intervals, const Mask& force) = 0;
+
   Pruner pruner;  // of this request
 };
 
@@ -124,6 +130,11 @@ struct Batch {
   using Fn = Values (*)(Build&, const Node&, Ins in, std::span<const int> axis, int64_t n, std::span<int> out_axis,
                         Transforms&);
 };
+struct Bound {
+  // An enclosure of each output, for all operands in their enclosures: of what any engine computes, and of the exact
+  // result.
+  using Fn = std::vector<Enclosure> (*)(BoundSite&);
+};
 struct Jet {
   // Sets the coefficient wanted of each output with a series; what is not set is zero. False: as jvp gives it.
   using Fn = bool (*)(JetSite&);
@@ -170,6 +181,7 @@ struct OpDef {
   Rule<Batch> batch;
   Rule<Lower> lower;
   Rule<Prune> prune;
+  Rule<Bound> bound;
   Jet::Fn jet = nullptr;  // null: series follow from jvp, at no more than their cost; a recurrence where they do not
   Simplify simplify = nullptr;  // an optimisation, no rule: null where the algebra pass knows no identity
   Samples::Fn samples;
@@ -190,7 +202,7 @@ Rule<Jet> jet_rule(const OpDef& d);
 template <class F> void for_each_rule(const OpDef& d, F&& f) {
   f("infer", d.infer), f("eval", d.eval), f("jvp", d.jvp), f("split", d.split), f("transpose", d.transpose);
   f("batch", d.batch), f("lower", d.lower), f("prune", d.prune);
-  f("jet", jet_rule(d));
+  f("jet", jet_rule(d)), f("bound", d.bound);
 }
 
 }  // namespace viva

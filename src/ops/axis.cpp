@@ -4,6 +4,7 @@
 
 #include "loops/lowered.h"
 #include "ops/axis.h"
+#include "ops/bounds.h"
 #include "ops/record.h"
 
 namespace viva {
@@ -64,6 +65,7 @@ constexpr OpDef axis_sum_record = {
     .batch = batch,
     .lower = lower,
     .prune = plain_prune,
+    .bound = bounds::axis_sum,
     .samples = samples};
 
 constexpr std::array records = {&axis_sum_record};

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/complex_math.h"
 #include "ops/pointwise.h"
@@ -46,6 +47,7 @@ struct Add : Binary {
     return is_splat(in[0], 0) ? Values{in[1]} : Values{};
   }
   static constexpr std::array<std::array<bool, 2>, 3> linear = {{{true, true}, {true, false}, {false, true}}};
+  static constexpr Bound::Fn bound = bounds::arithmetic<bounds::added, bounds::added_parts>;
 };
 
 struct Sub : Binary {
@@ -65,6 +67,7 @@ struct Sub : Binary {
   }
   static Values simplify(Build&, const Node&, Ins in) { return is_splat(in[1], 0) ? Values{in[0]} : Values{}; }
   static constexpr std::array<std::array<bool, 2>, 3> linear = {{{true, true}, {true, false}, {false, true}}};
+  static constexpr Bound::Fn bound = bounds::arithmetic<bounds::subtracted, bounds::subtracted_parts>;
 };
 
 struct Mul : Binary {
@@ -88,6 +91,7 @@ struct Mul : Binary {
     return is_splat(in[0], 1) ? Values{in[1]} : Values{};
   }
   static constexpr std::array<std::array<bool, 2>, 2> linear = {{{true, false}, {false, true}}};
+  static constexpr Bound::Fn bound = bounds::arithmetic<bounds::multiplied, bounds::multiplied_parts>;
 };
 
 struct MulNoNan : Binary {
@@ -111,6 +115,7 @@ struct MulNoNan : Binary {
     return s && *s > 0 && std::isfinite(*s) ? Values{b.mul(in[0], in[1])} : Values{};
   }
   static constexpr std::array<std::array<bool, 2>, 2> linear = {{{true, false}, {false, true}}};
+  static constexpr Bound::Fn bound = bounds::mul_no_nan;
 };
 
 struct Div : Binary {
@@ -135,6 +140,7 @@ struct Div : Binary {
   }
   static Values simplify(Build&, const Node&, Ins in) { return is_splat(in[1], 1) ? Values{in[0]} : Values{}; }
   static constexpr std::array<std::array<bool, 2>, 1> linear = {{{true, false}}};
+  static constexpr Bound::Fn bound = bounds::div;
 };
 
 struct Rem : Binary {
@@ -156,6 +162,7 @@ struct Rem : Binary {
     const Value second = b.neg(b.mul(t[1], quotient));
     return {add_or(b, t[0], second)};
   }
+  static constexpr Bound::Fn bound = bounds::rem;
 };
 
 struct Pow : Binary {
@@ -190,6 +197,7 @@ struct Pow : Binary {
     return b.mul(z, b.log(b.select(origin, b.one(x), x)));
   }
   static constexpr Jet::Fn jet = power_jet;
+  static constexpr Bound::Fn bound = bounds::pow;
 };
 
 // The share of the first operand where `first` wins: 1, at a tie 1/2, else 0.
@@ -211,6 +219,7 @@ struct Max : Binary {
   }
   static Value slope0(Build& b, Value x, Value y, Value) { return share(b, Direction::gt, x, y); }
   static Value slope1(Build& b, Value x, Value y, Value) { return share(b, Direction::gt, y, x); }
+  static constexpr Bound::Fn bound = bounds::extreme;
 };
 
 struct Min : Binary {
@@ -226,6 +235,7 @@ struct Min : Binary {
   }
   static Value slope0(Build& b, Value x, Value y, Value) { return share(b, Direction::lt, x, y); }
   static Value slope1(Build& b, Value x, Value y, Value) { return share(b, Direction::lt, y, x); }
+  static constexpr Bound::Fn bound = bounds::extreme;
 };
 
 struct Atan2 : Binary {
@@ -240,6 +250,7 @@ struct Atan2 : Binary {
   }
   static Value slope0(Build& b, Value y, Value x, Value) { return over_square(b, x, x, y); }
   static Value slope1(Build& b, Value y, Value x, Value) { return b.neg(over_square(b, y, x, y)); }
+  static constexpr Bound::Fn bound = bounds::atan2;
 };
 
 struct And : Binary {
@@ -248,6 +259,7 @@ struct And : Binary {
   static constexpr bool commutative = true;
   template <class T> static T value(T x, T y) { return static_cast<T>(x & y); }
   static constexpr Absent jvp = integer_result;
+  static constexpr Bound::Fn bound = bounds::bits_and;
 };
 
 struct Or : Binary {
@@ -256,6 +268,7 @@ struct Or : Binary {
   static constexpr bool commutative = true;
   template <class T> static T value(T x, T y) { return static_cast<T>(x | y); }
   static constexpr Absent jvp = integer_result;
+  static constexpr Bound::Fn bound = bounds::bits_or;
 };
 
 struct Xor : Binary {
@@ -264,6 +277,7 @@ struct Xor : Binary {
   static constexpr bool commutative = true;
   template <class T> static T value(T x, T y) { return static_cast<T>(x ^ y); }
   static constexpr Absent jvp = integer_result;
+  static constexpr Bound::Fn bound = bounds::bits_xor;
 };
 
 // By the width of T or more, or by a negative count: everything is shifted out.
@@ -278,6 +292,7 @@ struct ShiftLeft : Binary {
   static constexpr std::string_view name = "shift_left", doc = "x · 2^by; 0 where by is negative or at least the width";
   template <class T> static T value(T x, T by) { return shifts_out(by) ? T(0) : static_cast<T>(wide(x) << by); }
   static constexpr Absent jvp = integer_result;
+  static constexpr Bound::Fn bound = bounds::shift_left;
 };
 
 struct ShiftRight : Binary {
@@ -287,6 +302,7 @@ struct ShiftRight : Binary {
       doc = "bits shifted down, the sign filling in signed dtypes; 0 where by is negative or at least the width";
   template <class T> static T value(T x, T by) { return shifts_out(by) ? T(0) : static_cast<T>(x >> by); }
   static constexpr Absent jvp = integer_result;
+  static constexpr Bound::Fn bound = bounds::shift_right;
 };
 
 using pointwise::record;

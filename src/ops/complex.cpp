@@ -2,6 +2,7 @@
 #include <array>
 #include <complex>
 
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/pointwise.h"
 
@@ -34,6 +35,7 @@ struct Complex {
     if (!in[1]) r[1] = b.neg(b.imag(ct[0]));
   }
   static constexpr std::array<std::array<bool, 2>, 3> linear = {{{true, true}, {true, false}, {false, true}}};
+  static constexpr Bound::Fn bound = bounds::moves_all;
 };
 
 struct Part {
@@ -54,6 +56,7 @@ struct Real : Part {
   static Values simplify(Build&, const Node&, Ins in) {
     return made_by(in[0], "complex") ? Values{in[0].node()->in[0]} : Values{};
   }
+  static constexpr Bound::Fn bound = bounds::moves_all;
 };
 
 struct Imag : Part {
@@ -67,6 +70,7 @@ struct Imag : Part {
   static Values simplify(Build&, const Node&, Ins in) {
     return made_by(in[0], "complex") ? Values{in[0].node()->in[1]} : Values{};
   }
+  static constexpr Bound::Fn bound = bounds::moves_all;
 };
 
 struct Conj : Part {
@@ -77,6 +81,7 @@ struct Conj : Part {
   static Values simplify(Build&, const Node&, Ins in) {
     return made_by(in[0], "conj") ? Values{in[0].node()->in[0]} : Values{};
   }
+  static constexpr Bound::Fn bound = bounds::conj;
 };
 
 using pointwise::record;

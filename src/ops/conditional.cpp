@@ -2,6 +2,7 @@
 #include <array>
 
 #include "graph/prune.h"
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/structure.h"
 #include "ops/taps.h"
@@ -271,6 +272,7 @@ constexpr OpDef cond_record = {
     .batch = batch,
     .lower = runs_functions,
     .prune = prune,
+    .bound = bounds::cond,
     .jet = cond_jet,
     .simplify = simplify,
     .samples = samples};

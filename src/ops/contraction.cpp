@@ -3,6 +3,7 @@
 #include <array>
 
 #include "loops/lowered.h"
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/complex_math.h"
 #include "ops/record.h"
@@ -213,6 +214,7 @@ constexpr OpDef dot_general_record = {.name = "dot_general",
                                       .batch = viva::batch,
                                       .lower = viva::lower,
                                       .prune = plain_prune,
+                                      .bound = bounds::dot_general,
                                       .jet = viva::jet,
                                       .samples = viva::samples};
 

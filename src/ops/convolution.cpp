@@ -4,6 +4,7 @@
 #include <array>
 
 #include "loops/lowered.h"
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/complex_math.h"
 #include "ops/reference.h"
@@ -353,6 +354,7 @@ constexpr OpDef conv_general_record = {
     .batch = batch,
     .lower = lower,
     .prune = plain_prune,
+    .bound = bounds::conv_general,
     .jet = product_jet,
     .samples = samples,
 };

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "graph/prune.h"
+#include "ops/bounds.h"
 #include "ops/custom.h"
 
 namespace viva {
@@ -308,6 +309,7 @@ constexpr OpDef custom_rule_record = {
     .batch = batch,
     .lower = runs_functions,
     .prune = plain_prune,
+    .bound = bounds::custom_rule,
     .samples = samples};
 
 constexpr std::array records = {&custom_rule_record};

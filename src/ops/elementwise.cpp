@@ -2,6 +2,7 @@
 #include <array>
 #include <cstring>
 
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/pointwise.h"
 
@@ -250,6 +251,7 @@ constexpr OpDef compare_record = {.name = "compare",
                                   .batch = pointwise::batch,
                                   .lower = compare_lower,
                                   .prune = plain_prune,
+                                  .bound = bounds::compare,
                                   .samples = compare_samples};
 constexpr OpDef select_record = {.name = "select",
                                  .family = "pointwise",
@@ -262,6 +264,7 @@ constexpr OpDef select_record = {.name = "select",
                                  .batch = pointwise::batch,
                                  .lower = select_lower,
                                  .prune = plain_prune,
+                                 .bound = bounds::select,
                                  .simplify = select_simplify,
                                  .samples = select_samples};
 constexpr OpDef convert_record = {
@@ -277,6 +280,7 @@ constexpr OpDef convert_record = {
     .batch = pointwise::batch,
     .lower = convert_lower,
     .prune = plain_prune,
+    .bound = bounds::convert,
     .simplify = convert_simplify,
     .samples = convert_samples};
 constexpr OpDef bitcast_record = {.name = "bitcast",
@@ -291,6 +295,7 @@ constexpr OpDef bitcast_record = {.name = "bitcast",
                                   .batch = pointwise::batch,
                                   .lower = bitcast_lower,
                                   .prune = plain_prune,
+                                  .bound = bounds::bitcast,
                                   .samples = bitcast_samples};
 
 constexpr std::array records = {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/linalg.h"
 
@@ -242,6 +243,7 @@ constexpr OpDef cholesky_record = {
     .batch = batch,
     .lower = lower_rule<host::cholesky>,
     .prune = plain_prune,
+    .bound = bounds::unknown,
     .samples = square_samples};
 constexpr OpDef solve_record = {
     .name = "triangular_solve",
@@ -256,6 +258,7 @@ constexpr OpDef solve_record = {
     .batch = batch,
     .lower = lower_rule<host::triangular_solve>,
     .prune = plain_prune,
+    .bound = bounds::unknown,
     .jet = solve_jet,
     .samples = solve_samples};
 constexpr OpDef lu_record = {
@@ -271,6 +274,7 @@ constexpr OpDef lu_record = {
     .batch = batch,
     .lower = lower_rule<host::lu>,
     .prune = plain_prune,
+    .bound = bounds::unknown,
     .samples = factor_samples};
 constexpr OpDef qr_record = {
     .name = "qr",
@@ -284,6 +288,7 @@ constexpr OpDef qr_record = {
     .batch = batch,
     .lower = lower_rule<host::qr>,
     .prune = plain_prune,
+    .bound = bounds::qr,
     .samples = factor_samples};
 
 constexpr std::array records = {&cholesky_record, &solve_record, &lu_record, &qr_record};

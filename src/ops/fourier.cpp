@@ -5,6 +5,7 @@
 
 #include "base/thread_pool.h"
 #include "loops/lowered.h"
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/linalg_host.h"
 #include "ops/record.h"
@@ -112,6 +113,7 @@ constexpr OpDef record = {.name = "fft",
                           .batch = batch,
                           .lower = lower,
                           .prune = plain_prune,
+                          .bound = bounds::fft,
                           .samples = samples};
 
 constexpr std::array records = {&record};

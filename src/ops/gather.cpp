@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "loops/lowered.h"
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/indexing.h"
 #include "ops/pointwise.h"
@@ -247,6 +248,7 @@ constexpr OpDef gather_record = {
     .batch = batch,
     .lower = lower,
     .prune = plain_prune,
+    .bound = bounds::gather,
     .simplify = simplify,
     .samples = samples,
 };

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "loops/lowered.h"
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/indexing.h"
 
@@ -263,6 +264,7 @@ constexpr OpDef dynamic_slice_record = {
     .batch = batch_slice,
     .lower = lower_slice,
     .prune = plain_prune,
+    .bound = bounds::dynamic_slice,
     .simplify = simplify_slice,
     .samples = samples_slice,
 };
@@ -278,6 +280,7 @@ constexpr OpDef dynamic_update_slice_record = {
     .batch = batch_update,
     .lower = lower_update,
     .prune = plain_prune,
+    .bound = bounds::dynamic_update_slice,
     .simplify = simplify_update,
     .samples = samples_update,
 };

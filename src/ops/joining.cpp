@@ -6,6 +6,7 @@
 
 #include "base/thread_pool.h"
 #include "loops/lowered.h"
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/record.h"
 #include "ops/reference.h"
@@ -277,6 +278,7 @@ constexpr OpDef pad_record = {.name = "pad",
                               .batch = pad_batch,
                               .lower = pad_lower,
                               .prune = plain_prune,
+                              .bound = bounds::moves_all,
                               .simplify = pad_simplify,
                               .samples = pad_samples};
 constexpr OpDef concatenate_record = {.name = "concatenate",
@@ -291,6 +293,7 @@ constexpr OpDef concatenate_record = {.name = "concatenate",
                                       .batch = concatenate_batch,
                                       .lower = concatenate_lower,
                                       .prune = plain_prune,
+                                      .bound = bounds::moves_all,
                                       .simplify = concatenate_simplify,
                                       .samples = concatenate_samples};
 

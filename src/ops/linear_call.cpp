@@ -2,6 +2,7 @@
 #include <array>
 
 #include "graph/prune.h"
+#include "ops/bounds.h"
 #include "ops/custom.h"
 
 namespace viva {
@@ -167,6 +168,7 @@ constexpr OpDef linear_call_record = {
     .batch = batch,
     .lower = runs_functions,
     .prune = plain_prune,
+    .bound = bounds::linear_call,
     .samples = samples};
 
 constexpr std::array records = {&linear_call_record};

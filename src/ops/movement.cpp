@@ -3,6 +3,7 @@
 #include <array>
 
 #include "loops/lowered.h"
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/movement.h"
 #include "ops/reference.h"
@@ -226,6 +227,7 @@ constexpr OpDef broadcast_record = {
     .batch = broadcast_batch,
     .lower = broadcast_lower,
     .prune = plain_prune,
+    .bound = bounds::moves_all,
     .simplify = broadcast_simplify,
     .samples = broadcast_samples};
 constexpr OpDef reshape_record = {.name = "reshape",
@@ -240,6 +242,7 @@ constexpr OpDef reshape_record = {.name = "reshape",
                                   .batch = reshape_batch,
                                   .lower = reshape_lower,
                                   .prune = plain_prune,
+                                  .bound = bounds::moves_all,
                                   .simplify = reshape_simplify,
                                   .samples = reshape_samples};
 constexpr OpDef transpose_record = {.name = "transpose",
@@ -254,6 +257,7 @@ constexpr OpDef transpose_record = {.name = "transpose",
                                     .batch = transpose_batch,
                                     .lower = transpose_lower,
                                     .prune = plain_prune,
+                                    .bound = bounds::moves_all,
                                     .simplify = transpose_simplify,
                                     .samples = transpose_samples};
 constexpr std::array records = {

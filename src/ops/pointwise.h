@@ -225,6 +225,7 @@ inline constexpr OpDef record = {.name = Op::name,
                                  .batch = batch,
                                  .lower = lower<Op>,
                                  .prune = plain_prune,
+                                 .bound = Op::bound,
                                  .jet = pointwise::jet_rule<Op>(),
                                  .simplify = simplify_rule<Op>(),
                                  .samples = samples<Op>};

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/reduction.h"
 
@@ -159,6 +160,7 @@ constexpr OpDef argmax_record = {
     .batch = argmax_batch,
     .lower = argmax_lower,
     .prune = plain_prune,
+    .bound = bounds::argmax,
     .samples = argmax_samples};
 constexpr OpDef cumsum_record = {.name = "cumsum",
                                  .family = "reduction",
@@ -172,6 +174,7 @@ constexpr OpDef cumsum_record = {.name = "cumsum",
                                  .batch = cumsum_batch,
                                  .lower = cumsum_lower,
                                  .prune = plain_prune,
+                                 .bound = bounds::cumsum,
                                  .samples = cumsum_samples};
 
 constexpr std::array records = {

@@ -2,6 +2,7 @@
 #include <array>
 #include <cmath>
 
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/pointwise.h"
 
@@ -70,6 +71,7 @@ constexpr OpDef record = {.name = "quantize",
                           .batch = pointwise::batch,
                           .lower = lower,
                           .prune = plain_prune,
+                          .bound = bounds::quantize,
                           .samples = samples};
 
 constexpr std::array records = {&record};

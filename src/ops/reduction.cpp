@@ -3,6 +3,7 @@
 #include <array>
 
 #include "loops/lowered.h"
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/complex_math.h"
 #include "ops/reduction.h"
@@ -223,6 +224,7 @@ constexpr OpDef reduce_sum_record = {.name = "reduce_sum",
                                      .batch = batch_dims,
                                      .lower = lower_reduction<loops::Reduction::sum>,
                                      .prune = plain_prune,
+                                     .bound = bounds::reduce_sum,
                                      .simplify = no_dims_simplify,
                                      .samples = sum_samples};
 constexpr OpDef reduce_max_record = {
@@ -239,6 +241,7 @@ constexpr OpDef reduce_max_record = {
     .batch = batch_dims,
     .lower = lower_reduction<loops::Reduction::max>,
     .prune = plain_prune,
+    .bound = bounds::reduce_max,
     .simplify = no_dims_simplify,
     .samples = max_samples};
 constexpr OpDef reduce_prod_record = {.name = "reduce_prod",
@@ -253,6 +256,7 @@ constexpr OpDef reduce_prod_record = {.name = "reduce_prod",
                                       .batch = batch_dims,
                                       .lower = lower_reduction<loops::Reduction::product>,
                                       .prune = plain_prune,
+                                      .bound = bounds::reduce_prod,
                                       .simplify = no_dims_simplify,
                                       .samples = prod_samples};
 constexpr OpDef reduce_and_record = {.name = "reduce_and",
@@ -267,6 +271,7 @@ constexpr OpDef reduce_and_record = {.name = "reduce_and",
                                      .batch = batch_dims,
                                      .lower = lower_reduction<loops::Reduction::all>,
                                      .prune = plain_prune,
+                                     .bound = bounds::moves_all,
                                      .simplify = no_dims_simplify,
                                      .samples = truth_samples};
 constexpr OpDef reduce_or_record = {.name = "reduce_or",
@@ -281,6 +286,7 @@ constexpr OpDef reduce_or_record = {.name = "reduce_or",
                                     .batch = batch_dims,
                                     .lower = lower_reduction<loops::Reduction::any>,
                                     .prune = plain_prune,
+                                    .bound = bounds::moves_all,
                                     .simplify = no_dims_simplify,
                                     .samples = truth_samples};
 constexpr std::array records = {

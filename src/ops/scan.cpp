@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "graph/prune.h"
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 
 namespace viva {
@@ -30,6 +31,44 @@ Values emit_scan(Build& b, Scan s, Ins consts, Ins carries, Ins xs, const Body& 
   Values in(consts.begin(), consts.end());
   append<Value>(in, carries), append<Value>(in, xs);
   return b.emit("scan", std::move(in), s.attrs(), {f});
+}
+
+Scan::Pairs Scan::pairs(Build& b, const Node& n, Ins in, Ins second, const std::function<Value(Value)>& fill,
+                        const Doubled& doubled) {
+  const Scan s = of(n);
+  Mask active = present(second);
+  // Those carries too that get a second value on the way.
+  for (bool more = true; more;) {
+    more = false;
+    const Mask has = doubled(active, Mask(s.outputs(), false)).second;
+    for (size_t i = 0; i < s.carries; ++i)
+      if (has[i] && !active[s.consts + i]) active[s.consts + i] = more = true;
+  }
+  Mask force(s.outputs(), false);
+  for (size_t i = 0; i < s.carries; ++i) force[i] = active[s.consts + i];
+  const auto [f, has] = doubled(active, force);
+  // The function has them last; a scan has them beside their firsts.
+  std::vector<size_t> params, outputs;
+  std::array<Values, 3> args;
+  size_t at = 0, at_second = s.inputs();
+  for (size_t group = 0; const size_t count : {s.consts, s.carries, s.xs}) {
+    const size_t seconds = marked(active, at, count);
+    add_places(params, at, count), add_places(params, at_second, seconds);
+    append<Value>(args[group], in.subspan(at, count));
+    for (size_t i = at; i < at + count; ++i)
+      if (active[i]) args[group].push_back(second[i] ? second[i] : fill(in[i]));
+    at += count, at_second += seconds, ++group;
+  }
+  const size_t carried = marked(has, 0, s.carries), stacked = marked(has, s.carries, s.ys);
+  add_places(outputs, 0, s.carries), add_places(outputs, s.outputs(), carried);
+  add_places(outputs, s.carries, s.ys), add_places(outputs, s.outputs() + carried, stacked);
+  const Values out = emit_scan(b, s, args[0], args[1], args[2], rearranged(f, params, outputs));
+  Pairs r{{}, Values(s.outputs())};
+  append<Value>(r.firsts, std::span(out).first(s.carries));
+  append<Value>(r.firsts, std::span(out).subspan(s.carries + carried, s.ys));
+  for (size_t i = 0, c = s.carries, y = s.carries + carried + s.ys; i < s.outputs(); ++i)
+    if (has[i]) r.seconds[i] = out[i < s.carries ? c++ : y++];
+  return r;
 }
 
 namespace {
@@ -97,44 +136,11 @@ std::vector<Array> eval(const Node& n, std::span<const Array> in, Evaluator& e) 
   return out;
 }
 
-// Which carries have a tangent: those that come in with one, and those that get one on the way.
-Mask with_carried(const Scan& s, const Body& f, Mask active, Transforms& tf) {
-  for (bool more = true; more;) {
-    more = false;
-    const Mask has = tf.jvp(f, active, Mask(s.outputs(), false)).second;
-    for (size_t i = 0; i < s.carries; ++i)
-      if (has[i] && !active[s.consts + i]) active[s.consts + i] = more = true;
-  }
-  return active;
-}
-
 Values jvp(Build& b, const Node& n, Ins in, Ins, Ins t, Transforms& tf) {
-  const Scan s = Scan::of(n);
-  const Mask active = with_carried(s, n.bodies[0], present(t), tf);
-  Mask force(s.outputs(), false);
-  for (size_t i = 0; i < s.carries; ++i) force[i] = active[s.consts + i];
-  const auto [f, has] = tf.jvp(n.bodies[0], active, force);
-  // jvp puts the tangents last; a scan has them beside their primals.
-  std::vector<size_t> params, outputs;
-  std::array<Values, 3> args;
-  size_t primal = 0, tangent = s.inputs();
-  for (size_t group = 0; const size_t count : {s.consts, s.carries, s.xs}) {
-    const size_t tangents = marked(active, primal, count);
-    add_places(params, primal, count), add_places(params, tangent, tangents);
-    append<Value>(args[group], in.subspan(primal, count));
-    for (size_t i = primal; i < primal + count; ++i)
-      if (active[i]) args[group].push_back(t[i] ? t[i] : b.zero(in[i]));
-    primal += count, tangent += tangents, ++group;
-  }
-  const size_t carried = marked(has, 0, s.carries), stacked = marked(has, s.carries, s.ys);
-  add_places(outputs, 0, s.carries), add_places(outputs, s.outputs(), carried);
-  add_places(outputs, s.carries, s.ys), add_places(outputs, s.outputs() + carried, stacked);
-  const Values out = emit_scan(b, s, args[0], args[1], args[2], rearranged(f, params, outputs));
-  Values result(s.outputs());
-  for (size_t i = 0, c = s.carries, y = s.carries + carried + s.ys; i < result.size(); ++i)
-    if (has[i]) result[i] = out[i < s.carries ? c++ : y++];
-  append<Value>(result, std::span(out).first(s.carries));
-  append<Value>(result, std::span(out).subspan(s.carries + carried, s.ys));
+  const auto transformed = [&](const Mask& active, const Mask& force) { return tf.jvp(n.bodies[0], active, force); };
+  const Scan::Pairs r = Scan::pairs(b, n, in, t, [&](Value v) { return b.zero(v); }, transformed);
+  Values result = r.seconds;
+  append<Value>(result, r.firsts);
   return result;
 }
 
@@ -250,6 +256,7 @@ constexpr OpDef scan_record = {
     .batch = batch,
     .lower = runs_functions,
     .prune = prune,
+    .bound = bounds::scan,
     .jet = scan_jet,
     .samples = samples};
 

@@ -1,6 +1,8 @@
 // The shape of a scan, and the rules that take it apart.
 #pragma once
 
+#include <functional>
+
 #include "ops/structure.h"
 
 namespace viva {
@@ -16,6 +18,16 @@ struct Scan {
   Attrs attrs() const;
   size_t inputs() const { return consts + carries + xs; }
   size_t outputs() const { return carries + ys; }
+
+  // The scan with a second value beside some of its values: a tangent, or the upper end of an enclosure. second: null
+  // where an operand has none; fill: the second value of a carry that gets one on the way. doubled: the function, its
+  // second values last, those of the outputs that the mask it returns marks, and of all that the mask given marks.
+  struct Pairs {
+    Values firsts, seconds;  // of the outputs; null: none
+  };
+  using Doubled = std::function<std::pair<Body, Mask>(const Mask& active, const Mask& force)>;
+  static Pairs pairs(Build& b, const Node& n, Ins in, Ins second, const std::function<Value(Value)>& fill,
+                     const Doubled& doubled);
   bool is_carry(size_t input) const { return input >= consts && input < consts + carries; }
 };
 

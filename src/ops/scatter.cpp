@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "loops/lowered.h"
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/complex_math.h"
 #include "ops/indexing.h"
@@ -294,6 +295,7 @@ constexpr OpDef scatter_record = {
     .batch = batch,
     .lower = lower,
     .prune = plain_prune,
+    .bound = bounds::scatter,
     .simplify = simplify,
     .samples = samples,
 };

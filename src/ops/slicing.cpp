@@ -3,6 +3,7 @@
 #include <array>
 
 #include "loops/lowered.h"
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/movement.h"
 #include "ops/reference.h"
@@ -145,6 +146,7 @@ constexpr OpDef reverse_record = {.name = "reverse",
                                   .batch = reverse_batch,
                                   .lower = reverse_lower,
                                   .prune = plain_prune,
+                                  .bound = bounds::moves_all,
                                   .simplify = reverse_simplify,
                                   .samples = reverse_samples};
 constexpr OpDef slice_record = {.name = "slice",
@@ -159,6 +161,7 @@ constexpr OpDef slice_record = {.name = "slice",
                                 .batch = slice_batch,
                                 .lower = slice_lower,
                                 .prune = plain_prune,
+                                .bound = bounds::moves_all,
                                 .simplify = slice_simplify,
                                 .samples = slice_samples};
 

@@ -5,6 +5,7 @@
 
 #include "base/thread_pool.h"
 #include "loops/lowered.h"
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/pointwise.h"
 #include "ops/series.h"
@@ -214,6 +215,7 @@ constexpr OpDef record = {.name = "sort",
                           .batch = batch,
                           .lower = lower,
                           .prune = prune,
+                          .bound = bounds::sort,
                           .jet = jet,
                           .simplify = simplify,
                           .samples = samples};

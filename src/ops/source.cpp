@@ -4,6 +4,7 @@
 
 #include "base/threefry.h"
 #include "loops/lowered.h"
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/record.h"
 #include "ops/reference.h"
@@ -182,6 +183,7 @@ constexpr OpDef constant_record = {.name = "constant",
                                    .batch = batch_without_inputs,
                                    .lower = constant_lower,
                                    .prune = plain_prune,
+                                   .bound = bounds::constant,
                                    .samples = constant_samples};
 constexpr OpDef iota_record = {.name = "iota",
                                .family = "source",
@@ -195,6 +197,7 @@ constexpr OpDef iota_record = {.name = "iota",
                                .batch = batch_without_inputs,
                                .lower = iota_lower,
                                .prune = plain_prune,
+                               .bound = bounds::moves_all,
                                .samples = iota_samples};
 constexpr OpDef rng_bits_record = {.name = "rng_bits",
                                    .family = "source",
@@ -208,6 +211,7 @@ constexpr OpDef rng_bits_record = {.name = "rng_bits",
                                    .batch = rng_batch,
                                    .lower = rng_lower,
                                    .prune = plain_prune,
+                                   .bound = bounds::exact_at_points,
                                    .samples = rng_samples};
 
 constexpr std::array records = {

@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "loops/special_math.h"
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/pointwise.h"
 
@@ -21,6 +22,7 @@ struct ErfInv {
   template <class T> static T value(T x) { return static_cast<T>(loops::erf_inv(static_cast<double>(x))); }
   // 1 / erf'(y) = √π/2 · e^(y²)
   static Value slope(Build& b, Value, Value y) { return b.scale(b.exp(b.square(y)), 0.5 / std::numbers::inv_sqrtpi); }
+  static constexpr Bound::Fn bound = bounds::monotone<{.ulps = 4, .from = -1, .to = 1}>;
 };
 
 struct Lgamma {
@@ -30,6 +32,7 @@ struct Lgamma {
   static constexpr std::string_view name = "lgamma", doc = "log|Γ(x)|; inf at the poles 0, -1, -2, … and at ±inf";
   template <class T> static T value(T x) { return static_cast<T>(loops::log_gamma(static_cast<double>(x))); }
   static Value slope(Build& b, Value x, Value) { return b.polygamma(x, 0); }
+  static constexpr Bound::Fn bound = bounds::lgamma;
 };
 
 // Operations with a number beside the operand: the loop gets it as a second operand, the same for every element.
@@ -205,6 +208,7 @@ constexpr OpDef polygamma_record = {
     .batch = pointwise::batch,
     .lower = polygamma_lower,
     .prune = plain_prune,
+    .bound = bounds::polygamma,
     .samples = polygamma_samples};
 constexpr OpDef widen_record = {
     .name = "widen",
@@ -219,6 +223,7 @@ constexpr OpDef widen_record = {
     .batch = pointwise::batch,
     .lower = widen_lower,
     .prune = plain_prune,
+    .bound = bounds::widen,
     .simplify = widen_simplify,
     .samples = widen_samples};
 

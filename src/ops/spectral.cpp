@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/linalg.h"
 
@@ -118,6 +119,7 @@ constexpr OpDef eigh_record = {
     .batch = batch,
     .lower = lower_rule<host::eigh>,
     .prune = plain_prune,
+    .bound = bounds::eigh,
     .samples = [] { return samples({{3, 3}, {2, 2, 2}, {1, 1}, {0, 0}, {0, 2, 2}}); }};
 constexpr OpDef svd_record = {
     .name = "svd",
@@ -131,6 +133,7 @@ constexpr OpDef svd_record = {
     .batch = batch,
     .lower = lower_rule<host::svd>,
     .prune = plain_prune,
+    .bound = bounds::svd,
     .samples = [] { return samples({{3, 3}, {2, 3, 2}, {2, 4}, {1, 1}, {0, 2}, {2, 0}, {0, 2, 2}}); }};
 
 constexpr std::array records = {&eigh_record, &svd_record};

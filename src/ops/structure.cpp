@@ -5,6 +5,7 @@
 
 #include "graph/prune.h"
 #include "loops/lowered.h"
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/structure.h"
 
@@ -199,6 +200,7 @@ constexpr OpDef call_record = {
     .batch = call_batch,
     .lower = Absent{Reason::no_sound_form, "a function is no single loop nest: plans inline it"},
     .prune = call_prune,
+    .bound = bounds::call,
     .jet = call_jet,
     .samples = call_samples};
 constexpr OpDef barrier_record = {.name = "barrier",
@@ -213,7 +215,9 @@ constexpr OpDef barrier_record = {.name = "barrier",
                                   .batch = barrier_batch,
                                   .lower = barrier_lower,
                                   .prune = barrier_prune,
+                                  .bound = bounds::barrier,
                                   .samples = barrier_samples};
+
 constexpr std::array records = {
     &call_record,
     &barrier_record,

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "loops/lowered.h"
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/structure.h"
 #include "ops/taps.h"
@@ -97,6 +98,7 @@ constexpr OpDef tap_record = {
     .batch = batch,
     .lower = lower,
     .prune = plain_prune,
+    .bound = bounds::tap,
     .jet = jet,
     .samples = samples};
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/complex_math.h"
 #include "ops/pointwise.h"
@@ -32,6 +33,7 @@ struct Neg : Unary {
     return in[0].node()->op && in[0].node()->op->name == name ? Values{in[0].node()->in[0]} : Values{};
   }
   static constexpr std::array<std::array<bool, 1>, 1> linear = {{{true}}};
+  static constexpr Bound::Fn bound = bounds::arithmetic<bounds::negated, bounds::negated_parts>;
 };
 
 struct Abs : Unary {
@@ -50,6 +52,7 @@ struct Abs : Unary {
     const Value s = b.sign(in[0]);
     return {is_complex(s.dtype()) ? b.real(b.mul(t[0], b.conj(s))) : b.mul(t[0], s)};
   }
+  static constexpr Bound::Fn bound = bounds::abs;
 };
 
 struct Sign : Unary {
@@ -70,6 +73,7 @@ struct Sign : Unary {
     const Value turned = b.div(across, b.complex(b.select(origin, b.one(size), size), zero));
     return {b.select(origin, b.zero(turned), turned)};
   }
+  static constexpr Bound::Fn bound = bounds::sign;
 };
 
 struct Floor : Unary {
@@ -77,6 +81,7 @@ struct Floor : Unary {
   static constexpr std::string_view name = "floor", doc = "the greatest integer not above x";
   template <class T> static T value(T x) { return std::floor(x); }
   static constexpr Absent jvp = flat;
+  static constexpr Bound::Fn bound = bounds::steps_up;
 };
 
 struct Ceil : Unary {
@@ -84,6 +89,7 @@ struct Ceil : Unary {
   static constexpr std::string_view name = "ceil", doc = "the least integer not below x";
   template <class T> static T value(T x) { return std::ceil(x); }
   static constexpr Absent jvp = flat;
+  static constexpr Bound::Fn bound = bounds::steps_up;
 };
 
 struct Round : Unary {
@@ -91,6 +97,7 @@ struct Round : Unary {
   static constexpr std::string_view name = "round", doc = "the nearest integer, halves to even";
   template <class T> static T value(T x) { return std::nearbyint(x); }
   static constexpr Absent jvp = flat;
+  static constexpr Bound::Fn bound = bounds::steps_up;
 };
 
 struct Exp : Unary {
@@ -99,6 +106,7 @@ struct Exp : Unary {
   template <class T> static T value(T x) { return std::exp(x); }
   template <class T> static constexpr TileFn vector = VectorMath<T>::exp;
   static Value slope(Build&, Value, Value y) { return y; }
+  static constexpr Bound::Fn bound = bounds::monotone<{.ulps = 4, .least = 0}>;
 };
 
 struct Expm1 : Unary {
@@ -110,6 +118,7 @@ struct Expm1 : Unary {
   }
   template <class T> static constexpr TileFn vector = VectorMath<T>::expm1;
   static Value slope(Build& b, Value x, Value) { return b.exp(x); }
+  static constexpr Bound::Fn bound = bounds::monotone<{.ulps = 4}>;
 };
 
 struct Log : Unary {
@@ -122,6 +131,7 @@ struct Log : Unary {
   template <class T> static T value(T x) { return std::log(x); }
   template <class T> static constexpr TileFn vector = VectorMath<T>::log;
   static Value slope(Build& b, Value x, Value) { return b.recip(x); }
+  static constexpr Bound::Fn bound = bounds::monotone<{.ulps = 4, .from = 0}>;
 };
 
 struct Log1p : Unary {
@@ -135,6 +145,7 @@ struct Log1p : Unary {
   }
   template <class T> static constexpr TileFn vector = VectorMath<T>::log1p;
   static Value slope(Build& b, Value x, Value) { return b.recip(b.add(x, b.one(x))); }  // d/dx log(1+x) = 1/(1+x)
+  static constexpr Bound::Fn bound = bounds::monotone<{.ulps = 4, .from = -1}>;
 };
 
 struct Softplus : Unary {
@@ -145,6 +156,7 @@ struct Softplus : Unary {
     return std::isnan(x) ? x : (x > 0 ? x : T(0)) + std::log1p(std::exp(-std::abs(x)));
   }
   static Value slope(Build& b, Value x, Value) { return b.logistic(x); }
+  static constexpr Bound::Fn bound = bounds::monotone<{.ulps = 4, .least = 0}>;
 };
 
 struct Sqrt : Unary {
@@ -159,6 +171,7 @@ struct Sqrt : Unary {
     else return loops::square_root(x);
   }
   static Value slope(Build& b, Value, Value y) { return b.div(b.full_like(y, 0.5), y); }
+  static constexpr Bound::Fn bound = bounds::monotone<{.ulps = 1, .from = 0, .least = 0}>;
 };
 
 struct Rsqrt : Unary {
@@ -168,6 +181,7 @@ struct Rsqrt : Unary {
   static constexpr double lo = 0.2;
   template <class T> static T value(T x) { return T(1) / std::sqrt(x); }
   static Value slope(Build& b, Value x, Value y) { return b.div(b.scale(y, -0.5), x); }  // -1/2 x^(-3/2) = -y / 2x
+  static constexpr Bound::Fn bound = bounds::monotone<{.ulps = 2, .from = 0, .least = 0, .falls = true, .open = true}>;
 };
 
 struct Square : Unary {
@@ -180,6 +194,7 @@ struct Square : Unary {
   }
   static Value slope(Build& b, Value x, Value) { return b.add(x, x); }
   static constexpr Jet::Fn jet = square_jet;
+  static constexpr Bound::Fn bound = bounds::arithmetic<bounds::squared, bounds::squared_parts>;
 };
 
 struct Sin : Unary {
@@ -188,6 +203,7 @@ struct Sin : Unary {
   template <class T> static T value(T x) { return std::sin(x); }
   template <class T> static constexpr TileFn vector = VectorMath<T>::sin;
   static Value slope(Build& b, Value x, Value) { return b.cos(x); }
+  static constexpr Bound::Fn bound = bounds::sin;
 };
 
 struct Cos : Unary {
@@ -196,6 +212,7 @@ struct Cos : Unary {
   template <class T> static T value(T x) { return std::cos(x); }
   template <class T> static constexpr TileFn vector = VectorMath<T>::cos;
   static Value slope(Build& b, Value x, Value) { return b.neg(b.sin(x)); }
+  static constexpr Bound::Fn bound = bounds::cos;
 };
 
 struct Tanh : Unary {
@@ -208,6 +225,7 @@ struct Tanh : Unary {
     const Value twice = b.add(x, x);
     return b.scale(b.mul(b.logistic(twice), b.logistic(b.neg(twice))), 4);
   }
+  static constexpr Bound::Fn bound = bounds::monotone<{.ulps = 4}>;
 };
 
 struct Logistic : Unary {
@@ -221,6 +239,7 @@ struct Logistic : Unary {
   }
   // 1 - y as logistic(-x), which keeps the tail where y rounds to 1.
   static Value slope(Build& b, Value x, Value y) { return b.mul(y, b.logistic(b.neg(x))); }
+  static constexpr Bound::Fn bound = bounds::monotone<{.ulps = 4, .least = 0}>;
 };
 
 struct Erf : Unary {
@@ -231,6 +250,7 @@ struct Erf : Unary {
   static Value slope(Build& b, Value x, Value) {
     return b.scale(b.exp(b.neg(b.square(x))), 2 * std::numbers::inv_sqrtpi);
   }
+  static constexpr Bound::Fn bound = bounds::monotone<{.ulps = 4}>;
 };
 
 struct Not : Unary {
@@ -241,6 +261,7 @@ struct Not : Unary {
     else return static_cast<T>(~x);
   }
   static constexpr Absent jvp = integer_result;
+  static constexpr Bound::Fn bound = bounds::logical_not;
 };
 
 struct IsFinite : Unary {
@@ -252,6 +273,7 @@ struct IsFinite : Unary {
     else return std::isfinite(x);
   }
   static constexpr Absent jvp = integer_result;
+  static constexpr Bound::Fn bound = bounds::is_finite;
 };
 
 using pointwise::record;

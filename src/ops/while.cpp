@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "graph/prune.h"
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/taps.h"
 
@@ -302,6 +303,7 @@ constexpr OpDef while_record = {
     .batch = batch,
     .lower = runs_functions,
     .prune = prune,
+    .bound = bounds::loop,
     .jet = while_jet,
     .samples = samples};
 

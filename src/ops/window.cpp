@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "loops/lowered.h"
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/pointwise.h"
 #include "ops/reference.h"
@@ -321,6 +322,7 @@ constexpr OpDef window_sum_record = {
     .batch = batch,
     .lower = lower_sum,
     .prune = plain_prune,
+    .bound = bounds::window_sum,
     .simplify = simplify_sum,
     .samples = samples_sum,
 };
@@ -339,6 +341,7 @@ constexpr OpDef window_argmax_record = {
     .batch = batch,
     .lower = lower_argmax,
     .prune = plain_prune,
+    .bound = bounds::window_argmax,
     .simplify = simplify_argmax,
     .samples = samples_argmax,
 };

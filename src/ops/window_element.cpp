@@ -2,6 +2,7 @@
 #include <array>
 
 #include "loops/lowered.h"
+#include "ops/bounds.h"
 #include "ops/catalog.h"
 #include "ops/pointwise.h"
 #include "ops/reference.h"
@@ -187,6 +188,7 @@ constexpr OpDef gather_record = {
     .batch = batch,
     .lower = lower_gather,
     .prune = plain_prune,
+    .bound = bounds::window_gather,
     .samples = [] { return samples_of(true); },
 };
 constexpr OpDef scatter_record = {
@@ -202,6 +204,7 @@ constexpr OpDef scatter_record = {
     .batch = batch,
     .lower = lower_scatter,
     .prune = plain_prune,
+    .bound = bounds::window_scatter,
     .samples = [] { return samples_of(false); },
 };
 

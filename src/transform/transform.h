@@ -37,6 +37,11 @@ Body collapsed_jet(const Body& f, const Mask& active, int64_t order, int64_t dir
 // parameters, which are floats.
 Body laplacian(const Body& f, const Mask& active);
 
+// Enclosures of what f gives for all parameters in a box. active: the parameters, of any dtype, that lie in an
+// interval; the others are finite numbers, given as they are. Parameters: f's, of which the active ones are lower ends,
+// then the upper ends of those. Outputs: the lower ends of f's outputs, then the upper ends. What holds: graph/bound.h.
+Body bound(const Body& f, const Mask& active);
+
 // From these:
 
 // Parameters: f's, then a cotangent for each float output. Outputs: f's, then the cotangents of the active parameters.

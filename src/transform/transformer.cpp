@@ -56,4 +56,8 @@ std::pair<Body, Mask> Transformer::jet(const Body& f, const Taylor& series, cons
   return memo(jets_, {f, series, present, force}, [&] { return make_jet(f, series, present, force); });
 }
 
+std::pair<Body, Mask> Transformer::bound(const Body& f, const Mask& intervals, const Mask& force) {
+  return memo(bounds_, {f, intervals, force}, [&] { return make_bound(f, intervals, force); });
+}
+
 }  // namespace viva

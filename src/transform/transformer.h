@@ -43,6 +43,7 @@ class Transformer final : public Transforms {
   std::pair<Body, std::vector<int>> batch(const Body& f, const std::vector<int>& axes, int64_t n,
                                           const Mask& force) override;
   std::pair<Body, Mask> jet(const Body& f, const Taylor& series, const Mask& present, const Mask& force) override;
+  std::pair<Body, Mask> bound(const Body& f, const Mask& intervals, const Mask& force) override;
 
  private:
   std::pair<Body, Mask> make_jvp(const Body& f, const Mask& active, const Mask& force);
@@ -52,6 +53,7 @@ class Transformer final : public Transforms {
   std::pair<Body, std::vector<int>> make_batch(const Body& f, const std::vector<int>& axes, int64_t n,
                                                const Mask& force);
   std::pair<Body, Mask> make_jet(const Body& f, const Taylor& series, const Mask& present, const Mask& force);
+  std::pair<Body, Mask> make_bound(const Body& f, const Mask& intervals, const Mask& force);
 
   // Keys hold the Body, so that an address is never reused while the memo lives.
   std::map<std::tuple<Body, Mask, Mask>, std::pair<Body, Mask>> jvps_;
@@ -60,6 +62,7 @@ class Transformer final : public Transforms {
   std::map<std::tuple<Body, Mask, Mask>, Body> transposes_;
   std::map<std::tuple<Body, std::vector<int>, int64_t, Mask>, std::pair<Body, std::vector<int>>> batches_;
   std::map<std::tuple<Body, Taylor, Mask, Mask>, std::pair<Body, Mask>> jets_;
+  std::map<std::tuple<Body, Mask, Mask>, std::pair<Body, Mask>> bounds_;
 };
 
 }  // namespace viva

@@ -69,7 +69,7 @@ TEST(OpsVerb, JsonIsTheCatalogue) {
 // Of a new transformation the matrix may say "not yet", of these nothing.
 TEST(OpsVerb, NothingIsPutOff) {
   const std::set<std::string_view> complete{"infer", "eval",  "jvp",   "split", "transpose",
-                                            "batch", "lower", "prune", "jet"};
+                                            "batch", "lower", "prune", "jet",   "bound"};
   for (const OpDef* d : catalog())
     for_each_rule(*d, [&](std::string_view transformation, const auto& rule) {
       const bool put_off = !rule && rule.absent().reason == Reason::not_yet;

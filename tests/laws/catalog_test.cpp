@@ -174,7 +174,7 @@ TEST_P(Laws, SimplifyKeepsTheBits) {
 
 // Transformations that know every operation; a new one may still say "not yet".
 constexpr std::string_view complete[] = {"infer", "eval",  "jvp",   "split", "transpose",
-                                         "batch", "lower", "prune", "jet"};
+                                         "batch", "lower", "prune", "jet",   "bound"};
 
 // An absence says why, and the reason is true of the operation.
 TEST_P(Laws, AbsencesAreTrue) {

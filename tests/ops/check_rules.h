@@ -28,6 +28,7 @@ class NoTransforms final : public Transforms {
   std::pair<Body, Mask> jet(const Body&, const Taylor&, const Mask&, const Mask&) override {
     throw internal_error("no function");
   }
+  std::pair<Body, Mask> bound(const Body&, const Mask&, const Mask&) override { throw internal_error("no function"); }
 };
 
 inline std::vector<Array> run(const Body& f, const std::vector<Array>& args) { return interpret(*f, args); }
