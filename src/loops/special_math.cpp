@@ -20,6 +20,20 @@ using Quiet =
                      policies::evaluation_error<policies::ignore_error>>;
 constexpr double infinity = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
 
+// (-1)^(n+1) ψ⁽ⁿ⁾(x) = (n-1)!/xⁿ · (1 + n/2x + Σ B₂ₖ n…(n+2k-1)/((2k)! x²ᵏ)) where xⁿ is no double though ψ⁽ⁿ⁾(x) may
+// be one; x is far above n <= 100 there, so five terms of the sum are enough.
+double far_polygamma(int n, double x) {
+  double leading = 1 / x;
+  for (int k = 1; k < n; ++k) leading *= k / x;
+  constexpr double factors[] = {1.0 / 12, -1.0 / 720, 1.0 / 30240, -1.0 / 1209600, 1.0 / 47900160};  // B₂ₖ / (2k)!
+  double sum = 1 + n / (2 * x), term = 1;
+  for (int k = 0; k < 5; ++k) {
+    term *= (n + 2 * k) / x * ((n + 2 * k + 1) / x);
+    sum += factors[k] * term;
+  }
+  return leading * sum;
+}
+
 }  // namespace
 
 double erf_inv(double x) {
@@ -44,8 +58,12 @@ double polygamma(int order, double x) {
     case 1:
       return boost::math::trigamma(x, Quiet());
     default:
-      return boost::math::polygamma(order, x, Quiet());
+      break;
   }
+  if (x < 0) return boost::math::polygamma(order, x, Quiet());
+  const bool far = order * std::log(x) > 640;
+  // Boost loses the sign where it overflows.
+  return std::copysign(far ? far_polygamma(order, x) : boost::math::polygamma(order, x, Quiet()), odd ? 1 : -1);
 }
 
 }  // namespace viva::loops

@@ -91,7 +91,19 @@ Enclosures rem(BoundSite& s) {
   }
   const Value most = magnitude(b, y), finite = b.logical_and(b.is_finite(x.lower), b.is_finite(x.upper));
   const Value ok = b.logical_and(finite, without_zero(b, y));
-  return {where(b, ok, {b.max(r.lower, b.neg(most)), b.min(r.upper, most)})};
+  r = {b.max(r.lower, b.neg(most)), b.min(r.upper, most)};
+  // x - q·y where the whole part q of the quotient is the same everywhere.
+  const auto whole_part = [&](Value q) { return b.mul(b.sign(q), b.floor(b.abs(q))); };
+  Enclosure q{b.div(x.lower, y.lower), {}};
+  q.upper = q.lower;
+  for (const Value& v : {b.div(x.lower, y.upper), b.div(x.upper, y.lower), b.div(x.upper, y.upper)})
+    q = {b.min(q.lower, v), b.max(q.upper, v)};
+  q = at_ends(outward(b, q, 1), whole_part);
+  const Enclosure left = difference(b, x, product(b, {q.lower, q.lower}, y));
+  const Value same = b.compare(Direction::eq, q.lower, q.upper);
+  return {where(
+      b, ok,
+      {b.select(same, b.max(r.lower, left.lower), r.lower), b.select(same, b.min(r.upper, left.upper), r.upper)})};
 }
 
 namespace {

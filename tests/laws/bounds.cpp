@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <optional>
 
@@ -98,6 +99,11 @@ template <class T> bool holds(T low, T high, T v) {
   } else return low <= v && v <= high;
 }
 
+Shape joined_front(int64_t n, Shape shape) {
+  shape.insert(shape.begin(), n);
+  return shape;
+}
+
 }  // namespace
 
 Box box_around(const Arrays& args, const Mask& active, double width, Ends ends, uint32_t seed) {
@@ -180,6 +186,37 @@ Report bound_contains(const Case& c, const Mask& active, const Box& box, uint32_
   const Arrays planned = compile(g).call(ends_of(box, active), pool).take();
   const Report r = enclosed(planned, interpret(*c.f, drawn(box, 0)));
   return r.empty() ? r : "compiled bound: " + r;
+}
+
+namespace {
+
+Array part_of(const Array& all, const Type& t, int64_t i) {
+  Array r = Array::make(t);
+  if (r.bytes() > 0) std::memcpy(r.mutable_data(), all.data() + i * r.bytes(), static_cast<size_t>(r.bytes()));
+  return r;
+}
+
+}  // namespace
+
+Report bound_contains_many(const Case& c, const Mask& active, const Box& box, uint32_t samples) {
+  const Arrays ends = interpret(*bound(c.f, active), ends_of(box, active));
+  Arrays batch;
+  for (const Array& a : c.args) batch.push_back(Array::make({a.dtype(), joined_front(samples, a.shape())}));
+  for (uint32_t i = 0; i < samples; ++i) {
+    const Arrays args = drawn(box, i);
+    for (size_t k = 0; k < args.size(); ++k)
+      if (args[k].bytes() > 0)
+        std::memcpy(batch[k].mutable_data() + i * args[k].bytes(), args[k].data(),
+                    static_cast<size_t>(args[k].bytes()));
+  }
+  ThreadPool pool(1);
+  const Arrays all = compile(vmap(c.f, std::vector<int>(c.args.size(), 0), samples)).call(batch, pool).take();
+  for (uint32_t i = 0; i < samples; ++i) {
+    Arrays values;
+    for (size_t k = 0; k < all.size(); ++k) values.push_back(part_of(all[k], c.f->outputs()[k].type(), i));
+    if (const Report r = enclosed(ends, values); !r.empty()) return fmt::format("sample {}: {}", i, r);
+  }
+  return "";
 }
 
 Case bound_case(const Case& c, uint32_t seed) {

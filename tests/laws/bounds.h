@@ -26,6 +26,9 @@ Report enclosed(const Arrays& ends, const Arrays& values);
 // many arguments drawn from it.
 Report bound_contains(const Case& c, const Mask& active, const Box& box, uint32_t samples, bool compiled = false);
 
+// The same for many arguments at once, by the plan of vmap.
+Report bound_contains_many(const Case& c, const Mask& active, const Box& box, uint32_t samples);
+
 Case bound_case(const Case& c, uint32_t seed);  // over a box of width 0.1 around all float64 and complex128 parameters
 
 }  // namespace viva::laws
