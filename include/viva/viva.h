@@ -2,6 +2,7 @@
 #pragma once
 
 #include "viva/array.h"
+#include "viva/bound.h"
 #include "viva/compile.h"
 #include "viva/control.h"
 #include "viva/custom.h"
