@@ -69,6 +69,15 @@ template <class F> int guarded(Session& s, F&& f) {
   }
 }
 
+// "--budget: At Most 1 required but received 2", "--seed: 1 required N missing".
+std::string counted_wrongly(const std::string& what) {
+  if (const size_t at = what.find(": At Most 1 required"); at != what.npos)
+    return what.substr(0, at) + " stands more than once: give it once";
+  if (const size_t at = what.find(": 1 required "); at != what.npos)
+    return what.substr(0, at) + " has no value: give one";
+  return what;
+}
+
 int parse_failure(Session& s, CLI::App& app, const CLI::ParseError& e) {
   if (e.get_exit_code() == 0) return app.exit(e, s.out, s.err);  // --help, --version
   std::string verb;
@@ -77,6 +86,7 @@ int parse_failure(Session& s, CLI::App& app, const CLI::ParseError& e) {
   constexpr std::string_view raw = "Could not convert: ";
   if (const auto* bad = dynamic_cast<const CLI::ConversionError*>(&e); bad && what.starts_with(raw))
     what = what.substr(raw.size()) + ": is no number of the kind that this option takes";
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&e)) what = counted_wrongly(what);
   return report_error(s, fmt::format("{}; see viva{} --help", what.substr(0, what.find('\n')), verb), 2);
 }
 
@@ -133,7 +143,8 @@ int run_cli(int argc, const char* const* argv, Session& session) {
   app.require_subcommand(1);
   app.footer(
       "viva VERB --help shows the options of a verb and an example.\nExit codes: 0 done, 1 the answer is no, 2 usage, "
-      "3 input or output, 4 unsupported, 70 internal, 130 interrupted, 141 the reader of the output left.");
+      "3 input or output, 4 unsupported, 70 internal, 130 interrupted (Ctrl-C, SIGTERM), 141 the reader of the output "
+      "left.");
   std::vector<std::function<int(Session&)>> runs;
   for (const Verb* v : verbs()) {
     CLI::App* sub = app.add_subcommand(std::string(v->name), std::string(v->summary));

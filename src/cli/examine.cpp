@@ -148,7 +148,7 @@ std::string mend_words(const Report& r) {
 
 struct Examined {
   Report report;
-  std::vector<EarlierRuling> earlier;
+  Ledger earlier;
 };
 
 // Gives the line that says where the rulings are, "" where that is in the report.

@@ -5,6 +5,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <map>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -41,6 +43,11 @@ std::vector<Claim> claims_of(const ExamineArguments& a, std::vector<FileRecord>&
                         c.id, a.claims_file);
     all.push_back(std::move(c));
   }
+  std::map<std::string_view, std::string_view> stated;
+  for (const Claim& c : all)
+    if (const auto [at, is_new] = stated.emplace(c.statement, c.id); !is_new)
+      throw usage_error("claim '{}' is stated twice, as {} and {}: state it once, because claims share one error rate",
+                        printable(c.statement), at->second, c.id);
   return all;
 }
 
@@ -155,8 +162,10 @@ void declare_arguments(CLI::App& app, ExamineArguments& a) {
 
 double budget_of(const ExamineArguments& a) {
   if (a.budget.empty()) return standard_budget;
-  const double seconds = number_of("--budget", a.budget);
-  if (!(seconds > 0)) throw usage_error("--budget {}: seconds are above 0", a.budget);
+  double seconds = 0;
+  const auto [end, error] = std::from_chars(a.budget.data(), a.budget.data() + a.budget.size(), seconds);
+  if (error != std::errc() || end != a.budget.data() + a.budget.size() || !(seconds > 0) || !std::isfinite(seconds))
+    throw usage_error("--budget {}: write seconds above 0, as in --budget 300", a.budget);
   return seconds;
 }
 

@@ -161,6 +161,8 @@ ModelRecord record_of(const OpenModel& m, const BatchedModel& one, const OutputT
   if (const FinalSoftmax* s = class_softmax(m, one.imported, r.output_name)) r.softmax_axis = s->axis;
   if (const auto at = one.imported.unit_outputs.find(r.output_name); at != one.imported.unit_outputs.end())
     r.unit_end = at->second;
+  if (const auto at = one.imported.activated_outputs.find(r.output_name); at != one.imported.activated_outputs.end())
+    r.activation_end = at->second;
   std::vector<bool> active(one.function->params().size(), false);
   active[0] = has_tangent(one.function->params()[0].dtype());
   r.coverage = coverage_of(one.function, active);

@@ -16,8 +16,16 @@ namespace viva {
 namespace {
 
 constexpr Quantity quantities[] = {
-    {.name = "logistic", .fraction = true, .doc = "accuracy of logistic regression"},
-    {.name = "nearest", .fraction = true, .doc = "accuracy of the nearest neighbour"},
+    {.name = "logistic",
+     .fraction = true,
+     .title = "Logistic regression",
+     .unit = "fraction",
+     .doc = "accuracy of logistic regression"},
+    {.name = "nearest",
+     .fraction = true,
+     .title = "Nearest neighbour",
+     .unit = "fraction",
+     .doc = "accuracy of the nearest neighbour"},
 };
 
 constexpr int64_t most_fitted = 10000, most_asked = 10000, most_elements = int64_t{1} << 25;
@@ -206,7 +214,7 @@ struct Asked {
 };
 
 struct Baseline {
-  std::string_view name, title;
+  std::string_view name;
   std::string how;
   std::string_view where_known;  // what makes rows of --train no measure of new ones
 };
@@ -220,8 +228,7 @@ double flops_of(const Context& x) {
 }
 
 Measure measured(const Context& x, const Asked& asked, int64_t right, const Baseline& b) {
-  Measure m = make_measure(fmt::format("baseline.{}", b.name), std::string(b.title), Target::rows_drawn_like_these,
-                           Kind::estimate, "fraction", x.data);
+  Measure m = make_measure("baseline", quantities, b.name, x.data);
   m.from_outputs = false;
   set_proportion(m, right, asked.count(), "correct", x.data, finding_alpha);
   if (asked.count() < x.data.size()) m.finding.rows_used->which = "drawn without replacement";
@@ -240,11 +247,9 @@ std::vector<Measure> fit_and_measure(Context& x) {
   const std::string rows = fmt::format("{} of the {} training rows{}", grouped(fitted_to), grouped(x.train->size()),
                                        fitted_to < x.train->size() ? ", drawn without replacement" : "");
   const Baseline logistic{
-      "logistic", "Logistic regression",
-      fmt::format("fitted to {}, by {} accelerated gradient steps, L2 penalty {}", rows, steps, decay),
+      "logistic", fmt::format("fitted to {}, by {} accelerated gradient steps, L2 penalty {}", rows, steps, decay),
       "where it was fitted to them"};
-  const Baseline nearest{"nearest", "Nearest neighbour", "Euclidean, among " + rows,
-                         "where the neighbour is the row itself"};
+  const Baseline nearest{"nearest", "Euclidean, among " + rows, "where the neighbour is the row itself"};
   if (asked.known == asked.count()) {
     std::vector<Measure> out = {measured(x, asked, 0, logistic), measured(x, asked, 0, nearest)};
     for (Measure& m : out) {

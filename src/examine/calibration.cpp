@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "examine/calibration_error.h"
+#include "examine/digits.h"
 #include "examine/measure.h"
 #include "examine/risk.h"
 #include "examine/temperature.h"
@@ -18,12 +19,32 @@ namespace viva {
 namespace {
 
 constexpr Quantity quantities[] = {
-    {.name = "gap", .doc = "mean confidence minus accuracy; above 0: over-confident"},
-    {.name = "ece", .fraction = true, .doc = "expected calibration error, 15 bins of equal width, top label"},
-    {.name = "smooth_ece", .fraction = true, .doc = "calibration error smoothed at its own width"},
-    {.name = "temperature", .doc = "T that makes softmax(logits / T) most likely"},
-    {.name = "gap_after", .doc = "the gap at a temperature fitted on the other half of the rows"},
-    {.name = "log_loss_gain", .doc = "log-loss less that at a temperature fitted on the other half, nats"},
+    {.name = "gap",
+     .title = "Mean confidence minus accuracy",
+     .unit = "signed fraction",
+     .doc = "mean confidence minus accuracy; above 0: over-confident"},
+    {.name = "ece",
+     .fraction = true,
+     .title = "Expected calibration error, 15 bins",
+     .unit = "fraction",
+     .doc = "expected calibration error, 15 bins of equal width, top label"},
+    {.name = "smooth_ece",
+     .fraction = true,
+     .title = "Smooth calibration error",
+     .unit = "fraction",
+     .doc = "calibration error smoothed at its own width"},
+    {.name = "temperature",
+     .title = "Temperature of greatest likelihood",
+     .unit = "divides the logits",
+     .doc = "T that makes softmax(logits / T) most likely"},
+    {.name = "gap_after",
+     .title = "Mean confidence minus accuracy at a cross-fitted temperature",
+     .unit = "signed fraction",
+     .doc = "the gap at a temperature fitted on the other half of the rows"},
+    {.name = "log_loss_gain",
+     .title = "Log-loss gained by a cross-fitted temperature",
+     .unit = "signed nats",
+     .doc = "log-loss less that at a temperature fitted on the other half, nats"},
 };
 
 // The rows' logits with what follows from them.
@@ -47,9 +68,8 @@ Calibration calibration_of(const Context& x, const Evaluation& e) {
   return c;
 }
 
-Measure population(std::string_view quantity, std::string title, std::string unit, const Context& x) {
-  return make_measure(fmt::format("calibration.{}", quantity), std::move(title), Target::rows_drawn_like_these,
-                      Kind::estimate, std::move(unit), x.data);
+Measure measure_of(std::string_view quantity, const Context& x) {
+  return make_measure("calibration", quantities, quantity, x.data);
 }
 
 // With few wrong (or right) rows a mean of confidence - right is far from normal: its two parts apart, each at half the
@@ -91,7 +111,7 @@ void set_gap(Measure& m, const Confidences& c, Context& x) {
 }
 
 Measure gap(const Calibration& c, Context& x) {
-  Measure m = population("gap", "Mean confidence minus accuracy", "signed fraction", x);
+  Measure m = measure_of("gap", x);
   set_gap(m, c.top, x);
   m.finding.evidence.tables.push_back({"parts",
                                        "What the gap is made of",
@@ -119,7 +139,8 @@ void add_reliability(Finding& f, std::span<const Bin> bins) {
       "Rows by confidence: bins ((b - 1) / 15, b / 15]; intervals for accuracy hold together; consistent: the central "
       "95 % of accuracies in a bin whose confidence is right",
       {"confidence above", "up to", "rows", "mean confidence", "accuracy", "low", "high", "consistent from", "to"},
-      {}};
+      {},
+      {{4, 5, 6}, {std::nullopt, 7, 8}}};
   Series s{"reliability", "Accuracy by confidence", "mean confidence", "accuracy", {}};
   for (size_t b = 0; b < bins.size(); ++b) {
     if (bins[b].rows == 0) continue;
@@ -140,7 +161,7 @@ void set_null(Finding& f, std::span<const double> draws) {
   f.why = fmt::format(
       "a calibrated network of these confidences would show {} on average and more than {} in one of twenty data sets "
       "of this size; p = {} ({} draws of the labels)",
-      shown(mean, 2), shown(high, 2), shown(p, 2), grouped(std::ssize(draws)));
+      number(mean), number(high), number(p), grouped(std::ssize(draws)));
   f.evidence.tables.push_back({"null",
                                "Were the confidences right",
                                {"mean", "95th percentile", "p", "draws"},
@@ -148,7 +169,7 @@ void set_null(Finding& f, std::span<const double> draws) {
 }
 
 Measure binned_error(const Calibration& c, const CalibrationNull& null, Context& x) {
-  Measure m = population("ece", "Expected calibration error, 15 bins", "fraction", x);
+  Measure m = measure_of("ece", x);
   const std::vector<Bin> bins = binned(c.top);
   Finding& f = m.finding;
   f.estimate = calibration_error(bins);
@@ -168,7 +189,7 @@ Measure binned_error(const Calibration& c, const CalibrationNull& null, Context&
 }
 
 Measure smooth_error(const Calibration& c, const CalibrationNull& null, Context& x) {
-  Measure m = population("smooth_ece", "Smooth calibration error", "fraction", x);
+  Measure m = measure_of("smooth_ece", x);
   m.finding.estimate = smooth_calibration_error(c.top);
   m.interval = [](double) -> std::optional<Interval> { return std::nullopt; };
   set_null(m.finding, null.smooth);
@@ -185,7 +206,7 @@ std::string why_no_temperature(const Evaluation& e) {
 }
 
 Measure temperature(const Calibration& c, const Evaluation& e, Context& x) {
-  Measure m = population("temperature", "Temperature of greatest likelihood", "divides the logits", x);
+  Measure m = measure_of("temperature", x);
   Finding& f = m.finding;
   if (std::string why = why_no_temperature(e); !why.empty()) return withhold(f, std::move(why)), m;
   std::vector<int64_t> all(static_cast<size_t>(e.rows));
@@ -209,9 +230,8 @@ Measure temperature(const Calibration& c, const Evaluation& e, Context& x) {
 
 // What remains of the gap, and what log-loss is gained, at temperatures that each half lends the other.
 void add_cross_fitted(const Calibration& c, const Evaluation& e, Context& x, std::vector<Measure>& out) {
-  Measure after =
-      population("gap_after", "Mean confidence minus accuracy at a cross-fitted temperature", "signed fraction", x);
-  Measure gain = population("log_loss_gain", "Log-loss gained by a cross-fitted temperature", "signed nats", x);
+  Measure after = measure_of("gap_after", x);
+  Measure gain = measure_of("log_loss_gain", x);
   CrossFitted fitted;
   std::string why = why_no_temperature(e);
   if (why.empty()) {

@@ -153,7 +153,8 @@ std::string spelled(std::string_view examiner, const Quantity& q) {
 std::string list_of(std::span<const QuantitySet> known) {
   std::string s;
   for (const QuantitySet& set : known) {
-    for (const Quantity& q : set.quantities) s += (s.empty() ? "" : ", ") + spelled(set.examiner, q);
+    for (const Quantity& q : set.quantities)
+      if (q.no_claim.empty()) s += (s.empty() ? "" : ", ") + spelled(set.examiner, q);
   }
   return s;
 }
@@ -161,7 +162,10 @@ std::string list_of(std::span<const QuantitySet> known) {
 const Quantity& find_quantity(const Claim& c, std::span<const QuantitySet> known) {
   for (const QuantitySet& set : known) {
     for (const Quantity& q : set.quantities) {
-      if (c.quantity == fmt::format("{}.{}", set.examiner, q.name)) return q;
+      if (c.quantity != fmt::format("{}.{}", set.examiner, q.name)) continue;
+      if (!q.no_claim.empty())
+        throw usage_error("claim '{}': {} cannot be claimed: {}", printable(c.statement), c.quantity, q.no_claim);
+      return q;
     }
   }
   throw usage_error("claim '{}': nothing measures {}; known are {}", printable(c.statement), c.quantity,

@@ -27,7 +27,13 @@ struct Quantity {
   KeyKind key = KeyKind::none;
   bool key_optional = false;
   bool fraction = false;  // lies in [0, 1]
+  // Of its findings, whether they were run or not; "{}" in the title takes the key.
+  std::string_view title = {};
+  Target target = Target::rows_drawn_like_these;
+  Kind kind = Kind::estimate;
+  std::string_view unit = {};  // of the estimate
   std::string_view doc = {};
+  std::string_view no_claim = {};  // why claims cannot speak of it, "" where they can
 };
 struct QuantitySet {
   std::string_view examiner;

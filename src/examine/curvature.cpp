@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "examine/digits.h"
 #include "examine/lanczos.h"
 #include "examine/loss_programs.h"
 #include "examine/measure.h"
@@ -15,13 +16,37 @@
 namespace viva {
 namespace {
 
+constexpr std::string_view per_weights = "nats per squared weight";
+
 constexpr Quantity quantities[] = {
-    {.name = "lambda_max", .doc = "largest Ritz value of the Hessian of the mean loss over the rows taken"},
-    {.name = "lambda_max_population", .doc = "lower limit of the largest eigenvalue for the mean loss of new rows"},
-    {.name = "lambda_min", .doc = "smallest Ritz value, where its residual is below a tenth of it"},
-    {.name = "trace", .doc = "trace of the Hessian of the mean loss over the rows taken"},
-    {.name = "trace_population", .doc = "trace of the Hessian, for the mean loss of new rows"},
-    {.name = "gradient_square", .doc = "squared norm of the gradient of the mean loss of new rows"},
+    {.name = "lambda_max",
+     .title = "Largest eigenvalue of the Hessian of the loss",
+     .target = Target::these_rows,
+     .unit = per_weights,
+     .doc = "largest Ritz value of the Hessian of the mean loss over the rows taken"},
+    {.name = "lambda_max_population",
+     .title = "Largest eigenvalue for new rows, from below",
+     .kind = Kind::bound,
+     .unit = per_weights,
+     .doc = "lower limit of the largest eigenvalue for the mean loss of new rows"},
+    {.name = "lambda_min",
+     .title = "Smallest eigenvalue of the Hessian of the loss",
+     .target = Target::these_rows,
+     .unit = per_weights,
+     .doc = "smallest Ritz value, where its residual is below a tenth of it"},
+    {.name = "trace",
+     .title = "Trace of the Hessian of the loss",
+     .target = Target::these_rows,
+     .unit = per_weights,
+     .doc = "trace of the Hessian of the mean loss over the rows taken"},
+    {.name = "trace_population",
+     .title = "Trace of the Hessian of the loss for new rows",
+     .unit = per_weights,
+     .doc = "trace of the Hessian, for the mean loss of new rows"},
+    {.name = "gradient_square",
+     .title = "Squared norm of the gradient of the loss",
+     .unit = "squared nats per squared weight",
+     .doc = "squared norm of the gradient of the mean loss of new rows"},
 };
 
 constexpr int64_t most_rows = 2000, blocks = 20;
@@ -151,13 +176,12 @@ Measured measured(Context& x) {
   return m;
 }
 
-Measure start(const Measured& m, std::string_view quantity, std::string title, Target target, Kind kind,
-              std::string unit, int64_t rows, std::string which) {
-  Measure r =
-      make_measure(fmt::format("curvature.{}", quantity), std::move(title), target, kind, std::move(unit), *m.data);
+Measure start(const Measured& m, std::string_view quantity, int64_t rows, std::string which) {
+  Measure r = make_measure("curvature", quantities, quantity, *m.data);
   r.finding.n = rows;
   r.finding.rows_used = RowsUsed{m.data->record.id, std::move(which), rows};
-  if (target == Target::rows_drawn_like_these) r.finding.assumptions.push_back(population_assumption(m.data->record));
+  if (r.finding.target == Target::rows_drawn_like_these)
+    r.finding.assumptions.push_back(population_assumption(m.data->record));
   r.finding.assumptions.emplace_back(
       "mean cross-entropy in evaluation mode, no weight decay, by every float array of the file of more than one "
       "element; where activations are piecewise, the Hessian where it exists");
@@ -168,8 +192,7 @@ Measure start(const Measured& m, std::string_view quantity, std::string title, T
 
 std::string drawn(const Measured& m) { return fmt::format("{} drawn by the seed", grouped(m.rows)); }
 
-constexpr std::string_view per_weights = "nats per squared weight",
-                           probe_coverage =
+constexpr std::string_view probe_coverage =
                                "on Hessians of known trace 95 % intervals covered 93.5 % of the time with one "
                                "eigenvalue, 94.8 % with five, 97 % where rows differ",
                            new_rows_coverage =
@@ -195,20 +218,19 @@ void set_certain(Measure& m, const CertainEnd& end, Sided sided) {
 }
 
 Measure lambda_max(const Measured& m) {
-  Measure r = start(m, "lambda_max", "Largest eigenvalue of the Hessian of the loss", Target::these_rows,
-                    Kind::estimate, std::string(per_weights), m.rows, drawn(m));
+  Measure r = start(m, "lambda_max", m.rows, drawn(m));
   Finding& f = r.finding;
   const RitzPair& top = m.spectrum.largest;
   f.estimate = top.value;
   f.check = CheckResult{"residual at most 1 % of the value", top.residual <= .01 * std::abs(top.value)};
   f.why = fmt::format("largest Ritz value; an eigenvalue lies within {} of it (residual ||Hv - value v||, {} products)",
-                      shown(top.residual, 2), m.spectrum.products);
+                      number(top.residual), m.spectrum.products);
   set_certain(r, m.below_largest, Sided::lower);
   if (top.value > 0)
     f.limits.push_back(fmt::format(
         "2/λmax = {}: the step above which full-batch gradient descent is locally unstable; says nothing on "
         "SGD or Adam",
-        shown(2 / top.value, 3)));
+        number(2 / top.value)));
   f.limits.emplace_back("λmax changes under rescalings that leave the function unchanged");
   Table t{"ritz", "Ritz values", {"value", "residual"}, {}};
   for (size_t i = 0; i < m.spectrum.values.size(); ++i)
@@ -218,9 +240,7 @@ Measure lambda_max(const Measured& m) {
 }
 
 Measure lambda_max_population(const Measured& m) {
-  Measure r =
-      start(m, "lambda_max_population", "Largest eigenvalue for new rows, from below", Target::rows_drawn_like_these,
-            Kind::bound, std::string(per_weights), m.half_b, fmt::format("half B of {}", drawn(m)));
+  Measure r = start(m, "lambda_max_population", m.half_b, fmt::format("half B of {}", drawn(m)));
   Finding& f = r.finding;
   r.sided = Sided::lower;
   if (m.along_a.size() < 2 || !std::ranges::all_of(m.along_a, [](double v) { return std::isfinite(v); })) {
@@ -233,7 +253,10 @@ Measure lambda_max_population(const Measured& m) {
       "eigenvalue from below, and half B did not choose it; no upper limit is known";
   if (!student_t_applies(m.along_a)) {
     f.why += "; " + why_no_interval(m.along_a);
-    if (f.why.ends_with("; ")) f.why += "too few rows, or one that outweighs the others, for Student's limit";
+    if (f.why.ends_with("; "))
+      f.why += m.half_b < fewest_for_student ? fmt::format("half B has {} rows, and Student's limit takes at least {}",
+                                                           m.half_b, fewest_for_student)
+                                             : "one row outweighs the others: no limit of Student's";
     return r;
   }
   r.interval = [rows = m.along_a](double a) { return student_interval(rows, a, Sided::lower); };
@@ -242,12 +265,11 @@ Measure lambda_max_population(const Measured& m) {
 }
 
 Measure lambda_min(const Measured& m) {
-  Measure r = start(m, "lambda_min", "Smallest eigenvalue of the Hessian of the loss", Target::these_rows,
-                    Kind::estimate, std::string(per_weights), m.rows, drawn(m));
+  Measure r = start(m, "lambda_min", m.rows, drawn(m));
   const RitzPair& low = m.spectrum.smallest;
   if (is_near(low)) {
     r.finding.estimate = low.value;
-    r.finding.why = fmt::format("smallest Ritz value; an eigenvalue lies within {} of it", shown(low.residual, 2));
+    r.finding.why = fmt::format("smallest Ritz value; an eigenvalue lies within {} of it", number(low.residual));
     set_certain(r, m.above_smallest, Sided::upper);
   } else {
     withhold(r.finding, "the residual of the smallest Ritz value is not below a tenth of it");
@@ -256,17 +278,16 @@ Measure lambda_min(const Measured& m) {
 }
 
 Measure trace(const Measured& m) {
-  Measure r = start(m, "trace", "Trace of the Hessian of the loss", Target::these_rows, Kind::estimate,
-                    std::string(per_weights), m.rows, drawn(m));
+  Measure r = start(m, "trace", m.rows, drawn(m));
   Finding& f = r.finding;
-  f.unit = "probe";
-  f.n = std::ssize(m.traces.of_probe);
+  const int64_t probes = std::ssize(m.traces.of_probe);
+  f.evidence.counts = {{"probes", probes}};
   f.estimate = mean_of(m.traces.of_row);
   f.why = fmt::format(
       "{} Rademacher probes, each over a fifth of the rows, every row in {} of them: all rows for every probe would "
       "cost "
       "five times as much. Standard error over probes {}",
-      *f.n, trace_evaluations(m.rows) / m.rows, shown(std::sqrt(probe_variance(m.traces)), 2));
+      probes, trace_evaluations(m.rows) / m.rows, number(std::sqrt(probe_variance(m.traces))));
   r.interval = [t = m.traces](double a) -> std::optional<Interval> {
     const auto i = trace_interval(t, a);
     if (!i) return std::nullopt;
@@ -278,13 +299,12 @@ Measure trace(const Measured& m) {
 }
 
 Measure trace_population(const Measured& m) {
-  Measure r = start(m, "trace_population", "Trace of the Hessian of the loss for new rows",
-                    Target::rows_drawn_like_these, Kind::estimate, std::string(per_weights), m.rows, drawn(m));
+  Measure r = start(m, "trace_population", m.rows, drawn(m));
   Finding& f = r.finding;
   f.estimate = mean_of(m.traces.of_row);
   f.why = fmt::format("the same estimate. Standard error {}: over probes {}, over rows {}",
-                      shown(std::sqrt(probe_variance(m.traces) + row_variance(m.traces)), 2),
-                      shown(std::sqrt(probe_variance(m.traces)), 2), shown(std::sqrt(row_variance(m.traces)), 2));
+                      number(std::sqrt(probe_variance(m.traces) + row_variance(m.traces))),
+                      number(std::sqrt(probe_variance(m.traces))), number(std::sqrt(row_variance(m.traces))));
   r.interval = [](double) -> std::optional<Interval> { return std::nullopt; };
   if (!student_t_applies(m.traces.of_row)) {
     const std::string why = why_no_interval(m.traces.of_row);
@@ -303,8 +323,7 @@ Measure trace_population(const Measured& m) {
 }
 
 Measure gradient(const Measured& m) {
-  Measure r = start(m, "gradient_square", "Squared norm of the gradient of the loss", Target::rows_drawn_like_these,
-                    Kind::estimate, "squared nats per squared weight", m.rows, drawn(m));
+  Measure r = start(m, "gradient_square", m.rows, drawn(m));
   if (!m.gradient_square) {
     withhold(r.finding, fmt::format("fewer than {} rows", blocks));
     return r;

@@ -15,7 +15,12 @@ namespace viva {
 namespace {
 
 constexpr Quantity quantities[] = {
-    {.name = "told", .doc = "suspicions that stand after Holm's correction at .05 and are material"},
+    {.name = "told",
+     .title = "Diagnoses",
+     .target = Target::these_rows,
+     .kind = Kind::exact,
+     .unit = "suspicions",
+     .doc = "suspicions that stand after Holm's correction at .05 and are material"},
 };
 
 struct LookedInto {
@@ -104,7 +109,7 @@ std::vector<Measure> run(Context& x) {
   const Evaluation& e = x.evaluation();
   if (e.kind == OutputKind::not_classes)
     return all_left_out(x, "diagnosis", quantities, Status::not_run, why_no_labels(e));
-  Measure m = make_measure("diagnosis.told", "Diagnoses", Target::these_rows, Kind::exact, "suspicions", x.data);
+  Measure m = make_measure("diagnosis", quantities, "told", x.data);
   Table looked{"looked", "What was looked into", {"kind", "tests", "what could have been seen"}, {}};
   Family family;
   Readings readings(x);

@@ -33,6 +33,10 @@ struct Looked {
   std::string could_be_seen;  // how large a fault had to be to be told
 };
 
+// What is tried. Layouts are few; scales are not, and what is best of some need not be the one that the network was
+// trained on.
+enum class Among : uint8_t { layouts, scales };
+
 // Fed rows as it was trained on? The best of a fixed list of layouts (of scales, of both together) on half A against
 // the given one on half B, by McNemar's exact test. Each reading goes through the network once for all three.
 class Readings {
@@ -51,7 +55,7 @@ class Readings {
   const std::vector<bool>& right_on_a(Single& s);
   const std::vector<bool>& right_on_b(Single& s);
   int64_t right_among_few(Single& s);
-  Looked best_of(std::vector<Single>& all, Suspicion s);
+  Looked best_of(std::vector<Single>& all, Among among, Suspicion s);
 
   Context& x_;
   bool drawn_ = false;

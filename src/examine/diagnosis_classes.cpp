@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "examine/diagnosis.h"
+#include "examine/digits.h"
 #include "examine/statistics.h"
 #include "examine/words.h"
 
@@ -52,7 +53,7 @@ std::string rival(const Context& x, const Confusion& c, int64_t label) {
   const double merged = static_cast<double>(c.at(label, label) + out) / static_cast<double>(c.rows(label));
   const std::string seen = fmt::format(
       "{} of its rows are named {}, {} of that class's are named {}; with both as one class its recall is {}", out,
-      x.class_name(partner), in, x.class_name(label), shown(merged, 3));
+      x.class_name(partner), in, x.class_name(label), number(merged));
   if (std::min(out, in) * 2 < std::max(out, in)) return "Most often confused: " + seen;
   return "Rival explanation, ambiguous labels: the confusions run both ways. " + seen;
 }
@@ -69,7 +70,7 @@ std::string smallest_lack(int64_t n, double others, double alpha) {
     (binomial_at_least(n - hit, n, 1 - recall) >= .8 ? low : high) = recall;
   }
   return fmt::format("in the smallest class ({} rows) a recall of {} or less, where the others have {}", grouped(n),
-                     shown(low, 2), shown(others, 3));
+                     number(low, {2}), number(others));
 }
 
 }  // namespace
@@ -97,9 +98,9 @@ Looked look_at_classes(Context& x) {
     s.material_if =
         fmt::format("simultaneous upper limit of recall below that of the others together less {}", material_lack);
     s.material = upper < threshold;
-    s.effect = fmt::format("recall {} of {} rows (simultaneous 95 % upper limit {}), of all others {}",
-                           shown(static_cast<double>(hit) / static_cast<double>(n), 3), grouped(n), shown(upper, 3),
-                           shown(others, 3));
+    const InDigits recall = in_digits(static_cast<double>(hit) / static_cast<double>(n), std::nullopt, upper);
+    s.effect = fmt::format("recall {} of {} rows (simultaneous 95 % upper limit {}), of all others {}", recall.estimate,
+                           grouped(n), recall.high, number(others));
     s.told = s.effect + ". " + rival(x, c, k);
     l.suspicions.push_back(std::move(s));
   }

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "examine/diagnosis.h"
+#include "examine/digits.h"
 #include "examine/measure.h"
 #include "examine/programs.h"
 #include "examine/statistics.h"
@@ -72,8 +73,8 @@ double majority(const Context& x, const std::vector<int64_t>& rows) {
   return static_cast<double>(most) / static_cast<double>(rows.size());
 }
 
-Looked looked_at(const Context& x, const Tried& t, const std::vector<Reading>& all, const std::vector<int64_t>& half_b,
-                 Suspicion s) {
+Looked looked_at(const Context& x, const Tried& t, Among among, const std::vector<Reading>& all,
+                 const std::vector<int64_t>& half_b, Suspicion s) {
   const double gain = mean_of(t.gain), low = student_t_lower(t.gain, .05).value_or(gain);
   s.p = t.gained > t.lost ? mcnemar(t.gained, t.lost) : 1;
   s.size = gain, s.needed = material_gain;
@@ -82,19 +83,28 @@ Looked looked_at(const Context& x, const Tried& t, const std::vector<Reading>& a
   s.material_if = fmt::format(
       "lower limit of the gain of accuracy on half B at least {}, and that of the accuracy itself above {}, the "
       "share of the most frequent label",
-      material_gain, shown(constant, 3));
+      material_gain, number(constant));
   s.material =
       t.gain.size() >= 2 && low >= material_gain && clopper_pearson_lower(t.right, std::ssize(t.gain), .05) > constant;
+  const InDigits more = in_digits(gain, low, std::nullopt);
+  const Digits d = digits_of({.low = low, .high = std::nullopt, .method = {}}, gain);
   s.effect = fmt::format(
       "{}: accuracy {} on half B where {} {} (gain {}, 95 % lower limit {}; {} rows gained, {} lost of {}; chosen on "
       "half A)",
-      t.best->name, shown(s.reached, 4), t.beside, shown(t.before, 4), shown(gain, 3), shown(low, 3), grouped(t.gained),
+      t.best->name, number(s.reached, d), t.beside, number(t.before, d), more.estimate, more.low, grouped(t.gained),
       grouped(t.lost), grouped(std::ssize(t.gain)));
-  s.told = fmt::format("{}. Mend: {}", s.effect, t.best->mend);
+  s.told = among == Among::layouts
+               ? fmt::format("{}. Mend: {}", s.effect, t.best->mend)
+               : fmt::format(
+                     "{}. The best of {} tried: {}. The scale that the network was trained on may be another: take it "
+                     "from where the network comes, and state it with --normalize, or with --data-normalized where the "
+                     "rows have it already",
+                     s.effect, all.size(), t.best->mend);
   s.mend = Mend{s.id, t.best->mend, t.best->map, {}, false};
   const double n = static_cast<double>(t.gain.size()), apart = static_cast<double>(t.gained + t.lost) / n;
-  std::string seen = fmt::format("a gain of accuracy of {} or more under one of {}: ",
-                                 shown(material_gain + detectable_errors * std::sqrt(apart / n), 2), all.size());
+  std::string seen = fmt::format("a gain of accuracy of {} or more under {}: ",
+                                 number(material_gain + detectable_errors * std::sqrt(apart / n), {2}, Rounding::up),
+                                 all.size() == 1 ? "one other" : fmt::format("one of {}", all.size()));
   for (const Reading& r : all) seen += (&r == &all.front() ? "" : ", ") + r.name;
   return {{std::move(s)}, "", std::move(seen)};
 }
@@ -150,21 +160,21 @@ int64_t Readings::right_among_few(Single& s) {
 }
 
 // The best on half A beside the rows as given.
-Looked Readings::best_of(std::vector<Single>& all, Suspicion s) {
+Looked Readings::best_of(std::vector<Single>& all, Among among, Suspicion s) {
   std::vector<int64_t> counts;
   for (Single& one : all) counts.push_back(std::ranges::count(right_on_a(one), true));
   Single& best = all[place_of_most(counts)];
   const Tried t = tried(best.reading, right_on_b(best), "the rows as given have", right_as_given(x_, halves_.b));
   std::vector<Reading> names;
   for (const Single& one : all) names.push_back(one.reading);
-  return looked_at(x_, t, names, halves_.b, std::move(s));
+  return looked_at(x_, t, among, names, halves_.b, std::move(s));
 }
 
 Looked Readings::layout() {
   draw();
   if (layouts_.empty()) return {{}, "rows are not images, and no range of values is known", ""};
   if (halves_.a.empty() || halves_.b.empty()) return {{}, std::string(too_few), ""};
-  return best_of(layouts_,
+  return best_of(layouts_, Among::layouts,
                  {.id = "diagnosis.layout", .title = "Rows in another layout than the network was trained on"});
 }
 
@@ -172,8 +182,8 @@ Looked Readings::scale() {
   if (!is_float(x_.subject.row_type().dtype)) return {{}, "rows are whole numbers", ""};
   draw();
   if (halves_.a.empty() || halves_.b.empty()) return {{}, std::string(too_few), ""};
-  Looked l =
-      best_of(scales_, {.id = "diagnosis.scale", .title = "Rows at another scale than the network was trained on"});
+  Looked l = best_of(scales_, Among::scales,
+                     {.id = "diagnosis.scale", .title = "Rows at another scale than the network was trained on"});
   l.could_be_seen += "; otherwise not identifiable from accuracy: a network may give the same labels at several scales";
   return l;
 }
@@ -196,7 +206,7 @@ Looked Readings::layout_and_scale() {
   const Tried t = tried(best, right_under(x_, best, halves_.b),
                         given ? "the rows as given have" : single.reading.name + " alone has",
                         given ? right_as_given(x_, halves_.b) : right_on_b(single));
-  return looked_at(x_, t, all, halves_.b,
+  return looked_at(x_, t, Among::scales, all, halves_.b,
                    {.id = "diagnosis.layout_and_scale",
                     .title = "Rows in another layout and at another scale than the network was trained on"});
 }

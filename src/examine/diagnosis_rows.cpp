@@ -5,6 +5,7 @@
 
 #include "data/duplicates.h"
 #include "examine/diagnosis.h"
+#include "examine/digits.h"
 #include "examine/statistics.h"
 #include "examine/words.h"
 
@@ -23,7 +24,7 @@ std::string accuracy_in_words(Context& x, const std::vector<bool>& marked, bool 
   int64_t n = 0, right = 0;
   for (size_t i = 0; i < marked.size(); ++i)
     if (marked[i] == which) ++n, right += e.predicted[i] == x.data.labels[i];
-  return n > 0 ? shown(share(right, n), 3) : "of no rows";
+  return n > 0 ? number(share(right, n)) : "of no rows";
 }
 
 Suspicion counted_rows(Suspicion s, int64_t k, int64_t n) {
@@ -41,7 +42,8 @@ Suspicion tested_share(Suspicion s, int64_t k, int64_t n, double most) {
   const double low = n > 0 ? clopper_pearson_lower(k, n, .05) : 0;
   s.material = low > most;
   s.material_if = fmt::format("lower limit of the share above {}", most);
-  s.effect = fmt::format("{} of {} (95 % lower limit {})", grouped(k), grouped(n), shown(low, 3));
+  s.effect =
+      fmt::format("{} of {} (95 % lower limit {})", grouped(k), grouped(n), in_digits(s.size, low, std::nullopt).low);
   return s;
 }
 

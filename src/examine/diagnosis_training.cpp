@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "examine/diagnosis.h"
+#include "examine/digits.h"
 #include "examine/lanczos.h"
 #include "examine/loss_programs.h"
 #include "examine/measure.h"
@@ -95,19 +96,20 @@ Looked look_at_confidence(Context& x) {
       material_gap);
   s.material = gap >= material_gap && low > 0 && helped > 0;
   s.size = gap, s.needed = material_gap;
-  s.effect = fmt::format("mean confidence {} accuracy by {} (95 % lower limit {})", gap < 0 ? "below" : "above",
-                         shown(std::abs(gap), 3), shown(low, 3));
+  const InDigits above = in_digits(gap, low, std::nullopt);
+  s.effect = fmt::format("mean confidence less accuracy {} (95 % lower limit {})", above.estimate, above.low);
   s.told = fmt::format(
-      "{}. Mend: divide the logits by {} (fitted on half A); across halves this lowers the log-loss by {} nats a row",
-      s.effect, shown(temperature, 3), gains.empty() ? "?" : shown(mean_of(gains), 3));
+      "{}. Mend: divide the logits by {} (fitted on half A); across halves this changes the log-loss by {} nats a row",
+      s.effect, number(temperature), gains.empty() ? "–" : number(-mean_of(gains)));
   if (!gains.empty())
     s.mend = Mend{s.id,
-                  fmt::format("divide the logits by {}", shown(temperature, 3)),
+                  fmt::format("divide the logits by {}", number(temperature)),
                   {},
                   temperature,
                   e.kind == OutputKind::probabilities};
-  return {
-      {std::move(s)}, "", fmt::format("a gap of {} or more", shown(std::max(material_gap, noise_of_mean(gaps)), 2))};
+  return {{std::move(s)},
+          "",
+          fmt::format("a gap of {} or more", number(std::max(material_gap, noise_of_mean(gaps)), {3}, Rounding::up))};
 }
 
 Looked look_at_training(Context& x) {
@@ -131,15 +133,16 @@ Looked look_at_training(Context& x) {
                   100 * material_share, material_nats);
   s.material = low >= needed;
   s.size = gain, s.needed = needed;
+  const InDigits lowered = in_digits(gain, low, std::nullopt);
   s.effect = fmt::format(
-      "one gradient step of half A, of length {}, {} the mean loss of half B from {} by {} nats (95 % lower limit {})",
-      shown(step->length, 2), gain < 0 ? "raises" : "lowers", shown(step->before, 3), shown(std::abs(gain), 3),
-      shown(low, 3));
+      "one gradient step of half A, of length {}, lowers the mean loss of half B from {} by {} nats (95 % lower limit "
+      "{})",
+      number(step->length), number(step->before), lowered.estimate, lowered.low);
   s.told = s.effect + ". Mend: train on";
   return {{std::move(s)},
           "",
           fmt::format("a step that lowers the loss by {} nats or more; a gradient that differs from zero is normal",
-                      shown(needed + noise_of_mean(step->gain), 2))};
+                      number(needed + noise_of_mean(step->gain)))};
 }
 
 }  // namespace viva

@@ -64,6 +64,7 @@ class Accumulator {
         choice_(choice),
         softmax_(subject.record().softmax_axis.has_value()),
         unit_end_(!subject.record().unit_end.empty()),
+        activation_end_(!subject.record().activation_end.empty()),
         counts_{KindTolerance(subject.output_epsilon())},
         p_(static_cast<size_t>(classes)) {}
 
@@ -145,6 +146,7 @@ class Accumulator {
     if (c.log_probabilities == c.judged) return OutputKind::log_probabilities;
     if (unit_end_) return OutputKind::fractions;
     if (c.like_one_hot()) return OutputKind::one_hot_regression;
+    if (activation_end_) return OutputKind::scores;
     return OutputKind::logits;
   }
 
@@ -162,7 +164,7 @@ class Accumulator {
 
   int64_t rows_, classes_;
   OutputChoice choice_;
-  bool softmax_, unit_end_;
+  bool softmax_, unit_end_, activation_end_;
   Evaluation e_;
   KindCounts counts_;
   Scores logit_, probability_;

@@ -22,7 +22,8 @@ enum class OutputKind : uint8_t {
                        // standard deviation at most .2 sqrt(K), as of independent errors of .2 an entry, and a mean
                        // within .1 and three standard errors of 1
   logits,              // none of these: an assumption
-  scores,              // the user says that they are neither probabilities nor logits
+  scores,              // the user says that they are neither probabilities nor logits, or the last node is another
+                       // activation: a Tanh, a Relu
   not_classes,         // a row is not a vector of at least two numbers
   unknown,             // no row to judge by: all hold NaN
 };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <set>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -56,7 +57,19 @@ Cost cost_of(const Measure& m, double seconds, const Work& own, Context& x) {
   return c;
 }
 
+// What a network with more classes than the labels name is judged by.
+void add_absent_classes(const Context& x, Report& report) {
+  const int64_t classes = classes_of(x.subject);
+  if (classes == 0) return;
+  const std::set<int64_t> named(x.data.labels.begin(), x.data.labels.end());
+  if (std::ssize(named) == classes) return;
+  report.limits.push_back({"limit.labels", fmt::format("the labels name {} of the {} classes: nothing here speaks of "
+                                                       "rows of the other {}",
+                                                       std::ssize(named), classes, classes - std::ssize(named))});
+}
+
 void add_limits(const Context& x, Report& report) {
+  add_absent_classes(x, report);
   const ModelRecord& m = x.subject.record();
   if (m.batch == BatchMode::padded)
     report.limits.push_back(

@@ -51,10 +51,15 @@ struct RowsUsed {
 
 // Evidence: small aggregates and example rows, never whole data sets.
 using Cell = std::variant<std::monostate, int64_t, double, std::string>;
+// Columns that hold an estimate and the ends of its interval: shown in the digits that its width allows.
+struct IntervalColumns {
+  std::optional<size_t> estimate, low, high;
+};
 struct Table {
   std::string id, title;
   std::vector<std::string> columns;
   std::vector<std::vector<Cell>> rows;
+  std::vector<IntervalColumns> intervals = {};
 };
 struct Point {
   std::string label;
@@ -185,6 +190,7 @@ struct ModelRecord {
   std::vector<std::string> training_operators;  // in training mode, by node name
   std::optional<int64_t> softmax_axis;          // of the last node where that is a Softmax over the classes
   std::string unit_end;                         // the last operator where that gives numbers in [0, 1]: Sigmoid, Clip
+  std::string activation_end;                   // where that is another activation: Tanh, Relu
   std::vector<Coverage> coverage;
   std::vector<std::string> classes;  // names in the file's metadata, where there are as many as classes
   std::vector<std::pair<std::string, std::string>> metadata;  // of the file

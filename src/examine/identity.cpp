@@ -28,6 +28,9 @@ constexpr Quantity quantities[] = {
     {.name = "conflicts", .doc = "rows of --data equal to another row with another label"},
     {.name = "train_duplicates", .doc = "rows of --train that repeat an earlier row exactly"},
     {.name = "overlap", .doc = "rows of --data that also stand in --train"},
+    {.name = "output_kind",
+     .doc = "what the outputs are taken as",
+     .no_claim = "it is what the outputs are taken as; state it with --output-kind"},
 };
 
 Measure count_measure(std::string_view quantity, std::string title, double value, std::string unit, Target target) {
@@ -131,8 +134,12 @@ std::string kind_in_words(const Evaluation& e, const ModelRecord& model) {
       if (e.stated) return "logits, as --output-kind says";
       return "logits, by assumption: no Softmax node, rows do not sum to one, not like one-hot regression";
     case OutputKind::scores:
-      return "scores, as --output-kind says: neither probabilities nor logits; log-loss, Brier score and calibration "
-             "are withheld";
+      return fmt::format(
+          "scores, {}: neither probabilities nor logits; log-loss, Brier score and calibration are withheld",
+          e.stated ? "as --output-kind says"
+                   : fmt::format("because the last node is a {} (--output-kind logits if the loss took its values as "
+                                 "logits)",
+                                 model.activation_end));
     case OutputKind::not_classes:
       return "not a vector of at least two numbers a row: no classifier's output";
     case OutputKind::unknown:
@@ -150,6 +157,7 @@ void add_output_kind(Context& x, std::vector<Measure>& out) {
   f.title = fmt::format("Outputs are taken as {}", to_string(e.kind));
   f.unit_of_estimate = "fraction of rows that fit";
   f.n = e.rows;
+  f.unit = "row";
   f.rows_used = RowsUsed{x.data.record.id, "all", e.rows};
   f.why = kind_in_words(e, x.subject.record());
   const int64_t judged = e.rows - static_cast<int64_t>(e.nan_rows.size());
@@ -200,6 +208,7 @@ std::vector<RowPair> conflicts(const std::vector<Ints>& groups, const std::vecto
 Measure rows_measure(std::string_view quantity, std::string title, const RowSource& data) {
   Measure m = count_measure(quantity, std::move(title), 0, "rows", Target::these_rows);
   m.finding.n = data.size();
+  m.finding.unit = "row";
   m.finding.rows_used = RowsUsed{data.record.id, "all", data.size()};
   return m;
 }
@@ -226,6 +235,7 @@ void add_train_duplicates(const Context& x, std::vector<Measure>& out) {
   if (!x.train) {
     inside.finding.n.reset();
     inside.finding.rows_used.reset();
+    inside.finding.unit.clear();
     for (Measure* m : {&inside, &overlap}) leave_out(*m, Status::not_run, "no training rows were given; add --train");
   } else {
     state(inside, repeated(duplicate_rows(x.train->stored)), x.train->record.id, "repeats row");

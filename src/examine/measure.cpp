@@ -84,6 +84,16 @@ void leave_out(Finding& f, Status status, std::string why) {
 
 }  // namespace
 
+Measure make_measure(std::string_view examiner, std::span<const Quantity> quantities, std::string_view name,
+                     const RowSource& data, std::string_view key) {
+  const auto q = std::ranges::find(quantities, name, &Quantity::name);
+  if (q == quantities.end()) throw internal_error("make_measure: {} has no quantity {}", examiner, name);
+  std::string title(q->title);
+  if (const size_t at = title.find("{}"); at != std::string::npos) title.replace(at, 2, key);
+  return make_measure(fmt::format("{}.{}", examiner, name), std::move(title), q->target, q->kind, std::string(q->unit),
+                      data);
+}
+
 void withhold(Finding& f, std::string why) { leave_out(f, Status::withheld, std::move(why)); }
 void not_run(Finding& f, std::string why) { leave_out(f, Status::not_run, std::move(why)); }
 
@@ -208,8 +218,10 @@ std::vector<Measure> all_left_out(const Context& x, std::string_view examiner, s
                                   Status status, const std::string& why) {
   std::vector<Measure> out;
   const auto add = [&](const Quantity& q, const ClaimKey& key) {
-    Measure m = make_measure(fmt::format("{}.{}", examiner, q.name), std::string(q.doc), Target::rows_drawn_like_these,
-                             Kind::estimate, "", x.data);
+    Measure m = make_measure(examiner, {&q, 1}, q.name, x.data, key.text);
+    m.finding.n.reset();
+    m.finding.rows_used.reset();
+    m.finding.unit.clear();
     set_key(m, key);
     m.finding.status = status;
     m.finding.why = why;
@@ -217,6 +229,7 @@ std::vector<Measure> all_left_out(const Context& x, std::string_view examiner, s
     if (!again) out.push_back(std::move(m));
   };
   for (const Quantity& q : quantities) {
+    if (!q.no_claim.empty()) continue;
     if (q.key == KeyKind::none || q.key_optional) add(q, {});
     for (const Claim& c : x.claims)
       if (c.quantity == fmt::format("{}.{}", examiner, q.name) && !c.key.none()) add(q, c.key);

@@ -33,6 +33,9 @@ std::string population_assumption(const DataRecord& data);
 // A measure over all rows of `data`, without an estimate. id: examiner.quantity.
 Measure make_measure(std::string id, std::string title, Target target, Kind kind, std::string unit_of_estimate,
                      const RowSource& data);
+// A measure of one of an examiner's quantities, described as there. key: its spelling in titles.
+Measure make_measure(std::string_view examiner, std::span<const Quantity> quantities, std::string_view name,
+                     const RowSource& data, std::string_view key = {});
 // Neither leaves a number behind.
 void withhold(Finding& f, std::string why);
 void not_run(Finding& f, std::string why);
@@ -58,8 +61,8 @@ std::string bootstrap_coverage(int64_t n);
 std::string temperature_coverage(int64_t n);
 inline constexpr std::string_view exact_coverage = "at least its level for every n";
 
-// Every quantity of an examiner, and every key that claims name, left out with one reason: a claim on it is undecided,
-// and not unknown.
+// Every quantity of an examiner, and every key that claims name, left out with one reason, described as where it is run
+// but without rows: a claim on it is undecided, and not unknown.
 std::vector<Measure> all_left_out(const Context& x, std::string_view examiner, std::span<const Quantity> quantities,
                                   Status status, const std::string& why);
 // Gives m the key of a claim: "risk.recall" becomes "risk.recall[3]".

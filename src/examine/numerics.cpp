@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "examine/digits.h"
 #include "examine/measure.h"
 #include "examine/statistics.h"
 #include "examine/words.h"
@@ -14,10 +15,29 @@ namespace viva {
 namespace {
 
 constexpr Quantity quantities[] = {
-    {.name = "flips", .doc = "rows whose label differs between the network and the same graph in float64"},
-    {.name = "flip_rate", .fraction = true, .doc = "probability that a new row's label differs so"},
-    {.name = "largest_difference", .doc = "largest difference between a score and the same in float64"},
-    {.name = "smallest_margin", .doc = "smallest difference between a row's two largest scores, in float64"},
+    {.name = "flips",
+     .title = "Rows that another precision labels otherwise",
+     .target = Target::these_rows,
+     .kind = Kind::exact,
+     .unit = "rows",
+     .doc = "rows whose label differs between the network and the same graph in float64"},
+    {.name = "flip_rate",
+     .fraction = true,
+     .title = "Rate of rows that another precision labels otherwise",
+     .unit = "fraction",
+     .doc = "probability that a new row's label differs so"},
+    {.name = "largest_difference",
+     .title = "Largest difference of a score from float64",
+     .target = Target::these_rows,
+     .kind = Kind::exact,
+     .unit = "difference of scores",
+     .doc = "largest difference between a score and the same in float64"},
+    {.name = "smallest_margin",
+     .title = "Smallest difference between the two largest scores",
+     .target = Target::these_rows,
+     .kind = Kind::exact,
+     .unit = "difference of scores",
+     .doc = "smallest difference between a row's two largest scores, in float64"},
 };
 
 // One row in both precisions.
@@ -46,9 +66,8 @@ Rounding compared(std::span<const double> narrow, std::span<const double> wide, 
   return r;
 }
 
-Measure exact(const Context& x, std::string_view name, std::string title, std::string unit, double value) {
-  Measure m = make_measure(fmt::format("numerics.{}", name), std::move(title), Target::these_rows, Kind::exact,
-                           std::move(unit), x.data);
+Measure exact(const Context& x, std::string_view name, double value) {
+  Measure m = make_measure("numerics", quantities, name, x.data);
   m.finding.estimate = value;
   m.finding.limits.emplace_back("exact for these rows, this build and this kind of processor");
   return m;
@@ -58,8 +77,7 @@ Measure flips(const Context& x, const std::vector<Rounding>& rows) {
   std::vector<int64_t> flipped;
   for (const Rounding& r : rows)
     if (r.flipped) flipped.push_back(r.row);
-  Measure m =
-      exact(x, "flips", "Rows that another precision labels otherwise", "rows", static_cast<double>(flipped.size()));
+  Measure m = exact(x, "flips", static_cast<double>(flipped.size()));
   m.finding.check = CheckResult{"no label depends on rounding", flipped.empty()};
   if (!flipped.empty())
     m.finding.evidence.examples.push_back(examples_of("flips", "First rows labelled otherwise", flipped, x.data));
@@ -67,8 +85,7 @@ Measure flips(const Context& x, const std::vector<Rounding>& rows) {
 }
 
 Measure flip_rate(const Context& x, const std::vector<Rounding>& rows) {
-  Measure m = make_measure("numerics.flip_rate", "Rate of rows that another precision labels otherwise",
-                           Target::rows_drawn_like_these, Kind::estimate, "fraction", x.data);
+  Measure m = make_measure("numerics", quantities, "flip_rate", x.data);
   const int64_t flipped = std::ranges::count(rows, true, &Rounding::flipped);
   set_proportion(m, flipped, std::ssize(rows), "flipped", x.data, finding_alpha, Sided::upper);
   return m;
@@ -76,10 +93,9 @@ Measure flip_rate(const Context& x, const std::vector<Rounding>& rows) {
 
 Measure largest(const Context& x, const std::vector<Rounding>& rows) {
   const Rounding& r = *std::ranges::max_element(rows, {}, &Rounding::error);
-  Measure m =
-      exact(x, "largest_difference", "Largest difference of a score from float64", "difference of scores", r.error);
+  Measure m = exact(x, "largest_difference", r.error);
   if (std::isinf(r.error)) m.finding.why = "a row is finite in one precision alone" + naming(x, {r.row});
-  m.finding.evidence.examples.push_back({"largest", "The row", x.data.record.id, {{r.row, shown(r.error)}}});
+  m.finding.evidence.examples.push_back({"largest", "The row", x.data.record.id, {{r.row, number(r.error)}}});
   return m;
 }
 
@@ -87,14 +103,12 @@ Measure largest(const Context& x, const std::vector<Rounding>& rows) {
 Measure smallest(const Context& x, std::vector<Rounding> rows) {
   std::erase_if(rows, [](const Rounding& r) { return std::isnan(r.margin); });
   if (rows.empty()) {
-    Measure m =
-        exact(x, "smallest_margin", "Smallest difference between the two largest scores", "difference of scores", 0);
+    Measure m = exact(x, "smallest_margin", 0);
     m.finding.estimate.reset();
     withhold(m.finding, "every row gives NaN");
     return m;
   }
-  Measure m = exact(x, "smallest_margin", "Smallest difference between the two largest scores", "difference of scores",
-                    std::ranges::min_element(rows, {}, &Rounding::margin)->margin);
+  Measure m = exact(x, "smallest_margin", std::ranges::min_element(rows, {}, &Rounding::margin)->margin);
   std::ranges::stable_sort(rows, {}, &Rounding::ratio);
   Table t{"nearest",
           "Rows nearest to another label by rounding",

@@ -57,13 +57,29 @@ Standard standard_of(const Context& x, const std::vector<int64_t>& rows, const I
   return s;
 }
 
+// The option that does (x - mean) / deviation; a network that something was prepended to takes it before that.
+std::string normalize_option(const Context& x, const std::string& mean, const std::string& deviation) {
+  return x.subject.record().prepended.empty() ? fmt::format("--normalize {},{}", mean, deviation)
+                                              : fmt::format("(x - {}) / {} of the values first", mean, deviation);
+}
+
+// slope · x + offset of every element.
+Reading rescaled(const Context& x, const std::string& name, const std::string& words, double slope, double offset) {
+  const auto elements = static_cast<size_t>(numel(x.subject.row_type().shape));
+  return {name,
+          fmt::format("{} ({})", words,
+                      normalize_option(x, shown(offset == 0 ? 0 : -offset / slope, 6), shown(1 / slope, 6))),
+          scaled(elements, [=](size_t) { return std::pair(slope, offset); })};
+}
+
 // --normalize comes after --layout, in the channels of the network.
 Reading standardised(const Context& x, const std::string& name, const Standard& s, const Image& image) {
   std::vector<std::string> mean, deviation;
   for (size_t c = 0; c < s.mean.size(); ++c)
     mean.push_back(shown(s.mean[c])), deviation.push_back(shown(s.deviation[c]));
   if (contains(x.options.layout, Layout::reverse_channels)) std::ranges::reverse(mean), std::ranges::reverse(deviation);
-  return {name, fmt::format("--normalize {},{}", fmt::join(mean, ":"), fmt::join(deviation, ":")),
+  return {name,
+          normalize_option(x, fmt::format("{}", fmt::join(mean, ":")), fmt::format("{}", fmt::join(deviation, ":"))),
           scaled(static_cast<size_t>(image.elements()), [&](size_t k) {
             const auto c = static_cast<size_t>(image.channel(static_cast<int64_t>(k)));
             return std::pair(1 / s.deviation[c], -s.mean[c] / s.deviation[c]);
@@ -101,12 +117,9 @@ std::vector<Reading> scales(const Context& x, const std::vector<int64_t>& rows, 
   const Type row = x.subject.row_type();
   if (!is_float(row.dtype)) return all;
   const auto elements = static_cast<size_t>(numel(row.shape));
-  const auto times = [&](double slope, double offset) {
-    return scaled(elements, [=](size_t) { return std::pair(slope, offset); });
-  };
-  all.push_back({"values times 255", "multiply the values by 255", times(255, 0)});
-  all.push_back({"values divided by 255", "divide the values by 255", times(1 / 255., 0)});
-  all.push_back({"[-1, 1] mapped to [0, 1]", "map the values from [-1, 1] to [0, 1]", times(.5, .5)});
+  all.push_back(rescaled(x, "values times 255", "multiply the values by 255", 255, 0));
+  all.push_back(rescaled(x, "values divided by 255", "divide the values by 255", 1 / 255., 0));
+  all.push_back(rescaled(x, "[-1, 1] mapped to [0, 1]", "map the values from [-1, 1] to [0, 1]", .5, .5));
   const FoundSpace found = input_space(x);
   if (found.space) {
     const InputSpace& s = *found.space;

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "examine/digits.h"
 #include "examine/groups.h"
 #include "examine/risk.h"
 #include "examine/statistics.h"
@@ -13,16 +14,6 @@
 
 namespace viva {
 namespace {
-
-constexpr Quantity quantities[] = {
-    {.name = "accuracy", .fraction = true, .doc = "fraction of rows whose largest output is the label"},
-    {.name = "log_loss", .doc = "mean of -log(probability of the label), nats"},
-    {.name = "brier", .doc = "mean over rows of the sum over classes of (p - [is the label])^2"},
-    {.name = "recall", .key = KeyKind::either, .fraction = true, .doc = "accuracy on the rows of one class"},
-    {.name = "baseline", .fraction = true, .doc = "accuracy of always naming the most frequent class"},
-    {.name = "nan_rows", .doc = "rows with NaN in the output"},
-    {.name = "infinite_rows", .doc = "rows that give their label probability 0"},
-};
 
 constexpr std::string_view one_number =
     "; to examine a classifier of two classes, export two columns, such as [1 - p, p] or [0, logit]";
@@ -44,8 +35,7 @@ void group_correct(Measure& m, const Context& x, const Evaluation& e, std::optio
 Measure accuracy(Context& x, const Evaluation& e) {
   int64_t correct = 0;
   for (size_t i = 0; i < e.predicted.size(); ++i) correct += is_correct(e, x.data, i);
-  Measure m =
-      make_measure("risk.accuracy", "Accuracy", Target::rows_drawn_like_these, Kind::estimate, "fraction", x.data);
+  Measure m = make_measure("risk", risk_quantities, "accuracy", x.data);
   set_proportion(m, correct, e.rows, "correct", x.data, finding_alpha);
   group_correct(m, x, e);
   Finding& f = m.finding;
@@ -65,8 +55,7 @@ Measure accuracy(Context& x, const Evaluation& e) {
 }
 
 Measure nan_rows(const Context& x, const Evaluation& e) {
-  Measure m =
-      make_measure("risk.nan_rows", "Rows with NaN in the output", Target::these_rows, Kind::exact, "rows", x.data);
+  Measure m = make_measure("risk", risk_quantities, "nan_rows", x.data);
   const auto count = static_cast<int64_t>(e.nan_rows.size());
   m.finding.estimate = static_cast<double>(count);
   m.finding.check = CheckResult{"no output is NaN", count == 0};
@@ -91,8 +80,7 @@ void add_recalls(Context& x, const Evaluation& e, std::vector<Measure>& out) {
   }
   for (int64_t k = 0; k < e.classes; ++k) {
     const auto at = static_cast<size_t>(k);
-    Measure m = make_measure("risk.recall", "Recall of " + x.class_name(k), Target::rows_drawn_like_these,
-                             Kind::estimate, "fraction", x.data);
+    Measure m = make_measure("risk", risk_quantities, "recall", x.data, x.class_name(k));
     m.name = x.class_name(k);
     m.number = static_cast<double>(k);
     m.finding.id = fmt::format("risk.recall[{}]", x.has_class_names() ? quoted_key(m.name) : std::to_string(k));
@@ -108,56 +96,54 @@ void add_recalls(Context& x, const Evaluation& e, std::vector<Measure>& out) {
 Measure baseline(const Context& x, const Evaluation& e) {
   const auto rows = class_counts(x.data, e.classes);
   const auto most = std::max_element(rows.begin(), rows.end());
-  Measure m = make_measure("risk.baseline", "Majority class: always naming " + x.class_name(most - rows.begin()),
-                           Target::these_rows, Kind::exact, "fraction", x.data);
+  Measure m = make_measure("risk", risk_quantities, "baseline", x.data);
+  m.finding.title += ": always naming " + x.class_name(most - rows.begin());
   m.finding.estimate = static_cast<double>(*most) / static_cast<double>(e.rows);
   m.from_outputs = false;
   m.finding.evidence.counts = {{"rows", *most}, {"class", most - rows.begin()}};
   return m;
 }
 
-// The rate that accuracy is compared with: the first claim's, else the one measured.
+// The rate that accuracy is compared with: the first claim's, as it was written, else the one measured.
 struct Fixed {
   double rate;
-  std::string origin;
+  std::string text, origin;
 };
-Fixed fixed_rate(const Context& x, double measured) {
+Fixed fixed_rate(const Context& x, const Finding& measured) {
   for (const Claim& c : x.claims) {
-    if (c.quantity == "risk.accuracy") return {c.value, "the rate of " + c.id};
+    if (c.quantity == "risk.accuracy") return {c.value, shown(c.value, 17), "the rate of " + c.id};
   }
-  return {measured, "the accuracy measured"};
+  const double rate = *measured.estimate;
+  return {rate, measured.interval ? number(rate, digits_of(*measured.interval, rate)) : number(rate),
+          "the accuracy measured"};
 }
 
-Measure detectable(const Context& x, std::string_view name, std::string title, std::optional<double> difference) {
-  Measure m = make_measure(fmt::format("risk.{}", name), std::move(title), Target::rows_drawn_like_these,
-                           Kind::estimate, "difference of accuracy", x.data);
+Measure detectable(const Context& x, std::string_view name, const std::string& key, std::optional<double> difference) {
+  Measure m = make_measure("risk", risk_quantities, name, x.data, key);
   m.quantity.clear();
   m.finding.estimate = difference;
   m.finding.assumptions.push_back(population_assumption(x.data.record));
   return m;
 }
 
-void add_detectable(const Context& x, double measured, std::vector<Measure>& out) {
+void add_detectable(const Context& x, const Finding& measured, std::vector<Measure>& out) {
   const int64_t n = x.data.size();
   const Fixed fixed = fixed_rate(x, measured);
   const Detectable d = detectable_against(fixed.rate, n);
   for (const bool above : {true, false}) {
-    Measure m =
-        detectable(x, above ? "detectable_above" : "detectable_below",
-                   fmt::format("Smallest detectable difference {} {}", above ? "above" : "below", shown(fixed.rate)),
-                   above ? d.above : d.below);
+    Measure m = detectable(x, above ? "detectable_above" : "detectable_below",
+                           fmt::format("Smallest detectable difference {} {}", above ? "above" : "below", fixed.text),
+                           above ? d.above : d.below);
     m.finding.why = fmt::format(
-        "exact two-sided binomial test against {} ({}), each tail .025, power .8 in its own tail{}", shown(fixed.rate),
+        "exact two-sided binomial test against {} ({}), each tail .025, power .8 in its own tail{}", fixed.text,
         fixed.origin, m.finding.estimate ? "" : fmt::format("; no count of {} rows rejects on this side", grouped(n)));
-    m.finding.unit_of_estimate = "signed difference of accuracy";
-    m.finding.evidence.tables = {{"test", "The test", {"fixed rate", "taken from"}, {{fixed.rate, fixed.origin}}}};
+    m.finding.evidence.tables = {
+        {"test", "The test", {"fixed rate", "as shown", "taken from"}, {{fixed.rate, fixed.text, fixed.origin}}}};
     out.push_back(std::move(m));
   }
   for (const double discordance : {.05, .10}) {
-    Measure m = detectable(
-        x, "detectable_paired",
-        fmt::format("Smallest detectable difference from another model, discordance {:.0f} %", 100 * discordance),
-        detectable_paired(discordance, n));
+    Measure m =
+        detectable(x, "detectable_paired", fmt::format("{:.0f}", 100 * discordance), detectable_paired(discordance, n));
     m.finding.id += fmt::format("[{}]", discordance);
     m.finding.why =
         "(1.960 + 0.842) sqrt(d / n): two models on the same rows, alpha .05 two-sided, power .8, d the fraction of "
@@ -201,13 +187,13 @@ std::vector<Measure> run(Context& x) {
   const Evaluation& e = x.evaluation();
   if (e.kind == OutputKind::not_classes)
     return all_left_out(
-        x, "risk", quantities, Status::withheld,
+        x, "risk", risk_quantities, Status::withheld,
         fmt::format("a row of the output has shape {}: not one number for each of at least two classes{}",
                     to_string(x.subject.output_row_shape()),
                     numel(x.subject.output_row_shape()) == 1 ? one_number : ""));
   std::vector<Measure> out;
   out.push_back(accuracy(x, e));
-  const double measured = *out[0].finding.estimate;
+  const Finding measured = out[0].finding;
   out.push_back(log_loss(x, e));
   out.push_back(brier_score(x, e));
   add_recalls(x, e, out);
@@ -224,7 +210,7 @@ extern const Examiner risk_examiner;
 const Examiner risk_examiner = {
     .name = "risk",
     .doc = "accuracy, log-loss, Brier score and recall, with intervals",
-    .quantities = quantities,
+    .quantities = risk_quantities,
     .needs_outputs = true,
     .check_key = check_key,
     .plan = plan,

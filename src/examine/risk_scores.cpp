@@ -5,6 +5,7 @@
 #include <cmath>
 #include <memory>
 
+#include "examine/digits.h"
 #include "examine/risk.h"
 #include "examine/statistics.h"
 #include "examine/words.h"
@@ -55,7 +56,7 @@ std::string why_no_scores(const Context& x, const Evaluation& e, const std::vect
 }
 
 Measure log_loss(Context& x, const Evaluation& e) {
-  Measure m = make_measure("risk.log_loss", "Log-loss", Target::rows_drawn_like_these, Kind::estimate, "nats", x.data);
+  Measure m = make_measure("risk", risk_quantities, "log_loss", x.data);
   Finding& f = m.finding;
   add_source(f, e);
   if (std::string why = why_no_scores(x, e, e.loss); !why.empty()) return withhold(f, std::move(why)), m;
@@ -65,8 +66,9 @@ Measure log_loss(Context& x, const Evaluation& e) {
     set_mean(m, e.loss, Stream::log_loss, x);
     add_loss_rows(f, x, e);
     const double perplexed = std::log(static_cast<double>(e.classes));
-    f.check = CheckResult{fmt::format("below log({}) = {}, the loss of the uniform guess", e.classes, shown(perplexed)),
-                          *f.estimate < perplexed};
+    f.check =
+        CheckResult{fmt::format("below log({}) = {}, the loss of the uniform guess", e.classes, number(perplexed)),
+                    *f.estimate < perplexed};
     return m;
   }
   withhold(f, fmt::format("the loss is infinite: {} probability 0 to the label{}",
@@ -76,20 +78,18 @@ Measure log_loss(Context& x, const Evaluation& e) {
 }
 
 Measure brier_score(Context& x, const Evaluation& e) {
-  Measure m = make_measure("risk.brier", "Brier score", Target::rows_drawn_like_these, Kind::estimate,
-                           "squared probability, 0 to 2", x.data);
+  Measure m = make_measure("risk", risk_quantities, "brier", x.data);
   add_source(m.finding, e);
   if (std::string why = why_no_scores(x, e, e.brier); !why.empty()) return withhold(m.finding, std::move(why)), m;
   set_mean(m, e.brier, Stream::brier, x);
   const double uniform = 1 - 1 / static_cast<double>(e.classes);
-  m.finding.check = CheckResult{fmt::format("below {}, the score of the uniform guess", shown(uniform)),
+  m.finding.check = CheckResult{fmt::format("below {}, the score of the uniform guess", number(uniform)),
                                 *m.finding.estimate < uniform};
   return m;
 }
 
 Measure infinite_rows(const Context& x, const Evaluation& e) {
-  Measure m = make_measure("risk.infinite_rows", "Rows that give their label probability 0", Target::these_rows,
-                           Kind::exact, "rows", x.data);
+  Measure m = make_measure("risk", risk_quantities, "infinite_rows", x.data);
   if (std::string why = why_no_scores(x, e, e.loss); !why.empty()) return withhold(m.finding, std::move(why)), m;
   m.finding.estimate = static_cast<double>(rows_of_infinite_loss(e).size());
   return m;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "examine/attack.h"
+#include "examine/digits.h"
 #include "examine/measure.h"
 #include "examine/statistics.h"
 #include "examine/words.h"
@@ -17,8 +18,22 @@ constexpr Quantity quantities[] = {
     {.name = "accuracy",
      .key = KeyKind::number,
      .fraction = true,
+     .title = "Robust accuracy at eps = {}",
+     .kind = Kind::bound,
+     .unit = "fraction",
      .doc = "fraction of rows right however they are moved by at most that in any element, raw units"},
-    {.name = "masking", .doc = "rows that a weaker attack breaks and the attack does not, over all checks"},
+    {.name = "masking",
+     .title = "Rows that a check breaks and the attack does not",
+     .target = Target::these_rows,
+     .kind = Kind::exact,
+     .unit = "rows, over all radii and checks",
+     .doc = "rows that a weaker attack breaks and the attack does not, over all checks"},
+    {.name = "curve",
+     .title = "Height of the band above the curve of attacked accuracy",
+     .kind = Kind::bound,
+     .unit = "fraction",
+     .doc = "one-sided band that holds at all radii together",
+     .no_claim = "it is the height of a band; claim robustness.accuracy[EPS]"},
 };
 
 constexpr int64_t standard_rows = 1000, random_draws = 10, rows_a_run = 32;
@@ -226,8 +241,7 @@ std::string range_in_words(const InputSpace& s) {
 }
 
 Measure accuracy(const Context& x, const Attacked& a, const InputSpace& s, const Radius& eps, int64_t left) {
-  Measure m = make_measure("robustness.accuracy", fmt::format("Robust accuracy at eps = {}", eps.text),
-                           Target::rows_drawn_like_these, Kind::bound, "fraction", x.data);
+  Measure m = make_measure("robustness", quantities, "accuracy", x.data, eps.text);
   set_key(m, eps.value, eps.text);
   set_proportion(m, left, a.rows, "unbroken", x.data, finding_alpha, Sided::upper);
   Finding& f = m.finding;
@@ -249,7 +263,10 @@ Table by_radius(const Attacked& a, std::optional<double> band) {
   for (const char* c :
        {"eps", "attacked", "broken by cross-entropy", "then by margin", "not confirmed", "left", "left of all"})
     t.columns.emplace_back(c);
-  if (band) t.columns.emplace_back("band up to");
+  if (band) {
+    t.intervals.push_back({t.columns.size() - 1, std::nullopt, t.columns.size()});
+    t.columns.emplace_back("band up to");
+  }
   for (const char* c : {"broken by one step", "by random signs", "by float64", "float64 tried"})
     t.columns.emplace_back(c);
   const double n = static_cast<double>(a.rows);
@@ -265,8 +282,7 @@ Table by_radius(const Attacked& a, std::optional<double> band) {
 
 Measure curve(const Context& x, const Attacked& a) {
   const double band = dkw_band(a.rows, finding_alpha), n = static_cast<double>(a.rows);
-  Measure m = make_measure("robustness.curve", "Height of the band above the curve of attacked accuracy",
-                           Target::rows_drawn_like_these, Kind::bound, "fraction", x.data);
+  Measure m = make_measure("robustness", quantities, "curve", x.data);
   m.quantity.clear();
   Finding& f = m.finding;
   f.estimate = band;
@@ -289,8 +305,7 @@ Measure curve(const Context& x, const Attacked& a) {
 }
 
 Measure masking(const Context& x, const Attacked& a) {
-  Measure m = make_measure("robustness.masking", "Rows that a check breaks and the attack does not", Target::these_rows,
-                           Kind::exact, "rows, over all radii and checks", x.data);
+  Measure m = make_measure("robustness", quantities, "masking", x.data);
   Finding& f = m.finding;
   f.n = f.rows_used->count = a.rows;
   f.rows_used->which = "drawn without replacement";

@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "examine/claims.h"
+#include "examine/digits.h"
 #include "examine/statistics.h"
 #include "examine/words.h"
 
@@ -57,7 +58,7 @@ std::string would_decide(const Claim& c, const Measure::Tally& t, double alpha) 
   const auto support = nearest_count(c, t, alpha, Verdict::supported, up);
   const auto refute = nearest_count(c, t, alpha, Verdict::refuted, !up);
   std::string s;
-  if (support) s = fmt::format("{} {} would, {} are", grouped(*support), t.noun, grouped(t.k));
+  if (support) s = fmt::format("{} {} would support it, {} are", grouped(*support), t.noun, grouped(t.k));
   else s = fmt::format("no count of {} rows could support it ({} are {})", grouped(t.n), grouped(t.k), t.noun);
   if (refute) s += fmt::format("; {} or {} would refute it", grouped(*refute), up ? "fewer" : "more");
   else s += "; none could refute it";
@@ -65,23 +66,39 @@ std::string would_decide(const Claim& c, const Measure::Tally& t, double alpha) 
   return s;
 }
 
-// For a mean: the estimate moved so far that the needed end reaches the value, its distance unchanged.
+// What the estimate would have to be for an end, at its distance, to reach the claim's value; rounded to what suffices.
+std::string sufficient(const Claim& c, double estimate, double end, const Interval& i, bool up) {
+  return fmt::format("a value of {} or {}",
+                     number(estimate + (c.value - end), digits_of(i, estimate), up ? Rounding::up : Rounding::down),
+                     up ? "more" : "less");
+}
+
+// About how many times the rows of the same spread bring the end that supports to the value.
+std::string more_rows(double room, double gap) {
+  const double factor = gap > 0 ? (room / gap) * (room / gap) : 0;
+  if (factor > 1 && factor < 1.05) return "; or a few more rows of the same spread";
+  return factor > 1 && factor < 1e4
+             ? fmt::format("; or about {} times as many rows of the same spread", shown(factor, 2))
+             : "";
+}
+
+// For a mean: the estimate moved so far that an end reaches the value, its distance unchanged.
 std::string would_decide(const Claim& c, double estimate, const Interval& i) {
   const bool up = wants_high(c.op);
-  const std::optional<double> end = up ? i.low : i.high;
-  if (!end) return fmt::format("{} end of the interval, which this method does not state", up ? "a lower" : "an upper");
-  if (i.level >= 1)
+  const std::optional<double>&needed = up ? i.low : i.high, &other = up ? i.high : i.low;
+  if (i.level >= 1) {
+    if (!needed)
+      return fmt::format("{} end of the interval, which this method does not state", up ? "a lower" : "an upper");
     return fmt::format("a value beyond {}; what was found is {}, and what lies beyond it is not excluded",
-                       shown(c.value), shown(*end, 8));
-  const double room = std::abs(*end - estimate), needed = estimate + (c.value - *end);
-  const int digits = shown(needed) == shown(estimate) ? 8 : 4;
-  std::string s = fmt::format("a value of {} would, {} is measured", shown(needed, digits), shown(estimate, digits));
-  const double gap = std::abs(estimate - c.value);
-  const double factor = gap > 0 ? (room / gap) * (room / gap) : 0;
-  if (factor > 1 && factor < 1.05) s += "; or a few more rows of the same spread";
-  else if (factor > 1 && factor < 1e4)
-    s += fmt::format("; or about {} times as many rows of the same spread", shown(factor, 2));
-  return s;
+                       shown(c.value), shown(*needed, 8));
+  }
+  std::string s = needed ? sufficient(c, estimate, *needed, i, up) + " would support it"
+                         : fmt::format("{} end of the interval, which this method does not state, to support it",
+                                       up ? "a lower" : "an upper");
+  s += fmt::format(", {} is measured", number(estimate, digits_of(i, estimate)));
+  if (other) s += "; " + sufficient(c, estimate, *other, i, !up) + " would refute it";
+  const auto& near = estimate == c.value ? std::nullopt : (estimate > c.value) == up ? needed : other;
+  return near ? s + more_rows(std::abs(*near - estimate), std::abs(estimate - c.value)) : s;
 }
 
 const Measure& measure_of(const Claim& c, std::span<const Measure> measures) {

@@ -15,10 +15,26 @@ namespace viva {
 namespace {
 
 constexpr Quantity quantities[] = {
-    {.name = "margin", .key = KeyKind::number, .doc = "quantile of the label's score less the largest other"},
-    {.name = "gradient", .key = KeyKind::number, .doc = "quantile of the l1 norm of the margin's gradient, raw units"},
-    {.name = "radius", .key = KeyKind::number, .doc = "quantile of margin / l1 norm: first-order l-infinity distance"},
-    {.name = "zero_gradients", .fraction = true, .doc = "fraction of rows whose margin has gradient zero"},
+    {.name = "margin",
+     .key = KeyKind::number,
+     .title = "Margin: quantile {}",
+     .unit = "difference of scores",
+     .doc = "quantile of the label's score less the largest other"},
+    {.name = "gradient",
+     .key = KeyKind::number,
+     .title = "Gradient of the margin: quantile {}",
+     .unit = "scores per raw unit, l1",
+     .doc = "quantile of the l1 norm of the margin's gradient, raw units"},
+    {.name = "radius",
+     .key = KeyKind::number,
+     .title = "First-order distance to another label: quantile {}",
+     .unit = "raw units, l-infinity",
+     .doc = "quantile of margin / l1 norm: first-order l-infinity distance"},
+    {.name = "zero_gradients",
+     .fraction = true,
+     .title = "Rows whose margin has gradient zero",
+     .unit = "fraction",
+     .doc = "fraction of rows whose margin has gradient zero"},
 };
 
 constexpr double standard_quantiles[] = {.5, .05};
@@ -77,16 +93,10 @@ std::vector<std::pair<double, std::string>> asked(const Context& x, std::string_
   return all;
 }
 
-struct Field {
-  std::string_view name, title, unit;
-};
-
-void add_quantiles(const Context& x, const Field& field, std::vector<double> values, std::vector<Measure>& out) {
+void add_quantiles(const Context& x, std::string_view name, std::vector<double> values, std::vector<Measure>& out) {
   std::ranges::sort(values);
-  for (const auto& [q, text] : asked(x, fmt::format("sensitivity.{}", field.name))) {
-    Measure m = make_measure(fmt::format("sensitivity.{}", field.name),
-                             fmt::format("{}: {}", field.title, q == .5 ? "median" : fmt::format("{} quantile", text)),
-                             Target::rows_drawn_like_these, Kind::estimate, std::string(field.unit), x.data);
+  for (const auto& [q, text] : asked(x, fmt::format("sensitivity.{}", name))) {
+    Measure m = make_measure("sensitivity", quantities, name, x.data, text);
     set_key(m, q, text);
     m.finding.estimate = quantile_of(values, q);
     m.finding.assumptions.push_back(population_assumption(x.data.record));
@@ -103,8 +113,7 @@ void add_quantiles(const Context& x, const Field& field, std::vector<double> val
 }
 
 Measure zero_gradients(const Context& x, const Slopes& s) {
-  Measure m = make_measure("sensitivity.zero_gradients", "Rows whose margin has gradient zero",
-                           Target::rows_drawn_like_these, Kind::estimate, "fraction", x.data);
+  Measure m = make_measure("sensitivity", quantities, "zero_gradients", x.data);
   set_proportion(m, std::ssize(s.zero), std::ssize(s.margin), "flat", x.data, finding_alpha);
   m.finding.check = CheckResult{"every row has a gradient", s.zero.empty()};
   if (!s.zero.empty()) {
@@ -140,9 +149,9 @@ std::vector<Measure> run(Context& x) {
                       fmt::format("{} no finite margin or gradient{}",
                                   counted(std::ssize(s.not_finite), "row has", "rows have"), naming(x, s.not_finite)));
     std::vector<Measure> out;
-    add_quantiles(x, {"radius", "First-order distance to another label", "raw units, l-infinity"}, s.radius, out);
-    add_quantiles(x, {"gradient", "Gradient of the margin", "scores per raw unit, l1"}, s.gradient, out);
-    add_quantiles(x, {"margin", "Margin", "difference of scores"}, s.margin, out);
+    add_quantiles(x, "radius", s.radius, out);
+    add_quantiles(x, "gradient", s.gradient, out);
+    add_quantiles(x, "margin", s.margin, out);
     out.push_back(zero_gradients(x, s));
     for (Measure& m : out)
       if (m.quantity == "sensitivity.radius") {

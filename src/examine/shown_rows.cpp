@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/without_ones.h"
+#include "examine/digits.h"
 #include "examine/statistics.h"
 #include "examine/words.h"
 
@@ -76,8 +77,7 @@ std::string row_note(const Context& x, const Evaluation& e, int64_t row) {
   const int64_t label = x.data.labels[static_cast<size_t>(row)], named = e.predicted[static_cast<size_t>(row)];
   std::string s = x.class_name(label);
   if (named != label) s += ", taken for " + (named < 0 ? "NaN" : x.class_name(named));
-  if (const auto c = confidence_of(e, row))
-    s += *c > .999 && *c < 1 ? ", confidence above .999" : fmt::format(", confidence {}", shown(*c, 3));
+  if (const auto c = confidence_of(e, row)) s += ", confidence " + confidence(*c);
   return s;
 }
 

@@ -134,7 +134,7 @@ double student_p_above(std::span<const double> rows, double hypothesis) {
 }
 
 bool student_t_applies(std::span<const double> rows) {
-  if (rows.size() < 200 || !all_finite(rows)) return false;
+  if (std::ssize(rows) < fewest_for_student || !all_finite(rows)) return false;
   double sum = 0, largest = 0;
   for (const double x : rows) {
     sum += std::abs(x);

@@ -49,7 +49,8 @@ double student_quantile(double freedom, double tail);
 // without spread.
 std::optional<Range> student_t(std::span<const double> rows, double alpha);
 
-// When Student's interval for a mean is trusted: at least 200 rows and none above a tenth of the sum of magnitudes.
+// When Student's interval for a mean is trusted: at least so many rows and none above a tenth of the sum of magnitudes.
+inline constexpr int64_t fewest_for_student = 200;
 bool student_t_applies(std::span<const double> rows);
 
 // Student's one-sided limits for that mean: the truth lies at or above (below) the limit with probability 1 - alpha.

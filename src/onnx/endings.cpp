@@ -17,6 +17,12 @@ bool keeps_elements(const NodeDef& n) {
   return is_one_of(n, "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Dropout", "Cast");
 }
 
+// Activations whose results no Softmax was meant to take; those onto [0, 1] come before.
+bool ends_in_activation(const NodeDef& n) {
+  return is_one_of(n, "Tanh", "Relu", "Clip", "LeakyRelu", "PRelu", "ThresholdedRelu", "Elu", "Selu", "Celu", "Gelu",
+                   "Softplus", "Softsign", "HardSwish", "Swish", "Mish");
+}
+
 const Type* type_in(Item* x) { return x && (x->value || x->known) ? &x->type() : nullptr; }
 
 }  // namespace
@@ -78,6 +84,8 @@ void Importer::find_endings(Scope& scope) {
       out_.softmax.push_back(std::move(*s));
     } else if (ends_in_unit(*n, scope)) {
       out_.unit_outputs.emplace(v.name, n->op_type);
+    } else if (ends_in_activation(*n)) {
+      out_.activated_outputs.emplace(v.name, n->op_type);
     }
   }
 }

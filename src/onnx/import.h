@@ -53,8 +53,9 @@ struct Imported {
   std::vector<Array> weights;                // the floating-point initializers in use, in the order of the file
   std::map<std::string, int64_t> operators;  // how often each occurs, functions and branches inlined
   std::vector<FinalSoftmax> softmax;
-  std::map<std::string, std::string> unit_outputs;  // outputs that end in an operator onto [0, 1]: Sigmoid, Clip
-  std::map<std::string, IndexUse> index_uses;       // by input, where there is a use
+  std::map<std::string, std::string> unit_outputs;       // outputs that end in an operator onto [0, 1]: Sigmoid, Clip
+  std::map<std::string, std::string> activated_outputs;  // that end in another activation: Tanh, Relu
+  std::map<std::string, IndexUse> index_uses;            // by input, where there is a use
   std::vector<std::string> training;  // nodes that compute as in training, e.g. "BatchNormalization 'bn1'"
   std::vector<std::string> notes;     // where the file contradicts itself and the computed value was taken
 };

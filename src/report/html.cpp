@@ -6,9 +6,9 @@
 #include <algorithm>
 
 #include "base/sha256.h"
+#include "examine/digits.h"
 #include "examine/examiner.h"
 #include "examine/words.h"
-#include "report/digits.h"
 #include "report/html_sections.h"
 #include "report/image.h"
 #include "report/markup.h"
@@ -39,7 +39,7 @@ std::vector<std::string> not_examined(const Report& r) {
     bool any = false, ran = false;
     for (const Finding& f : r.findings)
       if (f.id.starts_with(before)) any = true, ran = ran || f.status == Status::run;
-    if (!any || !ran) left_out.emplace_back(e->name);
+    if (!any || !ran) left_out.emplace_back(e->name == "baseline" ? "fitted baselines" : e->name);
   }
   if (!left_out.empty()) all.push_back(fmt::format("{}", fmt::join(left_out, ", ")));
   for (const ModelRecord& m : r.models)
@@ -201,7 +201,7 @@ std::string reproduction(const Report& r, bool cost) {
   if (cost)
     s += fmt::format("<p>Cost: {:.1f} s on {}; {} rows through the network, {} GFLOP. Viva {}, seed {}.</p>\n",
                      r.cost.seconds, counted(r.threads, "thread", "threads"), grouped(r.cost.evaluations),
-                     markup::number(r.cost.flops / 1e9), escape(r.viva), r.seed);
+                     number(r.cost.flops / 1e9), escape(r.viva), r.seed);
   else s += fmt::format("<p>Viva {}, seed {}.</p>\n", escape(r.viva), r.seed);
   s += "<p class=\"note\">The same command gives the same report, costs aside, for any number of threads. The numbers "
        "of this page, unrounded, are in <code>report.json</code>; here they have two significant digits of their "
@@ -221,7 +221,7 @@ std::string policy() {
 
 }  // namespace
 
-std::string report_html(const Report& r, ReportOptions options, std::span<const EarlierRuling> earlier) {
+std::string report_html(const Report& r, ReportOptions options, const Ledger& ledger) {
   std::string s = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
   s += "<meta http-equiv=\"Content-Security-Policy\" content=\"" + policy() + "\">\n";
   s += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" "
@@ -230,7 +230,7 @@ std::string report_html(const Report& r, ReportOptions options, std::span<const 
        "\n<style>\n";
   s += report_style();
   s += "</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#claims\">To the claims</a>\n<main>\n";
-  s += header(r) + contents(r) + claims_section(r, earlier) + baselines_section(r) + diagnoses_section(r) +
+  s += header(r) + contents(r) + claims_section(r, ledger) + baselines_section(r) + diagnoses_section(r) +
        errors_section(r) + limits(r) + reproduction(r, options.cost);
   s += area_sections(r) + identity_section(r) + rows_section(r);
   s += "</main>\n<script>";

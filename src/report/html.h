@@ -12,8 +12,8 @@
 namespace viva {
 
 // At most 5 MB: long strings and lists are cut, and the page says that report.json has the rest.
-// `earlier`: rulings of a ledger, of which those of this report's claims are shown.
-std::string report_html(const Report& report, ReportOptions options, std::span<const EarlierRuling> earlier = {});
+// `ledger`: rulings of which those on what this report's claims speak of are shown, or that there are none.
+std::string report_html(const Report& report, ReportOptions options, const Ledger& ledger = {});
 std::string_view report_style();   // the style sheet, as shipped
 std::string_view report_script();  // likewise: sorts and copies tables, shows what marks are
 

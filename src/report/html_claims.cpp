@@ -25,32 +25,52 @@ std::string claim_row(const Report& r, const Claim& c) {
                       f && f->check ? escape(f->check->passed ? "passed" : "failed") : "–"});
 }
 
-// The last rulings of one claim, the newest first.
-std::string earlier_of(const Claim& c, std::span<const EarlierRuling> all, std::string_view model) {
+// risk.recall["Shirt"]: a claim without what it says of it.
+std::string spoken_of(const Claim& c) { return c.quantity + (c.key.none() ? "" : "[" + c.key.text + "]"); }
+
+bool is_on(const EarlierRuling& e, const Claim& c) {
+  return e.said ? same_quantity(*e.said, said_by(c)) : e.statement == c.statement;
+}
+
+// The last rulings on what one claim speaks of, whatever was claimed of it, the newest first.
+std::string earlier_on(const Claim& c, const std::vector<EarlierRuling>& all, std::string_view model) {
   std::vector<std::string> rows;
   size_t count = 0;
   for (auto e = all.rbegin(); e != all.rend(); ++e) {
-    if (e->said ? !same_claim(*e->said, said_by(c)) : e->statement != c.statement) continue;
-    if (++count > most_earlier) continue;
-    rows.push_back(markup::row(
-        {element("span", "num", escape(e->date)) +
-             (e->statement == c.statement ? "" : "<br><code>" + escape(e->statement) + "</code>"),
-         escape(e->ruling), element("span", "num", escape(e->estimate)), element("span", "num", escape(e->interval)),
-         e->model == model ? "this network" : "<code>" + escape(e->model, 12) + "</code>",
-         "<code>" + escape(e->data, 12) + "</code>", escape(e->role)}));
+    if (!is_on(*e, c) || ++count > most_earlier) continue;
+    rows.push_back(markup::row({element("span", "num", escape(e->date)), "<code>" + escape(e->statement) + "</code>",
+                                escape(e->ruling), element("span", "num", escape(e->estimate)),
+                                element("span", "num", escape(e->interval)),
+                                e->model == model ? "this network" : "<code>" + escape(e->model, 12) + "</code>",
+                                "<code>" + escape(e->data, 12) + "</code>", escape(e->role)}));
   }
-  if (rows.empty()) return "";
+  const std::string what = "<code>" + escape(spoken_of(c)) + "</code>";
+  if (rows.empty()) return "<p class=\"note\">The ledger holds no earlier ruling on " + what + ".</p>\n";
   std::string s =
-      "<h3>Earlier rulings on <code>" + escape(c.statement) + "</code></h3>\n" +
-      markup::table("evidence", {"Date", "Ruling", "Estimate", "Interval", "Network", "Data", "Role"}, rows);
+      "<h3>Earlier rulings on " + what + "</h3>\n" +
+      markup::table("evidence", {"Date", "Claim", "Ruling", "Estimate", "Interval", "Network", "Data", "Role"}, rows);
   if (count > most_earlier)
     s += fmt::format("<p class=\"note\">The last {} of {}; the ledger has all.</p>\n", most_earlier, count);
   return s;
 }
 
+// Once for each quantity that the claims speak of.
+std::string earlier_rulings(const Report& r, const std::vector<EarlierRuling>& all) {
+  const std::string model = r.models.empty() ? "" : r.models[0].sha256;
+  std::vector<ClaimSaid> told;
+  std::string s;
+  for (size_t i = 0; i < std::min(r.claims.size(), most_claims); ++i) {
+    const ClaimSaid said = said_by(r.claims[i]);
+    if (std::ranges::any_of(told, [&](const ClaimSaid& t) { return same_quantity(t, said); })) continue;
+    told.push_back(said);
+    s += earlier_on(r.claims[i], all, model);
+  }
+  return s;
+}
+
 }  // namespace
 
-std::string claims_section(const Report& r, std::span<const EarlierRuling> earlier) {
+std::string claims_section(const Report& r, const Ledger& ledger) {
   std::string s = "<section id=\"claims\">\n<h2>Claims, fixed beforehand</h2>\n";
   if (r.claims.empty())
     return s +
@@ -61,10 +81,7 @@ std::string claims_section(const Report& r, std::span<const EarlierRuling> earli
   s += markup::table("ledger", {"Ruling", "Claim", "Estimate", "Interval", "Check"}, rows);
   s += "<p class=\"note\">A claim is supported or refuted only where the whole interval lies on one side of its value. "
        "The claims share one error rate of 0.05: with k claims each two-sided interval is at 1 − 0.05/k.</p>\n";
-  std::string before;
-  const std::string model = r.models.empty() ? "" : r.models[0].sha256;
-  for (size_t i = 0; i < std::min(r.claims.size(), most_claims); ++i) before += earlier_of(r.claims[i], earlier, model);
-  return s + before + "</section>\n";
+  return s + (ledger ? earlier_rulings(r, *ledger) : "") + "</section>\n";
 }
 
 }  // namespace viva

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "examine/digits.h"
 #include "examine/words.h"
-#include "report/digits.h"
 #include "report/html_sections.h"
 #include "report/markup.h"
 #include "report/plots.h"
@@ -50,15 +50,15 @@ std::string detectable(const Report& r) {
   if (above->status != Status::run)
     return "<p>The smallest detectable difference is withheld: " + escape(above->why) + ".</p>\n";
   const Table* test = table_of(*above, "test");
-  const double rate = test && !test->rows.empty() ? number_in(test->rows[0].at(0)) : 0;
-  const std::string origin = test && !test->rows.empty() ? text_in(test->rows[0].at(1)) : "";
+  if (!test || test->rows.empty() || test->rows[0].size() < 3) return "";
+  const std::string rate = text_in(test->rows[0][1]), origin = text_in(test->rows[0][2]);
   return fmt::format(
       "<p>The smallest difference that these {} rows detect, with power 0.8 at α = 0.05: {} from a fixed rate of {} "
       "({}); <b "
       "class=\"num\">{}</b> from another model on the same rows where just one of the two is right on 5 % of them "
       "(<span "
       "class=\"num\">{}</span> at 10 %).</p>\n<p class=\"note\">{}. {}.</p>\n",
-      grouped(above->n.value_or(0)), differences(*above, *below), shown(rate), escape(origin),
+      grouped(above->n.value_or(0)), differences(*above, *below), escape(rate), escape(origin),
       markup::estimate(*paired), markup::estimate(*wider), escape(markup::sentence(above->why), 1000),
       escape(paired->why, 1000));
 }

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "examine/digits.h"
 #include "examine/words.h"
-#include "report/digits.h"
 #include "report/html_sections.h"
 #include "report/markup.h"
 
@@ -77,7 +77,7 @@ std::string model(const ModelRecord& m) {
   std::string s = "<div><h3>The network</h3>\n<dl>\n" + pair("File", files(m.files));
   s += pair("Written by",
             escape(m.producer) + fmt::format(" <small>(opset {}, IR version {})</small>", opsets(m), m.ir_version));
-  s += pair("Size", fmt::format("{} parameters, {} FLOP an example", grouped(m.parameters), markup::number(m.flops)));
+  s += pair("Size", fmt::format("{} parameters, {} FLOP an example", grouped(m.parameters), number(m.flops)));
   s += pair("Operators", operators(m));
   s += pair("Input", escape(m.input_name) + " <code>" + escape(m.input_type) + "</code>");
   s += pair("Output", escape(m.output_name) + " <code>" + escape(m.output_type) + "</code>");

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "examine/digits.h"
 #include "examine/words.h"
-#include "report/digits.h"
 #include "report/html_sections.h"
 #include "report/image.h"
 #include "report/markup.h"
@@ -47,7 +47,7 @@ std::string tiles(const Report& r, const Examples& e) {
     const ShownRow* at = shown(r, e.data, row);
     if (!at) continue;
     s += fmt::format("<li><a href=\"#row-{}-{}\">{}<span>{}</span></a>{}</li>\n", escape(e.data), row, picture(*at, 56),
-                     became(*at), at->confidence ? "<small>" + markup::confidence(*at->confidence) + "</small>" : "");
+                     became(*at), at->confidence ? "<small>" + confidence(*at->confidence) + "</small>" : "");
   }
   return s + "</ul>\n";
 }
@@ -88,8 +88,8 @@ std::string rows_section(const Report& r) {
     s += fmt::format("<tr id=\"row-{}-{}\"><th scope=\"row\">{} {}</th><td>{}</td><td>{}</td><td>{}</td>",
                      escape(w.data), w.row, escape(w.data), grouped(w.row), picture(w, 42), escape(w.label),
                      w.predicted == w.label ? "the same" : escape(w.predicted));
-    s += "<td class=\"num\">" + (w.confidence ? markup::confidence(*w.confidence) : "–") + "</td>";
-    s += "<td class=\"num\">" + (w.loss ? markup::number(*w.loss) : "–") + "</td>";
+    s += "<td class=\"num\">" + (w.confidence ? confidence(*w.confidence) : "–") + "</td>";
+    s += "<td class=\"num\">" + (w.loss ? number(*w.loss) : "–") + "</td>";
     s += "</tr>\n";
   }
   return s +

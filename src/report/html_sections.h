@@ -10,7 +10,7 @@
 namespace viva {
 
 // Rulings, and earlier ones of the same claims.
-std::string claims_section(const Report& report, std::span<const EarlierRuling> earlier);
+std::string claims_section(const Report& report, const Ledger& ledger);
 std::string baselines_section(const Report& report);  // accuracy beside others, the smallest detectable difference
 std::string diagnoses_section(const Report& report);
 std::string errors_section(const Report& report);    // at random beside the most confident

@@ -92,7 +92,7 @@ Json finding(const Finding& f, bool with_cost) {
   j["estimate"] = number(f.estimate);
   j["unit_of_estimate"] = text(f.unit_of_estimate);
   j["n"] = f.n ? Json(*f.n) : Json(nullptr);
-  j["unit"] = text(f.unit);
+  j["unit"] = f.unit.empty() ? Json(nullptr) : Json(f.unit);
   j["rows_used"] =
       f.rows_used
           ? Json{{"data", text(f.rows_used->data)}, {"which", text(f.rows_used->which)}, {"count", f.rows_used->count}}

@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "examine/claims.h"
+#include "examine/digits.h"
 #include "report/json.h"
 #include "report/markup.h"
 
@@ -90,7 +91,7 @@ std::string interval_at(const Json& j) {
   i.low = end("low"), i.high = end("high");
   if (!i.low && !i.high) return "";
   i.sided = !i.low ? Sided::upper : !i.high ? Sided::lower : Sided::two;
-  return markup::ends(i);
+  return ends(i);
 }
 
 // Of a line, or where it does not hold it, of its statement.
@@ -139,8 +140,8 @@ bool is_torn(int fd, off_t size) {
 
 }  // namespace
 
-bool same_claim(const ClaimSaid& a, const ClaimSaid& b) {
-  if (a.quantity != b.quantity || a.op != b.op || a.value != b.value) return false;
+bool same_quantity(const ClaimSaid& a, const ClaimSaid& b) {
+  if (a.quantity != b.quantity) return false;
   if (!a.name.empty() && !b.name.empty()) return a.name == b.name;
   if (a.number || b.number) return a.number == b.number;
   return a.name == b.name;

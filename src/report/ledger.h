@@ -18,7 +18,7 @@ struct ClaimSaid {
   double value = 0;
 };
 // Keys are the same where their names are, or, where one of them has none, their numbers.
-bool same_claim(const ClaimSaid& a, const ClaimSaid& b);
+bool same_quantity(const ClaimSaid& a, const ClaimSaid& b);
 ClaimSaid said_by(const Claim& ruled);
 
 // A ruling as a line of the ledger states it; the hashes are those of the first files of model and data.
@@ -26,6 +26,9 @@ struct EarlierRuling {
   std::string statement, date, ruling, estimate, interval, model, data, role, command;
   std::optional<ClaimSaid> said = {};  // absent where the statement is no claim
 };
+
+// The rulings of a ledger, in order; absent where none was named.
+using Ledger = std::optional<std::vector<EarlierRuling>>;
 
 // One line of JSON a claim of the report. date: UTC, "2026-11-23T12:00:00Z".
 std::string ledger_lines(const Report& report, std::string_view date);

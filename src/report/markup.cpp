@@ -6,8 +6,8 @@
 #include <cmath>
 
 #include "base/bytes.h"
+#include "examine/digits.h"
 #include "examine/words.h"
-#include "report/digits.h"
 
 namespace viva::markup {
 namespace {
@@ -21,6 +21,23 @@ std::string cell_text(const Cell& c) {
   return "–";
 }
 
+// What a row's cells hold, in the digits that the intervals among them allow.
+std::vector<std::string> cell_texts(const Table& t, const std::vector<Cell>& row) {
+  std::vector<std::string> texts;
+  for (const Cell& c : row) texts.push_back(cell_text(c));
+  const auto at = [&](const std::optional<size_t>& column) -> std::optional<double> {
+    const auto* d = column && *column < row.size() ? std::get_if<double>(&row[*column]) : nullptr;
+    return d ? std::optional(*d) : std::nullopt;
+  };
+  for (const IntervalColumns& i : t.intervals) {
+    const InDigits in = in_digits(at(i.estimate), at(i.low), at(i.high));
+    if (!at(i.low) && !at(i.high)) continue;
+    if (at(i.estimate)) texts[*i.estimate] = in.estimate;
+    if (at(i.low)) texts[*i.low] = in.low;
+    if (at(i.high)) texts[*i.high] = in.high;
+  }
+  return texts;
+}
 // What sorts: the number itself, unrounded.
 std::string sorting(const Cell& c) {
   if (const auto* i = std::get_if<int64_t>(&c)) return fmt::format(" data-value=\"{}\"", *i);
@@ -89,13 +106,14 @@ std::string data_table(const Table& t, size_t most) {
   s += "</tr></thead>\n<tbody>\n";
   for (size_t i = 0; i < std::min(t.rows.size(), most); ++i) {
     s += "<tr>";
+    const std::vector<std::string> texts = cell_texts(t, t.rows[i]);
     for (size_t k = 0; k < t.rows[i].size(); ++k) {
       const Cell& c = t.rows[i][k];
       const bool words = std::holds_alternative<std::string>(c);
       // On a phone a row is a block, and each cell says what it is.
       const std::string label =
           wide && k < t.columns.size() ? fmt::format(" data-label=\"{}\"", escape(t.columns[k])) : "";
-      s += fmt::format("<td{}{}{}>{}</td>", words ? "" : " class=\"num\"", label, sorting(c), cell_text(c));
+      s += fmt::format("<td{}{}{}>{}</td>", words ? "" : " class=\"num\"", label, sorting(c), texts[k]);
     }
     s += "</tr>\n";
   }
@@ -113,18 +131,7 @@ std::string estimate(const Finding& f) {
   return sign + (f.interval ? number(*f.estimate, digits_of(*f.interval, f.estimate)) : number(*f.estimate));
 }
 
-std::string ends(const Interval& i, const std::optional<double>& estimate, const std::optional<double>& claimed) {
-  const Digits d = digits_of(i, estimate);
-  const auto end = [&](const std::optional<double>& v, Rounding r) {
-    return !v ? "–" : claimed ? number_beside(*v, d, r, *claimed) : number(*v, d, r);
-  };
-  const std::string low = end(i.low, Rounding::down), high = end(i.high, Rounding::up);
-  if (i.sided == Sided::upper) return "≤ " + high;
-  if (i.sided == Sided::lower) return "≥ " + low;
-  return fmt::format("[{}, {}]", low, high);
-}
-
-std::string ends(const Finding& f) { return f.interval ? ends(*f.interval, f.estimate) : "–"; }
+std::string ends(const Finding& f) { return f.interval ? viva::ends(*f.interval, f.estimate) : "–"; }
 
 std::string level(double level) { return level < 1 ? fmt::format("{:.4g} %", 100 * level) : "certain"; }
 
@@ -135,7 +142,8 @@ std::string interval(const Finding& f, const std::optional<double>& claimed) {
   const std::string of =
       f.id.starts_with(robust) ? "R(" + escape(f.id.substr(robust.size(), f.id.size() - robust.size() - 1)) + ") " : "";
   return fmt::format("<span class=\"num\">{}{}</span><br><small>{} · {}</small>", of,
-                     ends(*f.interval, f.estimate, claimed), level(f.interval->level), escape(f.interval->method));
+                     viva::ends(*f.interval, f.estimate, claimed), level(f.interval->level),
+                     escape(f.interval->method));
 }
 
 std::string ruling(Verdict v) { return fmt::format("<span class=\"ruling {0}\">{0}</span>", to_string(v)); }

@@ -24,8 +24,6 @@ std::string data_table(const Table& t, size_t most = 60);
 // An estimate, to two significant digits of its interval's width; whole counts in full.
 std::string estimate(const Finding& f);
 // Rounded outward, to the same digits: "[0.919, 0.931]", "≤ 0.18".
-std::string ends(const Interval& i, const std::optional<double>& estimate = {},
-                 const std::optional<double>& claimed = {});  // and told from the value of a claim
 std::string ends(const Finding& f);
 std::string level(double level);  // 95 %, 98.3 %
 // "[0.919, 0.931]" and below it level and method; "exact", or a dash.

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "examine/digits.h"
 #include "examine/words.h"
-#include "report/digits.h"
 #include "report/plots.h"
 #include "report/svg.h"
 
@@ -40,10 +40,9 @@ std::pair<double, double> reach(const std::vector<ReliabilityBin>& bins) {
 }
 
 std::string bin_says(const ReliabilityBin& b) {
-  const markup::Digits d = markup::digits_of(Interval{b.low, b.high, .95, "", Sided::two});
-  return fmt::format("mean confidence {}: accuracy {} [{}, {}], n = {}", markup::number(b.confidence, d),
-                     markup::number(b.accuracy, d), markup::number(b.low, d, markup::Rounding::down),
-                     markup::number(b.high, d, markup::Rounding::up), grouped(static_cast<int64_t>(b.rows)));
+  const InDigits in = in_digits(b.accuracy, b.low, b.high);
+  return fmt::format("mean confidence {}: accuracy {} [{}, {}], n = {}", confidence(b.confidence), in.estimate, in.low,
+                     in.high, grouped(static_cast<int64_t>(b.rows)));
 }
 
 std::string counts(const std::vector<ReliabilityBin>& bins, const svg::Axis& x) {
@@ -53,8 +52,8 @@ std::string counts(const std::vector<ReliabilityBin>& bins, const svg::Axis& x) 
   std::string s;
   for (const ReliabilityBin& b : bins) {
     const double from = x.at(std::max(b.above, 1e-9)), to = x.at(std::min(b.upto, 1 - 1e-9)), at = y.at(b.rows);
-    s += svg::mark(fmt::format("{} rows of confidence {} to {}", grouped(static_cast<int64_t>(b.rows)),
-                               markup::number(b.above), markup::number(b.upto)),
+    s += svg::mark(fmt::format("{} rows of confidence {} to {}", grouped(static_cast<int64_t>(b.rows)), number(b.above),
+                               number(b.upto)),
                    svg::rect("bar", from + .5, at, to - from - 1, count_bottom - at));
   }
   std::vector<double> at;

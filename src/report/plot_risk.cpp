@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "examine/digits.h"
 #include "examine/words.h"
-#include "report/digits.h"
 #include "report/markup.h"
 #include "report/plots.h"
 #include "report/svg.h"
@@ -41,7 +41,7 @@ std::string cut(const std::string& s, size_t most) {
 }
 
 Table recall_numbers(const std::vector<const Finding*>& all) {
-  Table t{"recall", "Recall by class", {"class", "right", "rows", "recall", "low", "high"}, {}};
+  Table t{"recall", "Recall by class", {"class", "right", "rows", "recall", "low", "high"}, {}, {{3, 4, 5}}};
   for (const Finding* f : all) {
     const int64_t k = f->evidence.counts.empty() ? 0 : f->evidence.counts[0].count;
     t.rows.push_back(
@@ -51,9 +51,10 @@ Table recall_numbers(const std::vector<const Finding*>& all) {
 }
 
 std::string quantile_says(const Point& p) {
-  return fmt::format("{} % of the rows lose at most {}{}", markup::number(100 * p.x.value_or(0)),
-                     markup::number(p.y.value_or(0)),
-                     p.low && p.high ? fmt::format(" [{}, {}]", markup::number(*p.low), markup::number(*p.high)) : "");
+  const std::string most = number(100 * p.x.value_or(0)) + " % of the rows lose at most ";
+  if (!p.low || !p.high) return most + number(p.y.value_or(0));
+  const InDigits in = in_digits(p.y, p.low, p.high);
+  return fmt::format("{}{} [{}, {}]", most, in.estimate, in.low, in.high);
 }
 
 // The greatest losses at the right end, each a link to its row.
@@ -62,7 +63,7 @@ std::string worst_marks(const Table& worst, const std::string& data, double n, c
   for (size_t i = 0; i < worst.rows.size(); ++i) {
     const auto row = static_cast<int64_t>(number_in(worst.rows[i].at(0)));
     const double loss = number_in(worst.rows[i].at(1));
-    s += svg::mark(fmt::format("row {}: loss {}", grouped(row), markup::number(loss)),
+    s += svg::mark(fmt::format("row {}: loss {}", grouped(row), number(loss)),
                    svg::circle("dot row", x.at(1 - (static_cast<double>(i) + .5) / n), y.at(loss), 3.2),
                    fmt::format("#row-{}-{}", data, row));
   }
@@ -171,7 +172,8 @@ std::vector<Figure> loss_plot(const Report& r) {
   g.not_shown =
       "whether the worst rows are the network's fault or wrong labels, and losses of rows of another distribution.";
   g.svg = svg::picture(g.id, width, 350, g.title, g.what, s);
-  g.numbers = Table{"quantiles", "Quantiles of the loss", {"fraction of rows", "loss, nats", "low", "high"}, {}};
+  g.numbers =
+      Table{"quantiles", "Quantiles of the loss", {"fraction of rows", "loss, nats", "low", "high"}, {}, {{1, 2, 3}}};
   for (const Point& p : q->points) {
     const auto cell = [](const std::optional<double>& v) { return v ? Cell(*v) : Cell(); };
     g.numbers.rows.push_back({cell(p.x), cell(p.y), cell(p.low), cell(p.high)});

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "examine/digits.h"
 #include "examine/words.h"
-#include "report/digits.h"
 #include "report/plots.h"
 #include "report/svg.h"
 
@@ -72,8 +72,8 @@ std::vector<Figure> robustness_plot(const Report& r) {
   std::vector<double> at;
   for (const Point& p : points) {
     at.push_back(*p.x);
-    s += svg::mark(fmt::format("eps {}: {} of the rows not broken, band up to {}", p.label, markup::number(*p.y),
-                               markup::number(p.high.value_or(*p.y))),
+    const InDigits in = in_digits(*p.y, std::nullopt, p.high.value_or(*p.y));
+    s += svg::mark(fmt::format("eps {}: {} of the rows not broken, band up to {}", p.label, in.estimate, in.high),
                    svg::circle("dot", x.at(*p.x), y.at(*p.y), 3.6));
   }
   s += svg::vertical(y, left, "share of rows not broken", svg::ticks(y));
@@ -107,7 +107,8 @@ std::vector<Figure> robustness_plot(const Report& r) {
       "stronger attacks, other norms than the largest change of an element, and radii between those tried, where the "
       "step to the left is the bound.";
   g.svg = svg::picture(g.id, width, 335, g.title, g.what, s);
-  g.numbers = Table{"curve", "Accuracy under attack", {"eps", "share not broken", "band up to"}, {}};
+  g.numbers =
+      Table{"curve", "Accuracy under attack", {"eps", "share not broken", "band up to"}, {}, {{1, std::nullopt, 2}}};
   for (const Point& p : points) g.numbers.rows.push_back({p.label, *p.y, p.high.value_or(*p.y)});
   return {g};
 }

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "examine/digits.h"
 #include "examine/words.h"
-#include "report/digits.h"
 #include "report/markup.h"
 
 namespace viva {
@@ -37,7 +37,7 @@ double number_in(const Cell& c) {
 std::string text_in(const Cell& c) {
   if (const auto* s = std::get_if<std::string>(&c)) return *s;
   const double v = number_in(c);
-  return std::isnan(v) ? "" : markup::number(v);
+  return std::isnan(v) ? "" : number(v);
 }
 
 std::vector<Figure> plots_of(const Report& r, std::string_view area) {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "examine/digits.h"
 #include "examine/words.h"
-#include "report/digits.h"
 #include "report/markup.h"
 
 namespace viva::svg {
@@ -66,7 +66,7 @@ std::vector<double> ticks(const Axis& a, int wanted) {
 std::string tick_text(double v) {
   const double power = std::log10(std::abs(v)), whole = std::round(power);
   if (v > 0 && (power < -2.5 || power > 4.5) && std::abs(power - whole) < 1e-9)
-    return markup::power_of_ten(static_cast<int>(whole));
+    return power_of_ten(static_cast<int>(whole));
   if (v == std::round(v) && std::abs(v) < 9e15) return grouped(static_cast<int64_t>(v));
   return fmt::format("{:.4g}", v);
 }

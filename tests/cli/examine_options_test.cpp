@@ -78,6 +78,24 @@ TEST_F(ExamineOptionsFiles, ChannelsAreTheFirstOrLastExtent) {
   EXPECT_EQ(examine("end_scores", data, {"--range", ".4,.6"}).code, 3);
 }
 
+TEST_F(ExamineOptionsFiles, WhatIsWrongIsSaidInWords) {
+  const auto error = [&](const std::vector<std::string>& more) {
+    const Outcome o = examine("end_scores", rows(30), more);
+    EXPECT_EQ(o.code, 2) << o.err;
+    return o.err;
+  };
+  for (const char* bad : {"nan", "inf", "-1", "0", "3s"})
+    VIVA_EXPECT_HAS(error({"--budget", bad}), "write seconds above 0, as in --budget 300");
+  VIVA_EXPECT_HAS(error({"--budget", "3", "--budget", "4"}), "--budget stands more than once: give it once");
+  VIVA_EXPECT_HAS(error({"--seed"}), "--seed has no value: give one");
+  VIVA_EXPECT_HAS(error({"--claim", "risk.brier <= 2", "--claim", "risk.brier<=2.0"}),
+                  "claim 'risk.brier <= 2' is stated twice, as claim.1 and claim.2");
+  VIVA_EXPECT_HAS(error({"--claim", "risk.detectable_above <= .1"}),
+                  "risk.detectable_above cannot be claimed: it follows from the number of rows");
+  VIVA_EXPECT_HAS(error({"--claim", "robustness.curve <= .1"}), "claim robustness.accuracy[EPS]");
+  VIVA_EXPECT_HAS(error({"--claim", "identity.output_kind >= 1"}), "state it with --output-kind");
+}
+
 TEST_F(ExamineOptionsFiles, TheKindOfOutputs) {
   const auto data =
       rows_of(300, {4}, 4, [](int64_t i, int64_t k) { return 3 * std::sin(static_cast<double>(7 * i + 13 * k)); });

@@ -116,6 +116,7 @@ TEST_F(Rulings, EarlierRulingsOfTheSameClaim) {
   const std::vector<std::string> more = {"--claims", claims(two_), "--only", "risk", "--ledger", dir_ / "mine.jsonl"};
   ASSERT_LE(examine("end_scores", data, more).code, 1);
   EXPECT_EQ(get(dir_ / "out/report.html").find("Earlier rulings"), std::string::npos);
+  VIVA_EXPECT_HAS(get(dir_ / "out/report.html"), "no earlier ruling on <code>risk.accuracy</code>");
   ASSERT_LE(examine("end_scores", data, more).code, 1);
   const std::string page = get(dir_ / "out/report.html");
   VIVA_EXPECT_HAS(page, "Earlier rulings");
@@ -135,6 +136,21 @@ TEST_F(Rulings, EarlierRulingsOfTheSameClaim) {
   EXPECT_EQ(o.code, 3);
   VIVA_EXPECT_HAS(o.err, "notes:1: is no line of a ledger");
   EXPECT_EQ(get(dir_ / "notes"), "not a ledger\n");
+}
+
+// Who moves the threshold until it holds is seen to.
+TEST_F(Rulings, EarlierRulingsWithAnotherValue) {
+  const std::string data = rows_of(90, {4}, 4, any);
+  const auto run = [&](const std::string& claim) {
+    return examine("end_scores", data, {"--claim", claim, "--only", "risk", "--ledger", dir_ / "mine.jsonl"}).code;
+  };
+  ASSERT_LE(run("risk.accuracy >= 0.95"), 1);
+  ASSERT_LE(run("risk.recall[1] >= 0.9"), 1);
+  ASSERT_LE(run("risk.accuracy > 0.1"), 1);
+  const std::string page = get(dir_ / "out/report.html");
+  VIVA_EXPECT_HAS(page, "Earlier rulings on <code>risk.accuracy</code>");
+  VIVA_EXPECT_HAS(page, "<code>risk.accuracy &gt;= 0.95</code>");
+  EXPECT_EQ(page.find("<code>risk.recall[1] &gt;= 0.9</code>"), std::string::npos);
 }
 
 TEST_F(Rulings, TheRoleOfTheData) {

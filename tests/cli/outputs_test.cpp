@@ -12,8 +12,9 @@ namespace {
 class Outputs : public ExamineFiles {
  protected:
   using Value = std::function<double(int64_t, int64_t)>;
-  std::string kind(const std::string& model, const Value& value, int64_t n = 300) const {
-    const Outcome o = examine(model, rows_of(n, {4}, 4, value));
+  std::string kind(const std::string& model, const Value& value, int64_t n = 300,
+                   const std::vector<std::string>& more = {}) const {
+    const Outcome o = examine(model, rows_of(n, {4}, 4, value), more);
     EXPECT_EQ(o.code, 0) << o.err;
     const auto j = report();
     const std::string title = finding(j, "identity.output_kind")["title"], head = "Outputs are taken as ";
@@ -61,6 +62,21 @@ TEST_F(Outputs, FractionsComeOfASigmoid) {
   EXPECT_EQ(finding(j, "risk.log_loss")["status"], "withheld");
   VIVA_EXPECT_HAS(finding(j, "identity.output_kind")["why"].get<std::string>(), "Clip");
   EXPECT_EQ(kind("end_clip", one_hot), "probabilities");
+}
+
+// A Softmax of what a Tanh gives is nobody's probability, unless the loss took it as such.
+TEST_F(Outputs, OtherActivationsGiveScores) {
+  for (const char* model : {"end_tanh", "end_clip_wide"}) {
+    const auto wide = [](int64_t i, int64_t k) { return 3 * wave(i, k); };
+    EXPECT_EQ(kind(model, wide), "scores") << model;
+    const auto j = report();
+    EXPECT_EQ(finding(j, "risk.log_loss")["status"], "withheld");
+    EXPECT_EQ(finding(j, "risk.accuracy")["status"], "run");
+    const std::string why = finding(j, "identity.output_kind")["why"];
+    VIVA_EXPECT_HAS(why, std::string("the last node is a ") + (model[4] == 't' ? "Tanh" : "Clip"));
+    VIVA_EXPECT_HAS(why, "--output-kind logits");
+    EXPECT_EQ(kind(model, wide, 300, {"--output-kind", "logits"}), "logits") << model;
+  }
 }
 
 TEST_F(Outputs, RoundingDoesNotChangeTheKind) {

@@ -178,9 +178,11 @@ TEST(Claims, OneClaimIsRuledOnTheFindingItself) {
 TEST(Claims, UndecidedSaysWhatWouldDecide) {
   const Report r = ruled({"risk.accuracy >= 0.90"}, {proportion("risk.accuracy", 9027, 10000)});
   EXPECT_EQ(r.claims[0].ruling, Verdict::undecided);
-  EXPECT_EQ(r.claims[0].would_decide.substr(0, 63), "9,059 correct would, 9,027 are; 8,940 or fewer would refute it;");
+  EXPECT_TRUE(r.claims[0].would_decide.starts_with(
+      "9,059 correct would support it, 9,027 are; 8,940 or fewer would refute it;"));
   const Report less = ruled({"risk.accuracy <= 0.90"}, {proportion("risk.accuracy", 9027, 10000)});
-  EXPECT_EQ(less.claims[0].would_decide.substr(0, 61), "8,940 correct would, 9,027 are; 9,059 or more would refute it");
+  EXPECT_TRUE(less.claims[0].would_decide.starts_with(
+      "8,940 correct would support it, 9,027 are; 9,059 or more would refute it"));
   const Report few = ruled({"risk.accuracy >= 0.90"}, {proportion("risk.accuracy", 10, 10)});
   EXPECT_NE(few.claims[0].would_decide.find("no count of 10 rows could support it"), std::string::npos);
 }
@@ -247,8 +249,18 @@ TEST(Claims, MeansSayHowFarTheyAre) {
     return Interval{.28, .30, 1 - alpha, "Student t", Sided::two};
   };
   m.finding.interval = m.interval(.05);
-  EXPECT_EQ(ruled({"risk.log_loss <= .295"}, {m}).claims[0].would_decide,
-            "a value of 0.285 would, 0.29 is measured; or about 4 times as many rows of the same spread");
+  EXPECT_EQ(
+      ruled({"risk.log_loss <= .295"}, {m}).claims[0].would_decide,
+      "a value of 0.285 or less would support it, 0.290 is measured; a value of 0.305 or more would refute it; or "
+      "about 4 times as many rows of the same spread");
+  m.finding.estimate = .2974;
+  m.interval = [](double alpha) -> std::optional<Interval> {
+    return Interval{.2913, std::nullopt, 1 - alpha, "Student t", Sided::lower};
+  };
+  EXPECT_EQ(
+      ruled({"risk.log_loss <= .295"}, {m}).claims[0].would_decide,
+      "an upper end of the interval, which this method does not state, to support it, 0.2974 is measured; a value "
+      "of 0.3011 or more would refute it; or about 6.5 times as many rows of the same spread");
 }
 
 }  // namespace

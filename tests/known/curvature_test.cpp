@@ -144,7 +144,8 @@ TEST(Curvature, OfSoftmaxRegression) {
   EXPECT_GT(*below.estimate, .8 * truth);
   const Finding &t = *r.find("curvature.trace"), &u = *r.find("curvature.trace_population");
   EXPECT_EQ(t.target, Target::these_rows);
-  EXPECT_EQ(t.n, 100);
+  EXPECT_EQ(t.n, 1600);
+  EXPECT_EQ(t.evidence.counts.at(0).count, 100);
   EXPECT_LT(*t.interval->low, h.trace());
   EXPECT_GT(*t.interval->high, h.trace());
   EXPECT_EQ(u.target, Target::rows_drawn_like_these);

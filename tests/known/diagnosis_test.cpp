@@ -70,7 +70,7 @@ TEST(Diagnosis, LayoutIsToldAndNothingThatFollowsFromIt) {
   };
   const Report r = diagnosed(net, labelled(1000, 16, transposed));
   EXPECT_EQ(told(r), Ids{"diagnosis.layout"});
-  EXPECT_NE(diagnosis(r, "diagnosis.layout").text.find("accuracy 1 on half B"), std::string::npos)
+  EXPECT_NE(diagnosis(r, "diagnosis.layout").text.find("accuracy 1.000 on half B"), std::string::npos)
       << diagnosis(r, "diagnosis.layout").text;
   ASSERT_EQ(r.mends.size(), 1u);
   for (size_t k = 0; k < 16; ++k) EXPECT_EQ(r.mends[0].map.from[k], static_cast<int64_t>(k % 4 * 4 + k / 4));
@@ -104,7 +104,7 @@ TEST(Diagnosis, LayoutAndScaleTogether) {
   };
   const Report r = diagnosed(net, labelled(1000, 16, transposed(.1)));
   EXPECT_EQ(told(r), Ids{"diagnosis.layout_and_scale"});
-  EXPECT_NE(diagnosis(r, "diagnosis.layout_and_scale").text.find("accuracy 1 on half B"), std::string::npos);
+  EXPECT_NE(diagnosis(r, "diagnosis.layout_and_scale").text.find("accuracy 1.000 on half B"), std::string::npos);
   ASSERT_EQ(r.mends.size(), 1u);
   EXPECT_EQ(r.mends[0].map.slope, (std::vector<double>(16, 255)));
   for (size_t k = 0; k < 16; ++k) EXPECT_EQ(r.mends[0].map.from[k], static_cast<int64_t>(k % 4 * 4 + k / 4));

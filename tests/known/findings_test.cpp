@@ -47,6 +47,7 @@ void check(const Report& r) {
     const bool population = f.target == Target::rows_drawn_like_these;
     EXPECT_FALSE(population && f.kind == Kind::exact) << f.id;
     EXPECT_EQ(f.verdict, Verdict::none) << f.id;
+    EXPECT_EQ(f.n.has_value(), f.unit == "row" || f.unit == "group") << f.id << ": " << f.unit;
     if (f.status == Status::run) {
       EXPECT_TRUE(f.estimate || !f.why.empty()) << f.id;
     } else {
@@ -74,6 +75,30 @@ TEST(Findings, AreWhatTheySay) {
   for (int64_t i = 0; i < 600; ++i) grouped.groups.push_back(i / 12);
   grouped.record.groups = 50;
   check(examined(net, grouped, {}, &train));
+}
+
+// What is not run is described as where it is, but for its number and its rows.
+TEST(Findings, AreTheSameWhereTheyAreNotRun) {
+  Regression net;
+  const RowSource data = rows(0, "data"), train = rows(600, "train");
+  const std::vector<std::string> claims = {"robustness.accuracy[0.1] >= 0", "sensitivity.radius[0.25] >= 0"};
+  const Report run = examined(net, data, claims, &train);
+  // Every row gives NaN; without training rows nothing is fitted.
+  GraphSubject broken(3, 3, [](Build& b, Value x) { return b.mul(x, b.full(x.type(), NAN)); });
+  const Report not_run = examined(broken, data, claims);
+  int64_t compared = 0;
+  for (const Finding& f : not_run.findings) {
+    const Finding* other = run.find(f.id);
+    if (f.status != Status::not_run || !other || other->status != Status::run || f.id.starts_with("identity."))
+      continue;
+    ++compared;
+    EXPECT_EQ(f.title, other->title) << f.id;
+    EXPECT_EQ(f.target, other->target) << f.id;
+    EXPECT_EQ(f.kind, other->kind) << f.id;
+    EXPECT_EQ(f.unit_of_estimate, other->unit_of_estimate) << f.id;
+    EXPECT_FALSE(f.n || f.rows_used) << f.id;
+  }
+  EXPECT_GE(compared, 20);
 }
 
 }  // namespace

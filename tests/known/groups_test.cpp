@@ -179,7 +179,7 @@ TEST(Groups, OfAReport) {
   EXPECT_EQ(r.claims[1].ruling, Verdict::undecided);
   for (const Finding& f : r.findings) {
     if (f.target != Target::rows_drawn_like_these || f.id.starts_with("claim.")) continue;
-    EXPECT_EQ(f.unit, "group") << f.id;
+    EXPECT_EQ(f.unit, f.n ? "group" : "") << f.id;
     if (f.interval) { EXPECT_NE(f.interval->method.find("over groups"), std::string::npos) << f.id; }
     for (const Series& s : f.evidence.series)
       for (const Point& p : s.points) EXPECT_FALSE(p.low || p.high) << f.id;

@@ -228,6 +228,8 @@ def examined():
     chain('end_sigmoid.onnx', [('Sigmoid', [], {})], four, value('y', ['N', 4]))
     unit = [tensor('low', np.float32(0)), tensor('high', np.float32(1))]
     chain('end_clip.onnx', [('Clip', ['low', 'high'], {})], four, value('y', ['N', 4]), unit)
+    chain('end_tanh.onnx', [('Tanh', [], {}), ('Identity', [], {})], four, value('y', ['N', 4]))
+    chain('end_clip_wide.onnx', [('Clip', ['low', 'high'], {})], four, value('y', ['N', 4]), [tensor('low', np.float32(-1)), tensor('high', np.float32(6))])
 
     pooled = [('GlobalAveragePool', [], {}), ('Flatten', [], {})]
     chain('open_sides.onnx', pooled, value('x', ['N', 3, 'H', 'W']), value('y', ['N', 3]))

@@ -5,7 +5,6 @@
 #include <regex>
 
 #include "examine/fake_subject.h"
-#include "report/digits.h"
 #include "report/html.h"
 #include "report/image.h"
 #include "report/markup.h"
@@ -57,49 +56,6 @@ std::string words(std::string html) {
   for (const char* tag : {"style", "script", "code", "svg"})
     html = std::regex_replace(html, std::regex(std::string("<") + tag + "[ >][^]*?</" + tag + ">"), " ");
   return std::regex_replace(html, std::regex("<[^>]*>"), " ");
-}
-
-TEST(Digits, TwoOfTheWidth) {
-  const auto shown = [](double v, double low, double high) {
-    const markup::Digits d = markup::digits_of(Interval{low, high, .95, "", Sided::two});
-    return markup::number(v, d) + " " + markup::number(low, d, markup::Rounding::down) + " " +
-           markup::number(high, d, markup::Rounding::up);
-  };
-  EXPECT_EQ(shown(.9253, .91998, .93037), "0.925 0.919 0.931");
-  EXPECT_EQ(shown(.5, .31, .69), "0.50 0.31 0.69");
-  EXPECT_EQ(shown(12345, 11800, 12900), "12,300 11,800 12,900");
-  EXPECT_EQ(shown(-.0019, -.00631, .00252), "−0.0019 −0.0064 0.0026");
-  EXPECT_EQ(shown(2e-5, 1e-5, 3e-5), "2.0×10⁻⁵ 1.0×10⁻⁵ 3.0×10⁻⁵");
-  EXPECT_EQ(shown(1.5e9, 1e9, 2e9), "1,500,000,000 1,000,000,000 2,000,000,000");
-  EXPECT_EQ(shown(NAN, 0, 1), "– 0.0 1.0");
-}
-
-TEST(Digits, EndsThatDecideAClaimDoNotTouchItsValue) {
-  const Interval i{.60431, .71978, .975, "", Sided::two};
-  EXPECT_EQ(markup::ends(i, .67), "[0.60, 0.72]");
-  EXPECT_EQ(markup::ends(i, .67, .6), "[0.604, 0.72]");
-  EXPECT_EQ(markup::ends(i, .67, .72), "[0.60, 0.7198]");
-  EXPECT_EQ(markup::ends(i, .67, .60431), "[0.60431, 0.72]");
-  EXPECT_EQ(markup::ends(i, .67, .604309), "[above 0.604309, 0.72]");
-  EXPECT_EQ(markup::ends(i, .67, .5), "[0.60, 0.72]");
-  const Interval small{-3.04e-6, 2.96e-6, .95, "", Sided::two};
-  EXPECT_EQ(markup::ends(small, 0, 3e-6), "[−3.1×10⁻⁶, 2.96×10⁻⁶]");
-}
-
-TEST(Digits, OneSidedAndNone) {
-  Interval upper{std::nullopt, 2.9953e-4, .95, "", Sided::upper};
-  EXPECT_EQ(markup::ends(upper, 0), "≤ 3.0×10⁻⁴");
-  upper.high = .8785;
-  EXPECT_EQ(markup::ends(upper, .861), "≤ 0.879");
-  EXPECT_EQ(markup::number(.00827), "0.0083");
-  EXPECT_EQ(markup::number(.1), "0.1");
-  EXPECT_EQ(markup::number(5e-4), "5.0×10⁻⁴");
-  EXPECT_EQ(markup::number(10000), "10,000");
-  EXPECT_EQ(markup::number(2259.7), "2,260");
-  EXPECT_EQ(markup::number(-3.14159), "−3.14");
-  EXPECT_EQ(markup::number(INFINITY), "–");
-  EXPECT_EQ(markup::confidence(.99991), "> 0.999");
-  EXPECT_EQ(markup::confidence(1), "1.000");
 }
 
 TEST(Svg, AxesAndTicks) {

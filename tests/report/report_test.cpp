@@ -155,7 +155,7 @@ TEST(ReportHtml, EscapesEveryString) {
   r.limits = {{evil, evil}};
   r.diagnosis = {{evil, evil, evil}};
   const EarlierRuling before{evil, evil, evil, evil, evil, evil, evil, evil, evil};
-  const std::string html = report_html(r, {}, {&before, 1});
+  const std::string html = report_html(r, {}, Ledger{{before}});
   EXPECT_EQ(html.find("<img"), std::string::npos);
   EXPECT_EQ(html.find("onerror=\""), std::string::npos);
   EXPECT_NE(html.find("&lt;img"), std::string::npos);
@@ -217,7 +217,7 @@ TEST(ReportHtml, TheOrderOfThePage) {
 TEST(ReportHtml, DifferencesThatCannotBeDetected) {
   FakeSubject net(2, 2, names_class(2, 3));
   const std::string all = report_html(examined(net, planted(1000, 2, 0)), {});
-  EXPECT_NE(all.find("a difference of <b class=\"num\">−0.0016</b> from a fixed rate of 1 "), std::string::npos);
+  EXPECT_NE(all.find("a difference of <b class=\"num\">−0.0016</b> from a fixed rate of 1.0000 "), std::string::npos);
   EXPECT_NE(report_html(examined(net, planted(1, 2, 0), {"risk.accuracy >= .5"}), {})
                 .find("no difference from a fixed rate of 0.5 "),
             std::string::npos);

@@ -1,4 +1,4 @@
-#include "report/digits.h"
+#include "examine/digits.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 
 #include "examine/words.h"
 
-namespace viva::markup {
+namespace viva {
 namespace {
 
 constexpr int most_decimals = 4;
@@ -72,6 +72,24 @@ std::string number_beside(double v, Digits d, Rounding r, double value) {
   return (v > value ? "above " : v < value ? "below " : "") + shown(value, 15);
 }
 
+InDigits in_digits(const std::optional<double>& estimate, const std::optional<double>& low,
+                   const std::optional<double>& high) {
+  const Digits d = digits_of({.low = low, .high = high, .method = {}}, estimate);
+  const auto in = [&](const std::optional<double>& v, Rounding r) { return v ? number(*v, d, r) : "–"; };
+  return {in(estimate, Rounding::nearest), in(low, Rounding::down), in(high, Rounding::up)};
+}
+
+std::string ends(const Interval& i, const std::optional<double>& estimate, const std::optional<double>& claimed) {
+  const Digits d = digits_of(i, estimate);
+  const auto end = [&](const std::optional<double>& v, Rounding r) {
+    return !v ? "–" : claimed ? number_beside(*v, d, r, *claimed) : number(*v, d, r);
+  };
+  const std::string low = end(i.low, Rounding::down), high = end(i.high, Rounding::up);
+  if (i.sided == Sided::upper) return "≤ " + high;
+  if (i.sided == Sided::lower) return "≥ " + low;
+  return fmt::format("[{}, {}]", low, high);
+}
+
 std::string number(double v) {
   if (!std::isfinite(v)) return "–";
   if (v == std::floor(v) && std::abs(v) < 9e15) return minus(grouped(static_cast<int64_t>(v)));
@@ -87,4 +105,4 @@ std::string number(double v) {
 
 std::string confidence(double v) { return v > .999 && v < 1 ? "> 0.999" : number(v, Digits{3}); }
 
-}  // namespace viva::markup
+}  // namespace viva

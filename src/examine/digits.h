@@ -6,7 +6,7 @@
 
 #include "examine/finding.h"
 
-namespace viva::markup {
+namespace viva {
 
 // Rounded to 10^-decimals; beyond four decimals as a power of ten.
 struct Digits {
@@ -21,10 +21,19 @@ std::string number(double v, Digits d, Rounding r = Rounding::nearest);
 // With as many digits more as say on which side of a value it lies: no end of an interval looks as if it touched the
 // value of a claim that it decides. "above 0.6" where four decimals do not tell.
 std::string number_beside(double v, Digits d, Rounding r, double value);
+// An estimate and the ends of its interval in the same digits, the ends rounded outward; a dash for what is absent.
+struct InDigits {
+  std::string estimate, low, high;
+};
+InDigits in_digits(const std::optional<double>& estimate, const std::optional<double>& low,
+                   const std::optional<double>& high);
+// The ends alone, rounded outward: "[0.919, 0.931]", "≤ 0.18"; told from the value of a claim.
+std::string ends(const Interval& i, const std::optional<double>& estimate = {},
+                 const std::optional<double>& claimed = {});
 // Without an interval: three significant digits, at most four decimals, whole numbers grouped.
 std::string number(double v);
 std::string power_of_ten(int power);  // "10⁻³"
 // Rounding does not make it certain: "> 0.999".
 std::string confidence(double v);
 
-}  // namespace viva::markup
+}  // namespace viva
