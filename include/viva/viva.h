@@ -17,6 +17,7 @@
 #include "viva/optim.h"
 #include "viva/probe.h"
 #include "viva/random.h"
+#include "viva/sparse.h"
 #include "viva/taylor.h"
 #include "viva/tensor.h"
 #include "viva/train.h"

@@ -9,6 +9,7 @@
 #include "laws/taps.h"
 #include "ops/reference.h"
 #include "transform/pipeline.h"
+#include "transform/sparsity.h"
 #include "transform/transform.h"
 
 namespace viva::laws {
@@ -83,14 +84,27 @@ Case jacobian_case(const Case& c, uint32_t seed) {
   return {seed % 2 ? jacobian_forward(c.f, parameter) : jacobian_reverse(c.f, parameter), c.args};
 }
 
+Case sparse_jacobian_case(const Case& c, uint32_t) {
+  const int64_t parameter = jacobian_parameter(c);
+  if (parameter < 0) return c;
+  return {sparse_jacobian(c.f, parameter).body, c.args};
+}
+
 Case simplify_case(const Case& c, uint32_t) { return {simplify(c.f), c.args}; }
 
-constexpr Transformation list[] = {{"jvp", jvp_case},           {"vjp", vjp_case},
-                                   {"vmap", vmap_case},         {"linear", linear_case},
-                                   {"grad", grad_case},         {"hvp", hvp_case},
-                                   {"jacobian", jacobian_case}, {"simplify", simplify_case},
-                                   {"jet", jet_case},           {"laplacian", laplacian_case},
-                                   {"probe", probe_case},       {"intervene", intervene_case}};
+constexpr Transformation list[] = {{"jvp", jvp_case},
+                                   {"vjp", vjp_case},
+                                   {"vmap", vmap_case},
+                                   {"linear", linear_case},
+                                   {"grad", grad_case},
+                                   {"hvp", hvp_case},
+                                   {"jacobian", jacobian_case},
+                                   {"simplify", simplify_case},
+                                   {"jet", jet_case},
+                                   {"laplacian", laplacian_case},
+                                   {"sparse_jacobian", sparse_jacobian_case},
+                                   {"probe", probe_case},
+                                   {"intervene", intervene_case}};
 
 }  // namespace
 
