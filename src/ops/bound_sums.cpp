@@ -34,8 +34,6 @@ struct Summing {
   double safe_movement(double factor) const { return factor * largest(engine) / 4; }
 };
 
-Value below(Build& b, Value x, double bound) { return b.compare(Direction::lt, x, b.full_like(x, bound)); }
-
 using Sum = std::function<Value(Value)>;
 
 // One end of a sum: every order of summation is monotone in the terms, so the sum of the ends bounds it, moved by the
@@ -123,17 +121,6 @@ Enclosures axis_sum(BoundSite& s) {
 }
 
 namespace {
-
-struct Centred {
-  Value centre, radius;  // no radius: a point
-};
-
-// Whatever the centre, the radius holds both ends.
-Centred centred(Build& b, const Enclosure& x) {
-  if (x.point()) return {x.lower, {}};
-  const Value centre = b.add(b.scale(x.lower, 0.5), b.scale(x.upper, 0.5));
-  return {centre, b.widen(b.max(b.sub(x.upper, centre), b.sub(centre, x.lower)), true, 1)};
-}
 
 using Contraction = std::function<Value(Value, Value)>;
 

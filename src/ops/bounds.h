@@ -75,6 +75,8 @@ Enclosures gather(BoundSite& s);
 Enclosures scatter(BoundSite& s);
 
 // Matrices.
+Enclosures cholesky(BoundSite& s);
+Enclosures triangular_solve(BoundSite& s);
 Enclosures eigh(BoundSite& s);
 Enclosures svd(BoundSite& s);
 Enclosures qr(BoundSite& s);

@@ -107,6 +107,12 @@ Value magnitude(Build& b, const Enclosure& x) {
   return x.point() ? b.abs(x.lower) : b.max(b.abs(x.lower), b.abs(x.upper));
 }
 
+Centred centred(Build& b, const Enclosure& x) {
+  if (x.point()) return {x.lower, {}};
+  const Value centre = b.add(b.scale(x.lower, 0.5), b.scale(x.upper, 0.5));
+  return {centre, b.widen(b.max(b.sub(x.upper, centre), b.sub(centre, x.lower)), true, 1)};
+}
+
 Enclosure to_float64(Build& b, const Enclosure& x) {
   const Dtype d = x.lower.dtype();
   if (is_float(d) || size_of(d) < 8) return at_ends(x, [&](Value v) { return b.convert(v, Dtype::float64); });

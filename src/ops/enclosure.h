@@ -43,6 +43,14 @@ Value meets(Build& b, const Enclosure& x, double low, double high);
 // The greatest modulus.
 Value magnitude(Build& b, const Enclosure& x);
 
+// Whatever the centre, the radius holds both ends; none: a point.
+struct Centred {
+  Value centre, radius;
+};
+Centred centred(Build& b, const Enclosure& x);
+// True where x is below a number; not of NaN.
+inline Value below(Build& b, Value x, double bound) { return b.compare(Direction::lt, x, b.full_like(x, bound)); }
+
 // f at both ends, once where they are one.
 template <class F> Enclosure at_ends(const Enclosure& x, F&& f) {
   const Value lower = f(x.lower);

@@ -135,6 +135,35 @@ TEST(Bound, LoopsThatEndByData) {
   EXPECT_EQ(out[1].at(0), inf);
 }
 
+// [2 ± .1, 1 ± .1] on and beside the diagonal: 1 ± .2 and 3 ± .2.
+TEST(Bound, EigenvaluesMoveByTheNorm) {
+  const Type matrix{Dtype::float64, {2, 2}};
+  Build b("f");
+  const Value x = b.parameter(matrix);
+  const Body g = bound(b.finish({b.eigh(x)[0], b.svd(x)[1]}), {true});
+  const auto out = interpret(*g, std::vector{Array::of<double>({1.9, 0.9, 0.9, 1.9}, {2, 2}),
+                                             Array::of<double>({2.1, 1.1, 1.1, 2.1}, {2, 2})});
+  expect_tight({out[0].at(0), out[2].at(0)}, {0.8, 1.2}, 1e-12);
+  expect_tight({out[0].at(1), out[2].at(1)}, {2.8, 3.2}, 1e-12);
+  expect_tight({out[1].at(0), out[3].at(0)}, {2.8, 3.2}, 1e-12);
+}
+
+// x = b / a for a in [2, 4] and b in [1, 2], then (b₂ - c·x) / a₂.
+TEST(Bound, TriangularSystems) {
+  Build b("f");
+  const Value a = b.parameter({Dtype::float64, {2, 2}}), rhs = b.parameter({Dtype::float64, {2, 1}});
+  const Body g = bound(b.finish({b.triangular_solve(a, rhs, {})}), {true, true});
+  const auto low = Array::of<double>({2, 0, 1, 1}, {2, 2}), high = Array::of<double>({2.2, 0, 1.1, 1.1}, {2, 2});
+  const auto out =
+      interpret(*g, std::vector{low, Array::of<double>({1, 2}, {2, 1}), high, Array::of<double>({1.1, 2}, {2, 1})});
+  EXPECT_LE(out[0].at(0), 1 / 2.2);
+  EXPECT_GE(out[1].at(0), 1.1 / 2);
+  EXPECT_LT(out[1].at(0) - out[0].at(0), 0.2);
+  EXPECT_LE(out[0].at(1), (2 - 1.1 * 1.1 / 2) / 1.1);
+  EXPECT_GE(out[1].at(1), 2 - 1 / 2.2);
+  EXPECT_LT(out[1].at(1) - out[0].at(1), 0.6);
+}
+
 // A network's gradient by an end of its own bound: for w > 0 and x >= 0 the upper end of relu(w·x) is w·x.upper.
 TEST(Bound, IsDifferentiable) {
   Build b("f");
