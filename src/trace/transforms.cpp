@@ -157,6 +157,20 @@ Tensors pull(Site site, const LinearMap& map, const Tensors& cotangents) {
   return at_leaves(g, map.active, out, map.leaves);
 }
 
+namespace {
+
+void check_real(const Type& t, const char* what, const char* mend, Site site) {
+  if (is_float(t.dtype)) return;
+  throw usage_at(
+      site.where,
+      is_complex(t.dtype)
+          ? fmt::format("[{}] {} is {}: differentiate real(y) and imag(y), each by the parts of complex(re, im)",
+                        site.what, what, to_string(t))
+          : fmt::format("[{}] {} is {}: only floats have derivatives, {}", site.what, what, to_string(t), mend));
+}
+
+}  // namespace
+
 Tensors jacobian(Site site, const Fn& f, const Tensors& args, const Marks& marks, Second how) {
   const Graph g = traced(site, f, args);
   if (how == Second::hessian) check_scalar(g, site);
@@ -166,15 +180,14 @@ Tensors jacobian(Site site, const Fn& f, const Tensors& args, const Marks& marks
     Mask only(g.body->outputs().size(), false);
     only[o] = true;
     const Body single = prune(*g.body, only).body;
-    if (!is_float(single->outputs()[0].dtype()))
-      throw usage_at(site.where, fmt::format("[{}] a result is {}: only floats have derivatives, return integers apart",
-                                             site.what, to_string(single->outputs()[0].type())));
+    check_real(single->outputs()[0].type(), "a result", "return integers apart", site);
     for (size_t k = 0; k < g.leaves.size(); ++k) {
       if (!marks[g.leaves[k]]) continue;
       if (!active[k]) {
         all.emplace_back();
         continue;
       }
+      check_real(g.body->params()[k].type(), "an argument", "", site);
       const auto at = static_cast<int64_t>(k);
       const Body d = at_site(site, [&] {
         const auto passes = [](Value v) { return numel(v.shape()); };

@@ -63,6 +63,19 @@ Value first_output(const Function& f, std::string_view what) {
   return y;
 }
 
+// A matrix of numbers is the derivative of real numbers by real ones alone: of complex ones it would be the derivative
+// of those functions that have a complex one.
+void check_real(const Function& f, int64_t parameter) {
+  const auto refuse = [&](Value v, const std::string& what) {
+    if (is_complex(v.dtype()))
+      throw usage_at(v, "jacobian",
+                     fmt::format("{} of {} is {}: differentiate its real and imaginary parts, each by real numbers",
+                                 what, f.name(), to_string(v.type())));
+  };
+  refuse(f.params()[static_cast<size_t>(parameter)], fmt::format("parameter {}", parameter));
+  refuse(f.outputs()[0], "the first output");
+}
+
 // The n unit vectors of a type, along a new first axis.
 Value basis(Build& b, const Type& t) {
   const int64_t n = numel(t.shape);
@@ -195,6 +208,7 @@ Body hvp(const Body& f, const Mask& active) {
 Body jacobian_forward(const Body& f, int64_t parameter) {
   const Mask active = only(f->params().size(), parameter, *f, "jacobian");
   const Value output = first_output(*f, "jacobian");
+  check_real(*f, parameter);
   const Body single = select_outputs(f, 0, 1);
   const Body tangent = select_outputs(jvp(single, active), 1, 1);
   const Type x = f->params()[static_cast<size_t>(parameter)].type();
@@ -215,6 +229,7 @@ Body jacobian_forward(const Body& f, int64_t parameter) {
 Body jacobian_reverse(const Body& f, int64_t parameter) {
   const Mask active = only(f->params().size(), parameter, *f, "jacobian");
   const Value output = first_output(*f, "jacobian");
+  check_real(*f, parameter);
   const Body single = select_outputs(f, 0, 1);
   const Body back = select_outputs(vjp(single, active), 1, 1);
   const Type y = f->outputs()[0].type(), x = f->params()[static_cast<size_t>(parameter)].type();

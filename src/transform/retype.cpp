@@ -18,7 +18,7 @@ class Retyping {
     ValueMap map;
     for (const Value& p : f->params()) {
       b.at(p.node()->where);
-      map[p] = b.parameter({changed(p.dtype()), p.shape()}, p.name());
+      map[p] = b.parameter({changed(p.dtype(), p.node()->where), p.shape()}, p.name());
     }
     for (const Node& n : f->nodes()) {
       if (!n.op) continue;
@@ -32,12 +32,21 @@ class Retyping {
   }
 
  private:
-  Dtype changed(Dtype d) const { return is_float(d) ? to_ : d; }
+  // Complex numbers have parts of the new precision.
+  Dtype changed(Dtype d, Where where = {}) const {
+    if (!is_complex(d)) return is_float(d) ? to_ : d;
+    if (size_of(to_) == 2)
+      throw Error(ErrorKind::unsupported,
+                  fmt::format("[retype] {} has no complex numbers for a {} to become", viva::name(to_), viva::name(d)),
+                  where);
+    return to_ == Dtype::float32 ? Dtype::complex64 : Dtype::complex128;
+  }
 
   Values retyped(Build& b, const Node& n, Values in) {
-    if (n.op->name == "bitcast" && (is_float(n.in[0].dtype()) || is_float(n.types[0].dtype)))
+    if (n.op->name == "bitcast" && (has_tangent(n.in[0].dtype()) || has_tangent(n.types[0].dtype)))
       throw Error(ErrorKind::unsupported, "[retype] bitcast: the bits of a float mean nothing in another precision",
                   n.where);
+    for (const Type& t : n.types) changed(t.dtype, n.where);
     Attrs attrs;
     for (const auto& [name, value] : n.attrs.items()) attrs.set(name, changed(value));
     std::vector<Body> bodies;
@@ -50,7 +59,7 @@ class Retyping {
   Attr changed(const Attr& a) const {
     if (const auto* d = std::get_if<Dtype>(&a)) return changed(*d);
     const auto* array = std::get_if<Array>(&a);
-    return array && is_float(array->dtype()) ? Attr(array->converted(to_)) : a;
+    return array && has_tangent(array->dtype()) ? Attr(array->converted(changed(array->dtype()))) : a;
   }
 
   Dtype to_;

@@ -52,8 +52,8 @@ Body grad(const Body& f, const Mask& active);
 Body value_and_grad(const Body& f, const Mask& active);
 // Hessian-vector product of the first output, forward over reverse. Parameters: f's, then a vector for each active one.
 Body hvp(const Body& f, const Mask& active);
-// d output 0 / d parameter: shape [output…, parameter…]. Forward: one tangent a parameter element; reverse: one
-// cotangent an output element.
+// d output 0 / d parameter, both floats: shape [output…, parameter…]. Forward: one tangent a parameter element;
+// reverse: one cotangent an output element.
 Body jacobian_forward(const Body& f, int64_t parameter);
 Body jacobian_reverse(const Body& f, int64_t parameter);
 // Second derivatives of the first output, a scalar, with respect to one parameter: shape [parameter…, parameter…].
@@ -61,8 +61,9 @@ Body hessian(const Body& f, int64_t parameter);
 // The gradients of each of `size` examples: f takes one example; axes as for vmap. Outputs: batched at axis 0.
 Body per_example_grad(const Body& f, const Mask& active, const std::vector<int>& axes, int64_t size);
 
-// The same function with every float dtype, those of constants and parameters too, made `to`. Throws an unsupported
-// error at the line of a bitcast from or to a float.
+// The same function with every float dtype, those of constants and parameters too, made `to`, and complex numbers those
+// with parts of `to`. Throws an unsupported error at the line of a bitcast from or to a float, and of a complex number
+// that would have parts of 16 bits.
 Body retype(const Body& f, Dtype to);
 
 // The same function under another name.

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "base/error.h"
 #include "graph/graph.h"
 #include "viva/viva.h"
@@ -160,6 +162,32 @@ TEST(Transform, TracedParametersCarryTheirPaths) {
   ASSERT_EQ(b->params().size(), 4u);
   EXPECT_EQ(b->params()[1].name(), "0.offset");
   EXPECT_EQ(b->params()[3].name(), "2");
+}
+
+// A matrix of complex numbers would be the derivative of some functions alone.
+TEST(Transform, JacobiansAreOfRealNumbers) {
+  const auto message = [](auto f, const Tensor& at) -> std::string {
+    std::string said;
+    for (const auto& j :
+         {std::function<Tensor(const Tensor&)>(jacfwd(f)), std::function<Tensor(const Tensor&)>(jacrev(f))})
+      try {
+        j(at);
+        return "";
+      } catch (const Error& e) { said = e.what(); }
+    return said;
+  };
+  const auto says = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
+  const Tensor z = complex(x, y);
+  const std::string result = message([](const Tensor& v) { return complex(v, v * v); }, x),
+                    argument = message([](const Tensor& v) { return real(v * v); }, z),
+                    integers = message([](const Tensor& v) { return convert(v, Dtype::int32); }, x);
+  EXPECT_TRUE(says(result, "a result is c128[2]: differentiate real(y) and imag(y)")) << result;
+  EXPECT_TRUE(says(argument, "an argument is c128[2]: differentiate") && says(argument, "transform_test.cpp"))
+      << argument;
+  EXPECT_TRUE(says(integers, "only floats have derivatives, return integers apart")) << integers;
+  // As it says: the square of a complex number by its parts.
+  const auto part = [](const Tensor& v) { return real(square(complex(v(0), v(1)))); };
+  EXPECT_EQ(to_string(jacobian(part)(tensor({3, 2}, f64))), "f64[2] [6, -4]");
 }
 
 }  // namespace
