@@ -1,7 +1,8 @@
-// Values that a function names with tap(x, "name"), at any depth: in functions it calls, loops, branches and vmaps; and
-// what derivatives do with them, as "name.tangent" and "name.cotangent".
+// Values that a function names with tap(x, "name"), at any depth: in functions it calls, loops, branches and vmaps;
+// values of an OnnxModel, by their names in the file; and what derivatives do with them, as "name.tangent" and
+// "name.cotangent".
 //   probe(f, {"h"})(args…)               std::pair(f(args…), readings); readings("h") is the value
-//   probe(f)(args…)                      the same of every name
+//   probe(f)(args…)                      the same of every tap
 //   intervene(f, "h", edit)(args…)       f(args…) with edit(h) in the place of h; edit(h, place) sees where it is
 //   intervene(f, readings)(args…)        f(args…) with the values that were read, in another run perhaps, put back
 // What no result needs is left out, and a name in it is not there: tap(x, "h") is used, not dropped, and values that a

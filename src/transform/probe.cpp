@@ -131,31 +131,88 @@ class Edits final : public Named {
   std::unordered_map<const Function*, size_t> counts_;
 };
 
-}  // namespace
+// Values that have one of the names themselves, as those of imported networks do, get a tap; in functions with rules
+// none, because the rules know nothing of it.
+class ValuesTapped {
+ public:
+  explicit ValuesTapped(const std::vector<std::string>& names) : names_(names.begin(), names.end()) {}
+  Names found;  // all names of values that were met
 
-std::vector<TapPlace> tap_places(const Body& f, const std::vector<std::string>& names) {
-  Collect names_in;
-  names_in.wanted_in(f);
+  Body run(const Body& f) {
+    if (const auto it = made_.find(f); it != made_.end()) return it->second;
+    bool changed = false;
+    const Body made = rewrite(*f, [&](Build& b, const Node& n, const Values& in) -> std::optional<Values> {
+      std::vector<Body> bodies = n.bodies;
+      if (!has_rules(n))
+        for (const size_t i : running(n)) bodies[i] = run(bodies[i]);
+      const bool here = !n.op->taps && std::ranges::any_of(n.names, [&](const std::string& s) { return meets(s); });
+      if (!here && bodies == n.bodies) return std::nullopt;
+      changed = true;
+      Values out = b.emit(*n.op, in, n.attrs, std::move(bodies), n.where);
+      for (size_t i = 0; here && i < out.size(); ++i)
+        if (names_.contains(n.names[i])) out[i] = b.tap(out[i], n.names[i]);
+      return out;
+    });
+    return made_[f] = changed ? made : f;
+  }
+
+ private:
+  bool meets(const std::string& name) {
+    if (!name.empty()) found.insert(name);
+    return names_.contains(name);
+  }
+  Names names_;
+  std::map<Body, Body> made_;
+};
+
+std::string listed(const Names& names) {
+  constexpr size_t most = 50;
+  if (names.empty()) return "none has a name";
+  std::vector<std::string> first(names.begin(), names.end());
+  first.resize(std::min(first.size(), most));
+  const std::string more = names.size() > most ? fmt::format(" and {} more", names.size() - most) : "";
+  return fmt::format("there are '{}'{}", fmt::join(first, "', '"), more);
+}
+
+// f with what is named found by taps. Throws a usage error where a name is not there.
+Body all_tapped(const Body& f, const std::vector<std::string>& names) {
+  if (names.empty()) return f;
+  ValuesTapped values(names);
+  const Body tapped = values.run(f);
+  Collect taps;
+  taps.wanted_in(tapped);
   for (const std::string& name : names)
-    if (!names_in.found.contains(name))
-      throw usage_error("[tap] no result of {} needs a value named '{}'; {}", f->name(), name,
-                        names_in.found.empty() ? "none has a name"
-                                               : fmt::format("there are '{}'", fmt::join(names_in.found, "', '")));
+    if (!taps.found.contains(name)) {
+      values.found.merge(taps.found);
+      throw usage_error("[tap] no result of {} needs a value named '{}'; {}", f->name(), name, listed(values.found));
+    }
+  return tapped;
+}
+
+std::vector<TapPlace> places_of(const Body& tapped, const std::vector<std::string>& names) {
   Lists list(names);
-  list.add(*f, {});
+  list.add(*tapped, {});
   return list.all;
 }
 
+}  // namespace
+
+std::vector<TapPlace> tap_places(const Body& f, const std::vector<std::string>& names) {
+  return places_of(all_tapped(f, names), names);
+}
+
 Probed probe(const Body& f, const std::vector<std::string>& names) {
-  std::vector<TapPlace> places = tap_places(f, names);
-  return {renamed(Pruner().pruned(Reads(names).function(f, {}).body), f->name() + ".probe"), std::move(places)};
+  const Body tapped = all_tapped(f, names);
+  return {renamed(Pruner().pruned(Reads(names).function(tapped, {}).body), f->name() + ".probe"),
+          places_of(tapped, names)};
 }
 
 Body intervene(const Body& f, const std::vector<std::string>& names, const std::vector<Body>& edits,
                const std::vector<Type>& captured) {
-  if (const size_t places = tap_places(f, names).size(); places != edits.size())
+  const Body tapped = all_tapped(f, names);
+  if (const size_t places = places_of(tapped, names).size(); places != edits.size())
     throw usage_error("[intervene] {} edits for {} places", edits.size(), places);
-  return renamed(Pruner().pruned(Edits(names, edits, captured.size()).function(f, captured).body),
+  return renamed(Pruner().pruned(Edits(names, edits, captured.size()).function(tapped, captured).body),
                  f->name() + ".intervene");
 }
 

@@ -16,8 +16,8 @@ struct TapPlace {
   Where where;
 };
 
-// The places of the taps of these names; of all, where no name is given. Throws a usage error
-// that lists the names there are where one is not among them.
+// The places of the taps of these names, and of values that have such a name themselves, as imported networks give it;
+// of all taps, where no name is given. Throws a usage error that lists the names there are where one is not among them.
 std::vector<TapPlace> tap_places(const Body& f, const std::vector<std::string>& names);
 
 struct Probed {

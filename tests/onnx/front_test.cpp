@@ -50,6 +50,24 @@ void expect_near(const Tensor& a, const Tensor& b, double tolerance) {
   for (int64_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a.array().at(i), b.array().at(i), tolerance) << i;
 }
 
+TEST_F(OnnxFront, ValuesAreReadAndEditedByTheNamesOfTheFile) {
+  const Mlp m = mlp();
+  const Tensor x = normal(key(9), {5, 6});
+  save_onnx(path(), m, shape(any("N"), 6));
+  const OnnxModel net = load_onnx(path());
+  std::string hidden;
+  for (const NodeDef& n : file().graph.nodes)
+    if (n.op_type == "Relu") hidden = n.outputs[0];
+  const auto run = [&](const Tensor& v) { return net(v); };
+  const auto [y, read] = probe(run, {hidden})(x);
+  expect_near(read(hidden), relu(m.hidden(x)), 1e-6);
+  expect_near(y, m(x), 1e-6);
+  const auto half = intervene(run, hidden, [](const Tensor& h) { return h * 0.5; });
+  expect_near(half(x), softmax(m.out(relu(m.hidden(x)) * 0.5)), 1e-6);
+  expect_near(probe(half, {hidden})(x).second(hidden), relu(m.hidden(x)) * 0.5, 1e-6);
+  EXPECT_THROW(probe(run, {"nothing"})(x), Error);
+}
+
 TEST_F(OnnxFront, AModuleBecomesStandardLayersWithTheNamesOfItsFields) {
   const Mlp m = mlp();
   save_onnx(path(), m, shape(any("N"), 6));
