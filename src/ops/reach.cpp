@@ -1,6 +1,7 @@
 #include "ops/reach.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <map>
 
@@ -97,6 +98,8 @@ class Reach {
       return same;
     }
     if (n.op->name == "concatenate") return {joined(n, in)};
+    if (n.op->name == "window_gather") return {of_windows(n, in, false)};
+    if (n.op->name == "window_scatter") return {of_windows(n, in, true)};
     if (n.op->lower) {
       const Lowered l = (*n.op->lower)(n);
       if (const auto* nest = std::get_if<loops::Nest>(&l.form))
@@ -132,6 +135,37 @@ class Reach {
         if (part.empty()) r.sets.resize(r.sets.size() + static_cast<size_t>(each), ElementSets::none);
         else r.sets.insert(r.sets.end(), part.begin() + row * each, part.begin() + (row + 1) * each);
       }
+    return r;
+  }
+
+  // The elements under each window: those that a sum over it reads.
+  static std::vector<Ints> windows(const WindowDims& dims, const Shape& shape) {
+    ElementSets sets;
+    Reached x;
+    for (int64_t i = 0; i < numel(shape); ++i) x.sets.push_back(sets.single(i));
+    Build b("windows");
+    const Node& sum = *b.window_sum(b.parameter({Dtype::float64, shape}), dims).node();
+    const std::vector<Reached> y = Reach(sets).node(sum, std::array<const Reached*, 1>{&x});
+    std::vector<Ints> all;
+    for (const SetId id : y[0].sets) all.push_back(sets.of(id));
+    return all;
+  }
+
+  // One element of each window, whichever; or the other way, one place in each window.
+  Reached of_windows(const Node& n, In in, bool scatters) {
+    const Type& image = scatters ? n.types[0] : n.in[0].type();
+    std::vector<std::vector<SetId>> ids(elements(n.types[0]));
+    const auto set_at = [&](size_t operand, size_t i) {
+      return in[operand]->sets.empty() ? ElementSets::none : in[operand]->sets[i];
+    };
+    const std::vector<Ints> under = windows(WindowDims::from(n.attrs), image.shape);
+    for (size_t w = 0; w < under.size(); ++w)
+      for (const int64_t i : under[w]) {
+        const size_t from = scatters ? w : static_cast<size_t>(i), to = scatters ? static_cast<size_t>(i) : w;
+        ids[to].push_back(set_at(0, from)), ids[to].push_back(set_at(1, w));
+      }
+    Reached r;
+    for (std::vector<SetId>& each : ids) r.sets.push_back(sets_.unite(std::move(each)));
     return r;
   }
 

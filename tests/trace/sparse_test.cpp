@@ -101,6 +101,23 @@ TEST(Sparse, JacobiansWithAsManyProductsAsColours) {
   near(dense(m), reshape(jacobian(convolved)(image), {16, 36}));
 }
 
+// A pattern that holds for every input: any element of a window may be its greatest.
+TEST(Sparse, PooledNetworks) {
+  const Tensor image = reshape(numbers(64), {1, 1, 8, 8}), kernel = reshape(numbers(9), {1, 1, 3, 3});
+  const auto net = [&](const Tensor& v) {
+    return max_pool(tanh(conv(v, kernel, {.low = {1, 1}, .high = {1, 1}})), {.size = {2, 2}});
+  };
+  const SparseMatrix m = sparse_jacobian(net)(image);
+  near(dense(m), reshape(jacobian(net)(image), {16, 64}));
+  EXPECT_EQ(m.row.size(),
+            4 * (4 * 16) + 8 * (-4) * 2 + 4);  // 16 inputs each, but for what lies outside: 4·4 edges of 4
+  EXPECT_LE(m.products, 16);
+  const auto loss = [&](const Tensor& v) { return sum(square(net(v))); };
+  const SparseMatrix h = sparse_hessian(loss)(image);
+  near(dense(h), reshape(hessian(loss)(image), {64, 64}));
+  EXPECT_LT(h.products, 64);
+}
+
 TEST(Sparse, ProductsAreCountedInTheProgram) {
   const auto f = [](const Tensor& x) { return tridiagonal(tap(x * x, "square")); };
   const auto values = [&](const Tensor& x) { return sparse_jacobian(f)(x).values; };
