@@ -1,6 +1,9 @@
 #include "ops/linalg.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <complex>
 
 #include "base/thread_pool.h"
 
@@ -142,6 +145,30 @@ Values with_real_pivots(Build& b, const Values& x, Values dx) {
 Value safe_recip(Build& b, Value d) {
   const Value none = b.compare(Direction::eq, d, b.zero(d));
   return b.select(none, b.zero(d), b.recip(b.select(none, b.one(d), d)));
+}
+
+Array sample_matrix(const Shape& shape, int seed, Dtype d, double (*diagonal)(int64_t column)) {
+  Array a = Array::make({Dtype::complex128, shape});
+  const Array re = sample_floats(shape, -1, 1, seed), im = sample_floats(shape, -0.5, 0.5, seed + 20);
+  const int64_t m = shape[shape.size() - 2], n = shape.back();
+  for (int64_t i = 0; i < a.size(); ++i) {
+    const bool on = m > 0 && n > 0 && i / n % m == i % n;
+    a.as_mutable<std::complex<double>>()[static_cast<size_t>(i)] = {re.at(i) + (on ? diagonal(i % n) : 0),
+                                                                    is_complex(d) ? im.at(i) : 0};
+  }
+  return is_complex(d) ? a.converted(d) : a.converted(Dtype::float64).converted(d);
+}
+
+std::vector<Sample> matrix_samples(double (*diagonal)(int64_t column), std::initializer_list<Shape> shapes) {
+  std::vector<Sample> all;
+  for (const Shape& shape : shapes)
+    for (const Dtype d : {Dtype::float64, Dtype::complex128, Dtype::float32})
+      if (d != Dtype::float32 || all.size() < 3)
+        all.push_back({fmt::format("{}{}", name(d), to_string(shape)),
+                       {sample_matrix(shape, static_cast<int>(all.size()), d, diagonal)},
+                       {},
+                       {}});
+  return all;
 }
 
 }  // namespace viva::linalg

@@ -24,6 +24,13 @@ template <host::Function f> Lowered lower_rule(const Node& n) { return lower(f, 
 Values batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t size, std::span<int> out_axis,
              Transforms&);
 
+inline constexpr Absent not_linear{Reason::not_linear, "a nonlinear function of the matrix"};
+
+// Random matrices, with diagonal(column) added to the diagonal.
+Array sample_matrix(const Shape& shape, int seed, Dtype d, double (*diagonal)(int64_t column));
+// One of each shape in float64 and complex128, the first in float32 too.
+std::vector<Sample> matrix_samples(double (*diagonal)(int64_t column), std::initializer_list<Shape> shapes);
+
 // Formulas.
 Value transposed(Build& b, Value x);
 Value adjoint(Build& b, Value x);  // the conjugate transpose

@@ -11,21 +11,11 @@ std::vector<Array> evaluate(TileFn f, const Node& n, std::span<const Array> in) 
   return {out};
 }
 
-Value weighted_sum(Build& b, std::initializer_list<std::pair<Value, Value>> slope_and_tangent) {
+Value weighted_sum(Build& b, Slopes slopes, std::initializer_list<std::pair<Value, Value>> slope_and_tangent) {
   Value sum;
   for (const auto& [slope, tangent] : slope_and_tangent) {
     if (!slope || !tangent) continue;
-    const Value term = b.mul(tangent, slope);
-    sum = sum ? b.add(sum, term) : term;
-  }
-  return sum;
-}
-
-Value steep_sum(Build& b, std::initializer_list<std::pair<Value, Value>> slope_and_tangent) {
-  Value sum;
-  for (const auto& [slope, tangent] : slope_and_tangent) {
-    if (!slope || !tangent) continue;
-    const Value term = b.mul_no_nan(tangent, slope);
+    const Value term = slopes == Slopes::steep ? b.mul_no_nan(tangent, slope) : b.mul(tangent, slope);
     sum = sum ? b.add(sum, term) : term;
   }
   return sum;

@@ -137,21 +137,19 @@ template <class Op> std::vector<Array> eval(const Node& n, std::span<const Array
   return evaluate(tile_of<Op>(in[0].dtype()), n, in);
 }
 
+// Steep slopes are infinite or NaN at the edge of the domain: a tangent 0 stays 0 there.
+enum class Slopes : uint8_t { finite, steep };
+template <class Op> constexpr Slopes slopes_of = requires { Op::steep; } ? Slopes::steep : Slopes::finite;
 // Σ slope_i · tangent_i over the tangents present.
-Value weighted_sum(Build& b, std::initializer_list<std::pair<Value, Value>> slope_and_tangent);
-// The same for slopes that are infinite or NaN at the edge of the domain: a tangent 0 stays 0 there.
-Value steep_sum(Build& b, std::initializer_list<std::pair<Value, Value>> slope_and_tangent);
+Value weighted_sum(Build& b, Slopes slopes, std::initializer_list<std::pair<Value, Value>> slope_and_tangent);
 
 template <class Op> Values jvp_of_slopes(Build& b, const Node&, Ins in, Ins out, Ins t, Transforms&) {
   if constexpr (Op::arity == 1) {
-    const Value slope = Op::slope(b, in[0], out[0]);
-    if constexpr (requires { Op::steep; }) return {b.mul_no_nan(t[0], slope)};
-    else return {b.mul(t[0], slope)};
+    return {weighted_sum(b, slopes_of<Op>, {{Op::slope(b, in[0], out[0]), t[0]}})};
   } else {
     const Value s0 = t[0] ? Op::slope0(b, in[0], in[1], out[0]) : Value{};
     const Value s1 = t[1] ? Op::slope1(b, in[0], in[1], out[0]) : Value{};
-    if constexpr (requires { Op::steep; }) return {steep_sum(b, {{s0, t[0]}, {s1, t[1]}})};
-    else return {weighted_sum(b, {{s0, t[0]}, {s1, t[1]}})};
+    return {weighted_sum(b, slopes_of<Op>, {{s0, t[0]}, {s1, t[1]}})};
   }
 }
 

@@ -12,35 +12,11 @@ namespace {
 
 using namespace linalg;
 
-constexpr Absent not_linear{Reason::not_linear, "a nonlinear function of the matrix"};
-
 Value real_part(Build& b, Value x) { return is_complex(x.dtype()) ? b.real(x) : x; }
 Value as(Build& b, Value x, Value like) { return b.convert(x, like.dtype()); }
 
-// Distinct eigenvalues and singular values: far apart on the diagonal.
-Array sample_spread(const Shape& shape, int seed, Dtype d) {
-  const Array re = sample_floats(shape, -1, 1, seed), im = sample_floats(shape, -0.5, 0.5, seed + 20);
-  Array a = Array::make({Dtype::complex128, shape});
-  const int64_t m = shape[shape.size() - 2], n = shape.back();
-  for (int64_t i = 0; i < a.size(); ++i) {
-    const bool on = m > 0 && n > 0 && i / n % m == i % n;
-    a.as_mutable<std::complex<double>>()[static_cast<size_t>(i)] = {
-        re.at(i) + (on ? 2.5 * static_cast<double>(i % n + 1) : 0), is_complex(d) ? im.at(i) : 0};
-  }
-  return is_complex(d) ? a.converted(d) : a.converted(Dtype::float64).converted(d);
-}
-
-std::vector<Sample> samples(std::initializer_list<Shape> shapes) {
-  std::vector<Sample> all;
-  for (const Shape& shape : shapes)
-    for (const Dtype d : {Dtype::float64, Dtype::complex128, Dtype::float32})
-      if (d != Dtype::float32 || all.size() < 3)
-        all.push_back({fmt::format("{}{}", name(d), to_string(shape)),
-                       {sample_spread(shape, static_cast<int>(all.size()), d)},
-                       {},
-                       {}});
-  return all;
-}
+// Distinct eigenvalues and singular values.
+double far_apart(int64_t column) { return 2.5 * static_cast<double>(column + 1); }
 
 // [i, j]: 1 / (v[j] - v[i]), 0 where they are equal.
 Value gaps(Build& b, Value v, Value like) {
@@ -120,7 +96,7 @@ constexpr OpDef eigh_record = {
     .lower = lower_rule<host::eigh>,
     .prune = plain_prune,
     .bound = bounds::eigh,
-    .samples = [] { return samples({{3, 3}, {2, 2, 2}, {1, 1}, {0, 0}, {0, 2, 2}}); }};
+    .samples = [] { return matrix_samples(far_apart, {{3, 3}, {2, 2, 2}, {1, 1}, {0, 0}, {0, 2, 2}}); }};
 constexpr OpDef svd_record = {
     .name = "svd",
     .family = "linear algebra",
@@ -134,7 +110,9 @@ constexpr OpDef svd_record = {
     .lower = lower_rule<host::svd>,
     .prune = plain_prune,
     .bound = bounds::svd,
-    .samples = [] { return samples({{3, 3}, {2, 3, 2}, {2, 4}, {1, 1}, {0, 2}, {2, 0}, {0, 2, 2}}); }};
+    .samples = [] {
+      return matrix_samples(far_apart, {{3, 3}, {2, 3, 2}, {2, 4}, {1, 1}, {0, 2}, {2, 0}, {0, 2, 2}});
+    }};
 
 constexpr std::array records = {&eigh_record, &svd_record};
 

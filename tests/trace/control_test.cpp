@@ -5,19 +5,13 @@
 
 #include <cmath>
 
-#include "base/error.h"
-#include "viva/viva.h"
+#include "trace/values.h"
 
 namespace viva {
 namespace {
 
-constexpr Dtype f64 = Dtype::float64;
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) { return e.what(); }
-  return "";
-}
+using testing::f64;
+using testing::message_of;
 
 TEST(Control, ScanGivesTheLastCarryAndAllResults) {
   const Tensor xs = tensor({1, 2, 3, 4}, f64);

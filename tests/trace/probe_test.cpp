@@ -4,25 +4,14 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
-
-#include "base/error.h"
-#include "viva/viva.h"
+#include "trace/values.h"
 
 namespace viva {
 namespace {
 
-constexpr Dtype f64 = Dtype::float64;
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) { return e.what(); }
-  return "";
-}
-void near(const Tensor& a, const Tensor& b) {
-  ASSERT_EQ(a.type(), b.type());
-  EXPECT_LT(max(abs(a - b)).item(), 1e-13) << to_string(a) << " " << to_string(b);
-}
+using testing::f64;
+using testing::message_of;
+using testing::near;
 
 const Tensor x3 = tensor({0.5, -1, 2}, f64);
 const Tensor rows = tensor({{0.5, -1, 2}, {1.5, 0.25, -0.5}, {-2, 1, 0.75}, {0.1, 0.2, -0.3}}, f64);
