@@ -5,6 +5,7 @@
 //   backward(residuals,
 //                                         cotangent) a cotangent like the argument, or a tuple of one for each
 //   custom_batch(f, rule)                 rule(axis, args…) gives the results of all examples
+//   custom_bound(f, rule)                 rule(lowers…, uppers…) gives std::pair(lower, upper) ends of the result
 //   linear_call(f, t, residuals, x)       f(residuals, x), linear in x; t(residuals, cotangent) is its transposition
 // From a jvp rule reverse mode follows by transposition, from a vjp rule forward mode; both are kept under vmap. An
 // empty tensor is a zero tangent or cotangent; integers have none. What a function captures is differentiated through
@@ -35,6 +36,7 @@ using BatchFn = std::function<Tensors(const MappedAxis&, const Tensors&)>;
 // Below, functions are of leaves. rule: arguments and tangents to results and tangents; forward: arguments to results
 // and residuals; backward: residuals and cotangents to cotangents; transpose: residuals and cotangents to cotangents.
 Tensors custom_jvp(Site, Self, const Fn& body, const Two& rule, const Tensors& args);
+Tensors custom_bound(Site, Self, const Fn& body, const Two& rule, const Tensors& args);  // two ends to two ends
 Tensors custom_vjp(Site, Self, const Fn& body, const Two& forward, const Fn& backward, const Tensors& args);
 Tensors custom_batch(Site, Self, const Fn& body, const BatchFn& rule, const Tensors& args);
 Tensors linear_call(Site, Self, const Fn& f, const Fn& transpose, const Tensors& residuals, const Tensors& linear);
@@ -47,7 +49,8 @@ template <class T> T emptied(T tree) {
   return tree;
 }
 
-template <class F, class Rule> struct CustomJvp {
+using Applied = Tensors (*)(Site, Self, const Fn&, const Two&, const Tensors&);
+template <class F, class Rule, Applied apply> struct CustomPair {
   using Parts = std::pair<F, Rule>;
   std::shared_ptr<const Parts> parts;
   Site site;
@@ -56,15 +59,15 @@ template <class F, class Rule> struct CustomJvp {
     using R = typename C::Result;
     C call(parts->first, args...);
     const Two rule = [parts = parts, like = emptied(std::tuple<A...>(args...))](const Tensors& leaves) {
-      auto primals = like, tangents = like;
-      tree::Leaves(primals, tangents).assign(leaves);
-      const auto out =
-          std::apply([&](const auto&... a) { return parts->second(a...); }, std::tuple_cat(primals, tangents));
+      auto first = like, second = like;
+      tree::Leaves(first, second).assign(leaves);
+      const auto out = std::apply([&](const auto&... a) { return parts->second(a...); }, std::tuple_cat(first, second));
       static_assert(std::is_same_v<std::remove_cv_t<decltype(out)>, std::pair<R, R>>,
-                    "viva: the rule of custom_jvp returns std::pair(result, tangent), both like the function's result");
+                    "viva: the rule of custom_jvp returns std::pair(result, tangent), that of custom_bound "
+                    "std::pair(lower, upper), both like the function's result");
       return std::pair(tree::flatten(out.first), tree::flatten(out.second));
     };
-    return call.result(custom_jvp(site, {parts.get(), &rule_type<Parts>}, call.function(), rule, call.given));
+    return call.result(apply(site, {parts.get(), &rule_type<Parts>}, call.function(), rule, call.given));
   }
 };
 
@@ -145,8 +148,16 @@ template <class F, class Rule> struct CustomBatch {
 }  // namespace tracing
 
 template <class F, class Rule> auto custom_jvp(F f, Rule rule, Loc l = Loc::current()) {
-  using C = tracing::CustomJvp<F, Rule>;
+  using C = tracing::CustomPair<F, Rule, tracing::custom_jvp>;
   return C{std::make_shared<const typename C::Parts>(std::move(f), std::move(rule)), {"custom_jvp", l}};
+}
+
+// The rule is trusted: it gives ends that hold the results for all arguments between the lowers and the uppers, below
+// inf and above -inf, and [-inf, inf] where a result may be NaN. Derivatives come from the body; so do bounds where a
+// captured tensor lies in an interval itself.
+template <class F, class Rule> auto custom_bound(F f, Rule rule, Loc l = Loc::current()) {
+  using C = tracing::CustomPair<F, Rule, tracing::custom_bound>;
+  return C{std::make_shared<const typename C::Parts>(std::move(f), std::move(rule)), {"custom_bound", l}};
 }
 
 // Forward mode needs a backward rule that is linear in the cotangent; reverse mode takes any.

@@ -53,7 +53,14 @@ Enclosures call(BoundSite& s) {
   return enclosures_of(s.b.emit(*s.node.op, ends_of(s.in), s.node.attrs, {f}), has);
 }
 
-Enclosures custom_rule(BoundSite& s) { return inlined(s, s.node.bodies[0]); }
+// By the rule, which speaks of the arguments: where what is captured is a box too, by the body.
+Enclosures custom_rule(BoundSite& s) {
+  const auto arguments = s.in.size() - static_cast<size_t>(s.node.attrs.integer("captured"));
+  if (s.node.attrs.text("slot") != "bound" || !all_points(s.in.subspan(arguments))) return inlined(s, s.node.bodies[0]);
+  Values ends = lowers(s.in);
+  for (const Enclosure& x : s.in.first(arguments)) ends.push_back(x.upper);
+  return enclosures_of(s.b.inline_call(*resolved(s.node.bodies[1]), ends), Mask(s.node.types.size(), true));
+}
 Enclosures linear_call(BoundSite& s) { return inlined(s, resolved(s.node.bodies[0])); }
 
 Enclosures barrier(BoundSite& s) { return enclosures_of(s.b.barrier(ends_of(s.in)), intervals_of(s.in)); }

@@ -14,6 +14,7 @@ namespace {
 //   vjp    forward: operands to (outputs, residuals); backward: (captured, residuals, cotangents) to a cotangent for
 //          each argument that has one
 //   batch  a batch rule over the operands
+//   bound  (operands, the upper ends of the arguments) to (outputs, their upper ends)
 // What is captured is differentiated through the body.
 struct Parts {
   size_t arguments, captured;
@@ -56,9 +57,17 @@ void check_vjp(const Infer::Site& s, std::span<const Type> arguments, const std:
   require_outputs(backward, moving(arguments), "the backward rule");
 }
 
+void check_bound(const Infer::Site& s, std::span<const Type> arguments, const std::vector<Type>& out) {
+  if (is_deferred(s.bodies[1])) return;
+  require_rule(*s.bodies[1], *s.bodies[0]);
+  require_parameters(*s.bodies[1], concatenated<Type>(s.in, arguments));
+  require_outputs(*s.bodies[1], concatenated<Type>(out, out), "the bound rule");
+}
+
 std::vector<Type> infer(const Infer::Site& s) {
   const std::string& slot = s.attrs.text("slot");
-  require(slot == "jvp" || slot == "vjp" || slot == "batch", "slot '{}' is none of jvp, vjp and batch", slot);
+  require(slot == "jvp" || slot == "vjp" || slot == "batch" || slot == "bound",
+          "slot '{}' is none of jvp, vjp, batch and bound", slot);
   const size_t functions = slot == "vjp" ? 3 : 2;
   require(s.bodies.size() == functions, "holds {} functions, not {}", s.bodies.size(), functions);
   const int64_t captured = s.attrs.integer("captured");
@@ -70,6 +79,7 @@ std::vector<Type> infer(const Infer::Site& s) {
   std::vector<Type> out = s.bodies[0]->output_types();
   if (slot == "jvp") check_jvp(s, arguments, out);
   else if (slot == "vjp") check_vjp(s, arguments, out);
+  else if (slot == "bound") check_bound(s, arguments, out);
   else if (!batch_rule(s.bodies[1])) {
     require_rule(*s.bodies[1], *s.bodies[0]);
     throw usage_error("{} is no batch rule", s.bodies[1]->name());
@@ -150,7 +160,7 @@ std::pair<Values, Values> by_vjp(Build& b, const Node& n, Ins in, Ins t, Transfo
 Values jvp(Build& b, const Node& n, Ins in, Ins out, Ins t, Transforms& tf) {
   const Parts parts(n);
   Mask active = present(t);
-  if (slot_of(n) == "batch") return through_body(b, n, in, t, active, tf);
+  if (slot_of(n) == "batch" || slot_of(n) == "bound") return through_body(b, n, in, t, active, tf);
   Values outputs(out.begin(), out.end()), tangents(out.size());
   if (any(part(active, 0, parts.arguments)))
     std::tie(outputs, tangents) = slot_of(n) == "jvp" ? by_jvp(b, n, in, t) : by_vjp(b, n, in, t, tf);
@@ -211,6 +221,11 @@ struct Batching {
         ->batch(f, concatenated<int>(axes, of_arguments_that_move()), size, Mask(f->outputs().size(), true))
         .first;
   }
+  Body bound(const Body& f) const {
+    return fresh_transforms()
+        ->batch(f, concatenated<int>(axes, std::span(axes).first(arguments)), size, Mask(f->outputs().size(), true))
+        .first;
+  }
   std::pair<Body, std::vector<int>> forward(const Body& f) const {
     Mask force(f->outputs().size(), false);
     std::fill_n(force.begin(), out.size(), true);
@@ -253,6 +268,7 @@ Values batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t
   const Batching how{axes, types_of(n.in), n.types, parts.arguments, size};
   std::vector<Body> bodies{tf.batch(n.bodies[0], axes, size, Mask(outputs, true)).first};
   if (slot_of(n) == "jvp") bodies.push_back(later(n.bodies[1], [how](const Body& f) { return how.jvp(f); }));
+  else if (slot_of(n) == "bound") bodies.push_back(later(n.bodies[1], [how](const Body& f) { return how.bound(f); }));
   else {
     const Body forward = n.bodies[1], backward = n.bodies[2];
     const Later from = origin(backward) == Later::traced ? Later::traced : origin(forward);
@@ -264,6 +280,22 @@ Values batch(Build& b, const Node& n, Ins in, std::span<const int> axis, int64_t
 }
 
 // x·sin(w·y) with w captured: a jvp rule, and a vjp rule with residuals; each is the derivative of the body.
+// x·w + x·w with w > 0 captured, and ends that are moved outward once for both roundings.
+Sample bounded_sample() {
+  const Type three{Dtype::float64, {3}};
+  Build f("f"), g("f.bound");
+  const Value x = f.parameter(three, "x"), w = f.parameter(three, "w"), once = f.mul(x, w);
+  const Body body = f.finish({f.add(once, once)});
+  const Value low = g.parameter(three, "low"), by = g.parameter(three, "w"), high = g.parameter(three, "high");
+  const auto end = [&](Value v, bool up) { return g.widen(g.scale(g.mul(v, by), 2), up, 2); };
+  const Body rule = g.finish({end(low, false), end(high, true)});
+  return {"bound",
+          {sample_floats({3}, -2, 2, 0), sample_floats({3}, 0.5, 2, 1)},
+          {{"captured", int64_t{1}}, {"slot", std::string("bound")}},
+          {body, rule},
+          {{true, false}}};
+}
+
 std::vector<Sample> samples() {
   const Type three{Dtype::float64, {3}};
   Build f("f"), j("f.jvp"), g("f.forward"), h("f.backward");
@@ -291,26 +323,27 @@ std::vector<Sample> samples() {
        in,
        {{"captured", int64_t{1}}, {"slot", std::string("vjp")}},
        {body, forward, backward},
-       {{true, false, false}}}};
+       {{true, false, false}}},
+      bounded_sample()};
 }
 
-constexpr OpDef custom_rule_record = {
-    .name = "custom_rule",
-    .family = "structure",
-    .doc =
-        "a function whose derivative, or behaviour under vmap, is what its rule says; all else follows from its body",
-    .inlines = [](const Node&) { return false; },
-    .attributes = "captured slot",
-    .infer = infer,
-    .eval = eval,
-    .jvp = jvp,
-    .split = split,
-    .transpose = transpose,
-    .batch = batch,
-    .lower = runs_functions,
-    .prune = plain_prune,
-    .bound = bounds::custom_rule,
-    .samples = samples};
+constexpr OpDef custom_rule_record = {.name = "custom_rule",
+                                      .family = "structure",
+                                      .doc =
+                                          "a function whose derivative, bound, or behaviour under vmap, is what its "
+                                          "rule says; all else follows from its body",
+                                      .inlines = [](const Node&) { return false; },
+                                      .attributes = "captured slot",
+                                      .infer = infer,
+                                      .eval = eval,
+                                      .jvp = jvp,
+                                      .split = split,
+                                      .transpose = transpose,
+                                      .batch = batch,
+                                      .lower = runs_functions,
+                                      .prune = plain_prune,
+                                      .bound = bounds::custom_rule,
+                                      .samples = samples};
 
 constexpr std::array records = {&custom_rule_record};
 

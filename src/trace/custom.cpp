@@ -187,20 +187,41 @@ bool runs_as_it_is(Self self) { return !current() || Discovery::covers(self); }
 
 }  // namespace
 
-Tensors custom_jvp(Site site, Self self, const Fn& body, const Two& rule, const Tensors& args) {
+namespace {
+
+// A rule from arguments, and something like some of their leaves, to results and something like some of theirs.
+struct Paired {
+  const char* slot;
+  Leaves (*like)(Leaves);
+  Wanted second;
+};
+
+Tensors with_paired(const Paired& p, Site site, Self self, const Fn& body, const Two& rule, const Tensors& args) {
   if (runs_as_it_is(self)) return body(args);
   Graph f = traced_body(site, body, args);
   const Leaves in = leaves_of(args), out = results_of(f);
   const Fn both = [=](const Tensors& leaves) {
-    const auto [results, tangents] = rule(leaves);
+    const auto [results, seconds] = rule(leaves);
     Tensors all = checked(site, result, results, out);
-    const Tensors moved = checked(site, tangent, tangents, moving(out));
-    all.insert(all.end(), moved.begin(), moved.end());
+    const Tensors more = checked(site, p.second, seconds, p.like(out));
+    all.insert(all.end(), more.begin(), more.end());
     return all;
   };
-  const TraceAll rules = [=] { return Graphs{traced_rule(site, both, in + moving(in))}; };
+  const TraceAll rules = [=] { return Graphs{traced_rule(site, both, in + p.like(in))}; };
   const Application a(site, self, std::move(f), rules);
-  return apply_rule(a, "jvp", a.over_rules({a.body.leaves.size()}, rules), args);
+  return apply_rule(a, p.slot, a.over_rules({a.body.leaves.size()}, rules), args);
+}
+
+Leaves all_of(Leaves leaves) { return leaves; }
+
+}  // namespace
+
+Tensors custom_jvp(Site site, Self self, const Fn& body, const Two& rule, const Tensors& args) {
+  return with_paired({"jvp", moving, tangent}, site, self, body, rule, args);
+}
+
+Tensors custom_bound(Site site, Self self, const Fn& body, const Two& rule, const Tensors& args) {
+  return with_paired({"bound", all_of, result}, site, self, body, rule, args);
 }
 
 Tensors custom_vjp(Site site, Self self, const Fn& body, const Two& forward, const Fn& backward, const Tensors& args) {

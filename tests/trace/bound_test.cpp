@@ -96,6 +96,44 @@ TEST(Bound, OfIntegersAndTruthValues) {
   EXPECT_EQ(u.second.item(), 1);
 }
 
+// x - x is 0, which no interval arithmetic sees.
+TEST(Bound, ByARuleOfTheUsersOwn) {
+  const auto slack = [](const Tensor& low, const Tensor& high) {
+    const Tensor none = low * 0;
+    return std::pair(none + high * 0, none);
+  };
+  const auto zero = custom_bound([](const Tensor& x) { return x - x; }, slack);
+  const Tensor low = tensor({1, 2}, f64), high = tensor({2, 5}, f64);
+  const auto [l, u] = bound([&](const Tensor& x) { return zero(x) + 1; })(low, high);
+  for (int i = 0; i < 2; ++i) {
+    expect_end(l(i), 1, false);
+    expect_end(u(i), 1, true);
+  }
+  // Values, derivatives and batches are those of the body; a bound of a batch is by the rule.
+  EXPECT_EQ(to_string(zero(low)), "f64[2] [0, 0]");
+  EXPECT_EQ(grad([&](const Tensor& x) { return sum(zero(x) + x); })(low)(0).item(), 1);
+  const Tensor lows = reshape(tensor({1, 2, 3, 4}, f64), {2, 2}), highs = lows + 1;
+  const auto [ls, us] = bound(vmap(zero))(lows, highs);
+  EXPECT_EQ(to_string(ls), "f64[2,2] [[0, 0], [0, 0]]");
+  EXPECT_EQ(to_string(vmap([&](const Tensor& a, const Tensor& b) { return bound(zero)(a, b).second; })(lows, highs)),
+            to_string(us));
+  EXPECT_EQ(to_string(compile([&](const Tensor& a, const Tensor& b) { return bound(zero)(a, b).first; })(low, high)),
+            "f64[2] [0, 0]");
+}
+
+// What is captured has no ends in the rule: where it lies in a box the body is bounded.
+TEST(Bound, ARuleSpeaksOfArgumentsAlone) {
+  const auto f = [](const Tensor& x, const Tensor& w) {
+    const auto rule = [w](const Tensor& a, const Tensor& b) { return std::pair(a * w - 100, b * w + 100); };
+    return custom_bound([w](const Tensor& v) { return v * w; }, rule)(x);
+  };
+  const auto by_rule = bound(f)(scalar(1, f64), scalar(3, f64), scalar(2, f64));
+  expect_end(by_rule.first, -97, false);
+  const auto by_body = bound(f, wrt<0, 1>)(scalar(1, f64), scalar(3, f64), scalar(2, f64), scalar(4, f64));
+  expect_end(by_body.first, 3, false);
+  expect_end(by_body.second, 8, true);
+}
+
 template <class F> std::string message_of(F&& f) {
   try {
     f();
