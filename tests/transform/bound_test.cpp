@@ -84,6 +84,17 @@ TEST(Bound, OneEndMayBeKnown) {
   expect_tight(at([](Build& b, Value x) { return b.relu(x); }, {-inf, 3}), {0, 3});
 }
 
+// Between two neighbours beyond 2^53 lie whole periods.
+TEST(Bound, PeriodsAreNotMissedFarOut) {
+  for (const Make& make :
+       {Make([](Build& b, Value x) { return b.sin(x); }), Make([](Build& b, Value x) { return b.cos(x); })})
+    for (const double x : {1e17, 1e22, -1e300}) {
+      const Interval y = at(make, {x, std::nextafter(x, inf)});
+      EXPECT_LE(y.lower, -1);
+      EXPECT_GE(y.upper, 1);
+    }
+}
+
 TEST(Bound, IntegersAreExact) {
   Build b("f");
   const Type t{Dtype::int32, {}};
