@@ -13,8 +13,8 @@ namespace {
 // The second operand is the place of the example along the axis: the vmap that batches it is the one to sum over.
 std::vector<Type> infer(const Infer::Site& s) {
   require_operands(s, 2);
-  require(!is_bool(s.in[0].dtype), "takes numbers, not {}", to_string(s.in[0]));
-  require(s.in[1] == Type{Dtype::int64, {}}, "takes the place of the example, i64[], not {}", to_string(s.in[1]));
+  require(!is_bool(s.in[0].dtype), "takes numbers, not {}", spelled(s.in[0]));
+  require(s.in[1] == Type{Dtype::int64, {}}, "takes the place of the example, i64[], not {}", spelled(s.in[1]));
   return {s.in[0]};
 }
 

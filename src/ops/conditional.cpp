@@ -18,8 +18,8 @@ Values cond(Build& b, Value predicate, Ins operands, const Body& on_true, const 
 
 std::vector<Type> infer(const Infer::Site& s) {
   require(s.bodies.size() == 2, "holds {} functions, not two", s.bodies.size());
-  require(!s.in.empty() && s.in[0] == Type{Dtype::boolean, {}}, "takes a predicate of bool[]{}",
-          s.in.empty() ? "" : ", not " + to_string(s.in[0]));
+  require(!s.in.empty(), "takes a predicate of bool[]");
+  require(s.in[0] == Type{Dtype::boolean, {}}, "takes a predicate of bool[], not {}", spelled(s.in[0]));
   for (const Body& f : s.bodies) require_parameters(*f, s.in.subspan(1));
   require_same_outputs(*s.bodies[0], *s.bodies[1]);
   return s.bodies[0]->output_types();

@@ -25,16 +25,16 @@ std::vector<Type> infer(const Infer::Site& s) {
   const Type &x = s.in[0], &y = s.in[1];
   const DotDims d = DotDims::from(s.attrs);
   const Dtype out = s.attrs.dtype("dtype");
-  require(x.dtype == y.dtype, "operands {} and {} differ in dtype", to_string(x), to_string(y));
+  require(x.dtype == y.dtype, "operands {} and {} differ in dtype", spelled(x), spelled(y));
   require(same_class(x.dtype, out), "does not take {} to {}", name(x.dtype), name(out));
   require_dims(joined(d.lhs_batch, d.lhs_contract), x.rank(), "left dimension");
   require_dims(joined(d.rhs_batch, d.rhs_contract), y.rank(), "right dimension");
   require(d.lhs_batch.size() == d.rhs_batch.size() && d.lhs_contract.size() == d.rhs_contract.size(),
           "batch or contracted dimensions differ in number");
   const auto same_extents = [&](const Ints& a, const Ints& c) { return permute(x.shape, a) == permute(y.shape, c); };
-  require(same_extents(d.lhs_batch, d.rhs_batch), "batch extents of {} and {} differ", to_string(x), to_string(y));
-  require(same_extents(d.lhs_contract, d.rhs_contract), "contracted extents of {} and {} differ", to_string(x),
-          to_string(y));
+  require(same_extents(d.lhs_batch, d.rhs_batch), "batch extents of {} and {} differ", spelled(x), spelled(y));
+  require(same_extents(d.lhs_contract, d.rhs_contract), "contracted extents of {} and {} differ", spelled(x),
+          spelled(y));
   const Free free(d, x.rank(), y.rank());
   return {{out, joined(permute(x.shape, d.lhs_batch), permute(x.shape, free.lhs), permute(y.shape, free.rhs))}};
 }

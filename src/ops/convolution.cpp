@@ -43,11 +43,11 @@ void check_dims(const ConvDims& d, const Type& lhs, const Type& rhs) {
   const size_t n = d.spatial();
   const auto rank = static_cast<int64_t>(n) + 2;
   require(lhs.rank() == rank && rhs.rank() == rank, "operands {} and {} do not have {} spatial dimensions",
-          to_string(lhs), to_string(rhs), n);
+          spelled(lhs), spelled(rhs), n);
   for (const Ints* v : {&d.pad_low, &d.pad_high, &d.lhs_dilation, &d.rhs_dilation, &d.reversal})
-    require(v->size() == n, "{} is not one number for each of {} spatial dimensions", to_string(*v), n);
+    require(v->size() == n, "{} is not one number for each of {} spatial dimensions", spelled(*v), n);
   for (const Ints* spec : {&d.lhs_spec, &d.rhs_spec, &d.out_spec}) {
-    require(spec->size() == n + 2, "dimension numbers {} do not cover rank {}", to_string(*spec), rank);
+    require(spec->size() == n + 2, "dimension numbers {} do not cover rank {}", spelled(*spec), rank);
     require_dims(*spec, rank, "dimension");
   }
   for (int64_t r : d.reversal) require(r == 0 || r == 1, "reversal {} is neither 0 nor 1", r);
@@ -60,7 +60,7 @@ std::vector<Type> infer(const Infer::Site& s) {
   require_operands(s, 2);
   const Type &lhs = s.in[0], &rhs = s.in[1];
   const Dtype result = s.attrs.dtype("dtype");
-  require(lhs.dtype == rhs.dtype, "operands {} and {} differ in dtype", to_string(lhs), to_string(rhs));
+  require(lhs.dtype == rhs.dtype, "operands {} and {} differ in dtype", spelled(lhs), spelled(rhs));
   require(same_class(lhs.dtype, result), "no convolution of {} gives {}", name(lhs.dtype), name(result));
   const ConvDims d = ConvDims::from(s.attrs);
   check_dims(d, lhs, rhs);

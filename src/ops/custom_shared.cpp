@@ -80,8 +80,8 @@ void require_outputs(const Function& f, std::span<const Type> out, std::string_v
   const std::vector<Type> given = f.output_types();
   require(given.size() == out.size(), "{} {} gives {} values, not {}", what, f.name(), given.size(), out.size());
   for (size_t i = 0; i < out.size(); ++i)
-    require(given[i] == out[i], "output {} of {} {} is {}, not {}", i, what, f.name(), to_string(given[i]),
-            to_string(out[i]));
+    require(given[i] == out[i], "output {} of {} {} is {}, not {}", i, what, f.name(), spelled(given[i]),
+            spelled(out[i]));
 }
 
 Values with_axes_in_front(Build& b, Ins in, std::span<const int> axis) {

@@ -59,8 +59,8 @@ std::vector<Type> compare_infer(const Infer::Site& s) {
   const Direction d = direction_from(s.attrs.text("direction"));
   require(!is_complex(s.in[0].dtype) || d == Direction::eq || d == Direction::ne,
           "complex numbers have no order: eq and ne compare {}, and real, imag or abs give what can be ordered",
-          to_string(s.in[0]));
-  require(s.in[0] == s.in[1], "operands {} and {} differ", to_string(s.in[0]), to_string(s.in[1]));
+          spelled(s.in[0]));
+  require(s.in[0] == s.in[1], "operands {} and {} differ", spelled(s.in[0]), spelled(s.in[1]));
   return {{Dtype::boolean, s.in[0].shape}};
 }
 
@@ -89,9 +89,9 @@ std::vector<Sample> compare_samples() {
 
 std::vector<Type> select_infer(const Infer::Site& s) {
   require_operands(s, 3);
-  require(s.in[0] == Type{Dtype::boolean, s.in[1].shape}, "predicate {} does not fit {}", to_string(s.in[0]),
-          to_string(s.in[1]));
-  require(s.in[1] == s.in[2], "operands {} and {} differ", to_string(s.in[1]), to_string(s.in[2]));
+  require(s.in[0] == Type{Dtype::boolean, s.in[1].shape}, "predicate {} does not fit {}", spelled(s.in[0]),
+          spelled(s.in[1]));
+  require(s.in[1] == s.in[2], "operands {} and {} differ", spelled(s.in[1]), spelled(s.in[2]));
   return {s.in[1]};
 }
 
@@ -149,7 +149,7 @@ std::vector<Sample> select_samples() {
 std::vector<Type> convert_infer(const Infer::Site& s) {
   require_operands(s, 1);
   require(!is_complex(s.in[0].dtype) || is_complex(s.attrs.dtype("dtype")),
-          "{} does not become {}: take its real part, real(x), or another part first", to_string(s.in[0]),
+          "{} does not become {}: take its real part, real(x), or another part first", spelled(s.in[0]),
           name(s.attrs.dtype("dtype")));
   return {{s.attrs.dtype("dtype"), s.in[0].shape}};
 }

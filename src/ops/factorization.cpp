@@ -17,7 +17,7 @@ using namespace linalg;
 double strong_diagonal(int64_t) { return 3; }
 
 void require_square(const Type& t) {
-  require(rows(t) == columns(t), "{} holds matrices that are not square", to_string(t));
+  require(rows(t) == columns(t), "{} holds matrices that are not square", spelled(t));
 }
 
 // cholesky
@@ -44,9 +44,9 @@ Build::Triangle triangle_of(const Node& n) {
 std::vector<Type> solve_infer(const Infer::Site& s) {
   require_operands(s, 2), require_matrix(s), require_square(s.in[0]);
   const Type &a = s.in[0], &b = s.in[1];
-  require(a.dtype == b.dtype, "operands {} and {} differ in dtype", to_string(a), to_string(b));
+  require(a.dtype == b.dtype, "operands {} and {} differ in dtype", spelled(a), spelled(b));
   require(b.rank() == a.rank() && batch_shape(a) == batch_shape(b) && rows(b) == rows(a),
-          "a right side {} does not fit {}", to_string(b), to_string(a));
+          "a right side {} does not fit {}", spelled(b), spelled(a));
   for (const char* flag : {"lower", "transpose", "conjugate", "unit"}) s.attrs.flag(flag);
   return {b};
 }

@@ -16,7 +16,7 @@ namespace {
 std::vector<Type> infer(const Infer::Site& s) {
   require_operands(s, 1);
   const Type& t = s.in[0];
-  require(is_complex(t.dtype), "takes c64 or c128, not {}: make it complex first", to_string(t));
+  require(is_complex(t.dtype), "takes c64 or c128, not {}: make it complex first", spelled(t));
   require_dims({s.attrs.integer("dim")}, t.rank(), "dimension");
   s.attrs.flag("inverse");
   return {t};

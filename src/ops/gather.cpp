@@ -17,7 +17,7 @@ void check_operand_dims(const GatherDims& d, const Shape& operand) {
   require_dims(d.operand_batch, rank, "operand batch dimension");
   require_dims(d.start_map, rank, "start dimension");
   require(d.slice_sizes.size() == operand.size(), "slice sizes {} are not one for each dimension of {}",
-          to_string(d.slice_sizes), to_string(operand));
+          spelled(d.slice_sizes), spelled(operand));
   for (int64_t i = 0; i < rank; ++i) {
     const bool batch = contains(d.operand_batch, i), collapsed = contains(d.collapsed, i);
     const int64_t size = d.slice_sizes[static_cast<size_t>(i)], extent = operand[static_cast<size_t>(i)];
@@ -29,7 +29,7 @@ void check_operand_dims(const GatherDims& d, const Shape& operand) {
 
 void check_indices_dims(const GatherDims& d, const Shape& operand, const Type& indices) {
   require(is_integer(indices.dtype) && indices.rank() >= 1, "indices are integers of rank 1 or more, not {}",
-          to_string(indices));
+          spelled(indices));
   require(indices.shape.back() == static_cast<int64_t>(d.start_map.size()),
           "index vectors of {} components for {} start dimensions", indices.shape.back(), d.start_map.size());
   require_dims(d.indices_batch, indices.rank() - 1, "indices batch dimension");
@@ -128,8 +128,8 @@ namespace {
 
 std::vector<Type> infer(const Infer::Site& s) {
   require_operands(s, 3);
-  require(s.in[2] == Type{s.in[0].dtype, {}}, "the fill value is {}, not a scalar like {}", to_string(s.in[2]),
-          to_string(s.in[0]));
+  require(s.in[2] == Type{s.in[0].dtype, {}}, "the fill value is {}, not a scalar like {}", spelled(s.in[2]),
+          spelled(s.in[0]));
   return {{s.in[0].dtype, IndexMap(GatherDims::from(s.attrs), s.in[0], s.in[1]).result}};
 }
 

@@ -16,14 +16,13 @@ void require_starts(const Infer::Site& s, size_t first) {
   const int64_t rank = s.in[0].rank();
   require(s.in.size() == first + s.in[0].shape.size(), "{} starts for {} dimensions", s.in.size() - first, rank);
   for (const Type& t : s.in.subspan(first))
-    require(is_integer(t.dtype) && t.rank() == 0, "a start is an integer scalar, not {}", to_string(t));
+    require(is_integer(t.dtype) && t.rank() == 0, "a start is an integer scalar, not {}", spelled(t));
 }
 
 void require_fit(const Shape& slice, const Type& x) {
-  require(slice.size() == x.shape.size(), "a slice of {} has another rank than {}", to_string(slice), to_string(x));
+  require(slice.size() == x.shape.size(), "a slice of {} has another rank than {}", spelled(slice), spelled(x));
   for (size_t i = 0; i < slice.size(); ++i)
-    require(slice[i] >= 0 && slice[i] <= x.shape[i], "a slice of {} does not fit in {}", to_string(slice),
-            to_string(x));
+    require(slice[i] >= 0 && slice[i] <= x.shape[i], "a slice of {} does not fit in {}", spelled(slice), spelled(x));
 }
 
 std::vector<Type> infer_slice(const Infer::Site& s) {
@@ -35,7 +34,7 @@ std::vector<Type> infer_slice(const Infer::Site& s) {
 
 std::vector<Type> infer_update(const Infer::Site& s) {
   require_starts(s, 2);
-  require(s.in[1].dtype == s.in[0].dtype, "an update of {} into {}", to_string(s.in[1]), to_string(s.in[0]));
+  require(s.in[1].dtype == s.in[0].dtype, "an update of {} into {}", spelled(s.in[1]), spelled(s.in[0]));
   require_fit(s.in[1].shape, s.in[0]);
   return {s.in[0]};
 }

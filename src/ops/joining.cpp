@@ -25,11 +25,11 @@ std::vector<Type> pad_infer(const Infer::Site& s) {
   require_operands(s, 2);
   const Padding p(s.attrs);
   const Shape& x = s.in[0].shape;
-  require(s.in[1] == Type{s.in[0].dtype, {}}, "the value {} is not a scalar of {}", to_string(s.in[1]),
+  require(s.in[1] == Type{s.in[0].dtype, {}}, "the value {} is not a scalar of {}", spelled(s.in[1]),
           name(s.in[0].dtype));
   require(p.low.size() == x.size() && p.high.size() == x.size() && p.interior.size() == x.size(),
-          "low {}, high {} and interior {} do not fit {}", to_string(p.low), to_string(p.high), to_string(p.interior),
-          to_string(s.in[0]));
+          "low {}, high {} and interior {} do not fit {}", spelled(p.low), spelled(p.high), spelled(p.interior),
+          spelled(s.in[0]));
   Shape shape;
   constexpr int64_t limit = int64_t{1} << 47;
   const auto between = [](int64_t v) { return -limit < v && v < limit; };
@@ -40,7 +40,7 @@ std::vector<Type> pad_infer(const Infer::Site& s) {
             "padding at dimension {} is too large", d);
     const int64_t spread = x[d] == 0 ? 0 : (x[d] - 1) * (p.interior[d] + 1) + 1;
     shape.push_back(spread + p.low[d] + p.high[d]);
-    require(shape.back() >= 0, "padding crops more than dimension {} of {} has", d, to_string(s.in[0]));
+    require(shape.back() >= 0, "padding crops more than dimension {} of {} has", d, spelled(s.in[0]));
   }
   return {{s.in[0].dtype, shape}};
 }
@@ -138,10 +138,10 @@ std::vector<Type> concatenate_infer(const Infer::Site& s) {
   Type t = s.in[0];
   auto& extent = t.shape[static_cast<size_t>(dim)];
   for (const Type& x : s.in.subspan(1)) {
-    require(x.dtype == t.dtype && x.rank() == t.rank(), "operands {} and {} differ", to_string(s.in[0]), to_string(x));
+    require(x.dtype == t.dtype && x.rank() == t.rank(), "operands {} and {} differ", spelled(s.in[0]), spelled(x));
     for (int64_t d = 0; d < t.rank(); ++d)
       require(d == dim || x.shape[static_cast<size_t>(d)] == t.shape[static_cast<size_t>(d)],
-              "operands {} and {} differ outside dimension {}", to_string(s.in[0]), to_string(x), dim);
+              "operands {} and {} differ outside dimension {}", spelled(s.in[0]), spelled(x), dim);
     extent += x.shape[static_cast<size_t>(dim)];
   }
   return {t};

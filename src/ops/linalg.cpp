@@ -51,8 +51,8 @@ Value index(Build& b, Value x, int64_t from_end) { return b.iota({Dtype::int64, 
 void require_matrix(const Infer::Site& s, size_t i) {
   const Type& t = s.in[i];
   require((is_float(t.dtype) && size_of(t.dtype) > 2) || is_complex(t.dtype),
-          "takes f32, f64, c64 or c128, not {}: convert it first", to_string(t));
-  require(t.rank() >= 2, "{} is no matrix: the last two dimensions are one", to_string(t));
+          "takes f32, f64, c64 or c128, not {}: convert it first", spelled(t));
+  require(t.rank() >= 2, "{} is no matrix: the last two dimensions are one", spelled(t));
 }
 
 Shape batch_shape(const Type& t) { return Shape(t.shape.begin(), t.shape.end() - 2); }

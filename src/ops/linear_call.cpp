@@ -28,7 +28,7 @@ std::vector<Type> infer(const Infer::Site& s) {
           s.in.size());
   const auto residuals = s.in.first(static_cast<size_t>(count)), linear = s.in.subspan(residuals.size());
   for (const Type& t : linear)
-    require(has_tangent(t.dtype), "a linear operand is {}: only floats and complex numbers are linear", to_string(t));
+    require(has_tangent(t.dtype), "a linear operand is {}: only floats and complex numbers are linear", spelled(t));
   const Body &forward = s.bodies[0], &backward = s.bodies[1];
   require(!is_deferred(forward) || !is_deferred(backward), "both functions are made later");
   std::vector<Type> out;
@@ -47,7 +47,7 @@ std::vector<Type> infer(const Infer::Site& s) {
     if (is_deferred(backward)) out = forward->output_types();
     else require_outputs(*forward, out, "the function");
   }
-  for (const Type& t : out) require(has_tangent(t.dtype), "an output is {}: it cannot be linear", to_string(t));
+  for (const Type& t : out) require(has_tangent(t.dtype), "an output is {}: it cannot be linear", spelled(t));
   return out;
 }
 

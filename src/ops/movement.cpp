@@ -18,12 +18,11 @@ std::vector<Type> broadcast_infer(const Infer::Site& s) {
   const Shape& shape = s.attrs.ints("shape");
   const Ints& dims = s.attrs.ints("dims");
   require(static_cast<int64_t>(dims.size()) == s.in[0].rank(), "dims {} do not number the dimensions of {}",
-          to_string(dims), to_string(s.in[0]));
+          spelled(dims), spelled(s.in[0]));
   require_sorted_dims(dims, static_cast<int64_t>(shape.size()), "dim");
   for (size_t i = 0; i < dims.size(); ++i) {
     const int64_t from = s.in[0].shape[i], to = shape[static_cast<size_t>(dims[i])];
-    require(from == to || from == 1, "{} does not stretch to {} at dimension {}", to_string(s.in[0]), to_string(shape),
-            i);
+    require(from == to || from == 1, "{} does not stretch to {} at dimension {}", spelled(s.in[0]), spelled(shape), i);
   }
   return {{s.in[0].dtype, shape}};
 }
@@ -87,8 +86,8 @@ std::vector<Sample> broadcast_samples() {
 std::vector<Type> reshape_infer(const Infer::Site& s) {
   require_operands(s, 1);
   const Shape& shape = s.attrs.ints("shape");
-  require(numel(shape) == numel(s.in[0].shape), "{} does not have the elements of {}", to_string(s.in[0]),
-          to_string(shape));
+  require(numel(shape) == numel(s.in[0].shape), "{} does not have the elements of {}", spelled(s.in[0]),
+          spelled(shape));
   return {{s.in[0].dtype, shape}};
 }
 
@@ -172,8 +171,8 @@ std::vector<Sample> reshape_samples() {
 std::vector<Type> transpose_infer(const Infer::Site& s) {
   require_operands(s, 1);
   const Ints& p = s.attrs.ints("permutation");
-  require(static_cast<int64_t>(p.size()) == s.in[0].rank(), "permutation {} does not fit {}", to_string(p),
-          to_string(s.in[0]));
+  require(static_cast<int64_t>(p.size()) == s.in[0].rank(), "permutation {} does not fit {}", spelled(p),
+          spelled(s.in[0]));
   require_dims(p, s.in[0].rank(), "dimension");
   return {{s.in[0].dtype, permute(s.in[0].shape, p)}};
 }

@@ -126,8 +126,8 @@ template <class Op> Dtype result_dtype(Dtype d) {
 template <class Op> std::vector<Type> infer(const Infer::Site& s) {
   require_operands(s, Op::arity);
   for (const Type& t : s.in) {
-    require(in_domain<typename Op::Domain>(t.dtype), "takes {}, not {}", Op::Domain::text, to_string(t));
-    require(t == s.in[0], "operands {} and {} differ", to_string(s.in[0]), to_string(t));
+    require(in_domain<typename Op::Domain>(t.dtype), "takes {}, not {}", Op::Domain::text, spelled(t));
+    require(t == s.in[0], "operands {} and {} differ", spelled(s.in[0]), spelled(t));
   }
   return {{result_dtype<Op>(s.in[0].dtype), s.in[0].shape}};
 }

@@ -13,13 +13,13 @@ namespace {
 
 std::vector<Type> argmax_infer(const Infer::Site& s) {
   require_operands(s, 1);
-  require(in_domain<Ordered>(s.in[0].dtype), "takes {}, not {}", Ordered::text, to_string(s.in[0]));
+  require(in_domain<Ordered>(s.in[0].dtype), "takes {}, not {}", Ordered::text, spelled(s.in[0]));
   const int64_t dim = s.attrs.integer("dim");
   require_dims({dim}, s.in[0].rank(), "dimension");
   const Dtype d = s.attrs.dtype("dtype");
   require(d == Dtype::int32 || d == Dtype::int64, "gives i32 or i64, not {}", name(d));
   require(d == Dtype::int64 || s.in[0].shape[static_cast<size_t>(dim)] <= INT32_MAX, "{} has positions beyond i32",
-          to_string(s.in[0]));
+          spelled(s.in[0]));
   return {{d, without(s.in[0].shape, std::array{dim})}};
 }
 
@@ -79,7 +79,7 @@ std::vector<Sample> argmax_samples() {
 
 std::vector<Type> cumsum_infer(const Infer::Site& s) {
   require_operands(s, 1);
-  require(in_domain<Numeric>(s.in[0].dtype), "takes {}, not {}", Numeric::text, to_string(s.in[0]));
+  require(in_domain<Numeric>(s.in[0].dtype), "takes {}, not {}", Numeric::text, spelled(s.in[0]));
   require_dims({s.attrs.integer("dim")}, s.in[0].rank(), "dimension");
   s.attrs.flag("reverse");
   return {s.in[0]};

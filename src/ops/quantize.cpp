@@ -32,9 +32,9 @@ TileFn tile_of(Dtype x, Dtype to) {
 std::vector<Type> infer(const Infer::Site& s) {
   require_operands(s, 3);
   const Type &x = s.in[0], &scale = s.in[1], &zero = s.in[2];
-  require(is_float(x.dtype), "takes {}, not {}", Floats::text, to_string(x));
-  require(scale == x, "a scale {} does not fit {}", to_string(scale), to_string(x));
-  require(zero.shape == x.shape, "a zero point {} does not fit {}", to_string(zero), to_string(x));
+  require(is_float(x.dtype), "takes {}, not {}", Floats::text, spelled(x));
+  require(scale == x, "a scale {} does not fit {}", spelled(scale), spelled(x));
+  require(zero.shape == x.shape, "a zero point {} does not fit {}", spelled(zero), spelled(x));
   require(zero.dtype == Dtype::int8 || zero.dtype == Dtype::uint8, "gives i8 or u8, not {}", name(zero.dtype));
   return {zero};
 }

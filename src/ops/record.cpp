@@ -17,7 +17,7 @@ void require_dims(const Ints& dims, int64_t rank, std::string_view what) {
 
 void require_sorted_dims(const Ints& dims, int64_t rank, std::string_view what) {
   require_dims(dims, rank, what);
-  require(std::ranges::is_sorted(dims), "{}s {} are not in ascending order", what, to_string(dims));
+  require(std::ranges::is_sorted(dims), "{}s {} are not in ascending order", what, spelled(dims));
 }
 
 void plain_split(SplitSite& s, const Node& n, std::span<Value> out_known, std::span<Value> out_unknown, Transforms&) {

@@ -7,6 +7,24 @@
 
 namespace viva {
 
+// A type or a shape as to_string gives it, which takes longer than most checks: only where it is printed.
+template <class T> struct Spelled {
+  const T& value;
+};
+template <class T> Spelled<T> spelled(const T& value) { return {value}; }
+
+}  // namespace viva
+
+template <class T> struct fmt::formatter<viva::Spelled<T>> : fmt::formatter<std::string_view> {
+  template <class C> auto format(const viva::Spelled<T>& s, C& c) const {
+    using viva::to_string;
+    const auto text = to_string(s.value);
+    return fmt::formatter<std::string_view>::format(text, c);
+  }
+};
+
+namespace viva {
+
 template <class... A> void require(bool ok, fmt::format_string<A...> f, A&&... a) {
   if (!ok) throw usage_error(f, std::forward<A>(a)...);
 }

@@ -16,7 +16,7 @@ const Ints& dims_of(const Node& n) { return n.attrs.ints("dims"); }
 
 template <class Domain> Shape reduced_shape(const Infer::Site& s) {
   require_operands(s, 1);
-  require(in_domain<Domain>(s.in[0].dtype), "takes {}, not {}", Domain::text, to_string(s.in[0]));
+  require(in_domain<Domain>(s.in[0].dtype), "takes {}, not {}", Domain::text, spelled(s.in[0]));
   require_sorted_dims(s.attrs.ints("dims"), s.in[0].rank(), "dimension");
   return without(s.in[0].shape, s.attrs.ints("dims"));
 }

@@ -90,7 +90,7 @@ std::vector<Type> infer(const Infer::Site& s) {
   std::vector<Type> in(s.in.begin(), s.in.end());
   for (size_t i = static_cast<size_t>(consts + carries); i < in.size(); ++i) {
     require(in[i].rank() > 0 && in[i].shape[0] == n, "operand {} is {}: its leading dimension is not the length {}", i,
-            to_string(in[i]), n);
+            spelled(in[i]), n);
     in[i] = element(in[i]);
   }
   require_parameters(f, in);

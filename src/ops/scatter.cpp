@@ -17,12 +17,12 @@ Combine combine_of(const Node& n) { return combine_from(n.attrs.text("combine"))
 std::vector<Type> infer(const Infer::Site& s) {
   require_operands(s, 3);
   const Type updates{s.in[0].dtype, IndexMap(GatherDims::from(s.attrs), s.in[0], s.in[1]).result};
-  require(s.in[2] == updates, "updates are {}, not {}", to_string(s.in[2]), to_string(updates));
+  require(s.in[2] == updates, "updates are {}, not {}", spelled(s.in[2]), spelled(updates));
   const Combine c = combine_from(s.attrs.text("combine"));
   const bool arithmetic = c == Combine::add || c == Combine::mul, ordered = c == Combine::min || c == Combine::max;
-  require(!arithmetic || in_domain<Numeric>(updates.dtype), "{} takes {}, not {}", to_string(c), Numeric::text,
+  require(!arithmetic || in_domain<Numeric>(updates.dtype), "{} takes {}, not {}", spelled(c), Numeric::text,
           name(updates.dtype));
-  require(!ordered || in_domain<Ordered>(updates.dtype), "{} takes {}, not {}", to_string(c), Ordered::text,
+  require(!ordered || in_domain<Ordered>(updates.dtype), "{} takes {}, not {}", spelled(c), Ordered::text,
           name(updates.dtype));
   return {s.in[0]};
 }

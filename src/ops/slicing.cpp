@@ -68,13 +68,13 @@ std::vector<Type> slice_infer(const Infer::Site& s) {
   const Ints &start = s.attrs.ints("start"), &limit = s.attrs.ints("limit"), &strides = s.attrs.ints("strides");
   const Shape& x = s.in[0].shape;
   require(start.size() == x.size() && limit.size() == x.size() && strides.size() == x.size(),
-          "start {}, limit {} and strides {} do not fit {}", to_string(start), to_string(limit), to_string(strides),
-          to_string(s.in[0]));
+          "start {}, limit {} and strides {} do not fit {}", spelled(start), spelled(limit), spelled(strides),
+          spelled(s.in[0]));
   Shape shape;
   for (size_t d = 0; d < x.size(); ++d) {
     require(strides[d] >= 1, "stride {} at dimension {} is not positive", strides[d], d);
     require(0 <= start[d] && start[d] <= limit[d] && limit[d] <= x[d], "{}:{} at dimension {} is outside {}", start[d],
-            limit[d], d, to_string(s.in[0]));
+            limit[d], d, spelled(s.in[0]));
     shape.push_back(limit[d] == start[d] ? 0 : (limit[d] - start[d] - 1) / strides[d] + 1);
   }
   return {{s.in[0].dtype, shape}};

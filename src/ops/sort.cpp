@@ -16,9 +16,9 @@ namespace {
 std::vector<Type> infer(const Infer::Site& s) {
   require(!s.in.empty(), "takes at least one operand");
   const Type& key = s.in[0];
-  require(in_domain<Ordered>(key.dtype), "sorts by {}, not by {}", Ordered::text, to_string(key));
+  require(in_domain<Ordered>(key.dtype), "sorts by {}, not by {}", Ordered::text, spelled(key));
   for (const Type& t : s.in)
-    require(t.shape == key.shape, "operands {} and {} differ in shape", to_string(key), to_string(t));
+    require(t.shape == key.shape, "operands {} and {} differ in shape", spelled(key), spelled(t));
   require_dims({s.attrs.integer("dim")}, key.rank(), "dimension");
   return {s.in.begin(), s.in.end()};
 }

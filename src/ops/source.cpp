@@ -89,7 +89,7 @@ std::vector<Type> rng_infer(const Infer::Site& s) {
   require_operands(s, 1);
   const Type& key = s.in[0];
   require(key.dtype == Dtype::uint32 && key.rank() >= 1 && key.shape.back() == 2, "takes a key u32[…,2], not {}",
-          to_string(key));
+          spelled(key));
   const Dtype d = s.attrs.dtype("dtype");
   require(is_unsigned(d), "gives an unsigned dtype, not {}", name(d));
   Shape shape(key.shape.begin(), key.shape.end() - 1);

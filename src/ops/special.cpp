@@ -75,7 +75,7 @@ NumberTile polygamma_tile_of(Dtype d) {
 
 std::vector<Type> polygamma_infer(const Infer::Site& s) {
   require_operands(s, 1);
-  require(is_float(s.in[0].dtype), "takes {}, not {}", Floats::text, to_string(s.in[0]));
+  require(is_float(s.in[0].dtype), "takes {}, not {}", Floats::text, spelled(s.in[0]));
   const int64_t order = s.attrs.integer("order");
   require(order >= 0 && order <= loops::most_polygamma, "order {} is outside 0 to {}", order, loops::most_polygamma);
   return {s.in[0]};
@@ -164,7 +164,7 @@ constexpr int64_t most_ulps = int64_t{1} << 62;
 
 std::vector<Type> widen_infer(const Infer::Site& s) {
   require_operands(s, 1);
-  require(is_float(s.in[0].dtype), "takes {}, not {}", Floats::text, to_string(s.in[0]));
+  require(is_float(s.in[0].dtype), "takes {}, not {}", Floats::text, spelled(s.in[0]));
   const std::string& direction = s.attrs.text("direction");
   require(direction == "up" || direction == "down", "direction '{}' is neither up nor down", direction);
   const int64_t ulps = s.attrs.integer("ulps");

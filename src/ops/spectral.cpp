@@ -29,7 +29,7 @@ Value gaps(Build& b, Value v, Value like) {
 std::vector<Type> eigh_infer(const Infer::Site& s) {
   require_operands(s, 1), require_matrix(s);
   const Type& t = s.in[0];
-  require(rows(t) == columns(t), "{} holds matrices that are not square", to_string(t));
+  require(rows(t) == columns(t), "{} holds matrices that are not square", spelled(t));
   Shape values = batch_shape(t);
   values.push_back(rows(t));
   return {{real_of(t.dtype), values}, t};

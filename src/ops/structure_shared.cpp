@@ -35,16 +35,15 @@ void add_places(std::vector<size_t>& to, size_t first, size_t count) {
 void require_parameters(const Function& f, std::span<const Type> in) {
   require(in.size() == f.params().size(), "{} takes {} arguments, not {}", f.name(), f.params().size(), in.size());
   for (size_t i = 0; i < in.size(); ++i)
-    require(in[i] == f.params()[i].type(), "{}: argument {} is {}, not {}", f.name(), i, to_string(in[i]),
-            to_string(f.params()[i].type()));
+    require(in[i] == f.params()[i].type(), "{}: argument {} is {}, not {}", f.name(), i, spelled(in[i]),
+            spelled(f.params()[i].type()));
 }
 
 void require_same_outputs(const Function& f, const Function& g) {
   const std::vector<Type> a = f.output_types(), b = g.output_types();
   require(a.size() == b.size(), "{} gives {} values, {} gives {}", f.name(), a.size(), g.name(), b.size());
   for (size_t i = 0; i < a.size(); ++i)
-    require(a[i] == b[i], "output {} is {} of {}, but {} of {}", i, to_string(a[i]), f.name(), to_string(b[i]),
-            g.name());
+    require(a[i] == b[i], "output {} is {} of {}, but {} of {}", i, spelled(a[i]), f.name(), spelled(b[i]), g.name());
 }
 
 void refuse_sums(const Function& f, std::string_view op) {

@@ -25,7 +25,7 @@ std::vector<Type> infer(const Infer::Site& s) {
     const Shape &whole = s.in[0].shape, &taken = s.in[1].shape;
     require(
         is_bool(s.in[1].dtype) && taken.size() <= whole.size() && std::equal(taken.begin(), taken.end(), whole.begin()),
-        "where {} is taken is {}, not bool of its leading dimensions", to_string(s.in[0]), to_string(s.in[1]));
+        "where {} is taken is {}, not bool of its leading dimensions", spelled(s.in[0]), spelled(s.in[1]));
   }
   return {s.in[0]};
 }

@@ -48,8 +48,8 @@ std::vector<Type> infer(const Infer::Site& s) {
   require(out.size() == carries.size(), "{} gives {} values for {} carries", s.bodies[1]->name(), out.size(),
           carries.size());
   for (size_t i = 0; i < out.size(); ++i)
-    require(out[i] == carries[i], "carry {} goes in as {} and comes out as {}", i, to_string(carries[i]),
-            to_string(out[i]));
+    require(out[i] == carries[i], "carry {} goes in as {} and comes out as {}", i, spelled(carries[i]),
+            spelled(out[i]));
   return out;
 }
 

@@ -49,7 +49,7 @@ std::vector<WindowAxis> axes_of(const WindowDims& d, const Shape& shape) {
 Shape window_positions(const WindowDims& d, const Type& operand) {
   const auto rank = static_cast<size_t>(operand.rank());
   for (const Ints* v : {&d.size, &d.strides, &d.pad_low, &d.pad_high, &d.base_dilation, &d.dilation})
-    require(v->size() == rank, "{} is not one number for each dimension of {}", to_string(*v), to_string(operand));
+    require(v->size() == rank, "{} is not one number for each dimension of {}", spelled(*v), spelled(operand));
   numel(d.size);
   Shape shape;
   for (const WindowAxis& a : axes_of(d, operand.shape)) {
@@ -90,13 +90,13 @@ std::vector<WindowAxis> axes_of(const Node& n) { return axes_of(WindowDims::from
 
 std::vector<Type> infer_sum(const Infer::Site& s) {
   Shape shape = infer_shape(s);
-  require(in_domain<Numeric>(s.in[0].dtype), "takes {}, not {}", Numeric::text, to_string(s.in[0]));
+  require(in_domain<Numeric>(s.in[0].dtype), "takes {}, not {}", Numeric::text, spelled(s.in[0]));
   return {{s.in[0].dtype, std::move(shape)}};
 }
 
 std::vector<Type> infer_argmax(const Infer::Site& s) {
   Shape shape = infer_shape(s);
-  require(in_domain<Ordered>(s.in[0].dtype), "takes {}, not {}", Ordered::text, to_string(s.in[0]));
+  require(in_domain<Ordered>(s.in[0].dtype), "takes {}, not {}", Ordered::text, spelled(s.in[0]));
   const Dtype index = s.attrs.dtype("dtype");
   require(is_integer(index), "offsets are integers, not {}", name(index));
   const int64_t count = numel(s.attrs.ints("size"));

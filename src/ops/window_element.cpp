@@ -15,7 +15,7 @@ constexpr int64_t most_places = int64_t{1} << 31;
 
 void check_offsets(const Type& t, const WindowDims& d, const Shape& positions) {
   require(is_integer(t.dtype), "offsets are integers, not {}", name(t.dtype));
-  require(t.shape == positions, "offsets {} are not one for each of {} windows", to_string(t), to_string(positions));
+  require(t.shape == positions, "offsets {} are not one for each of {} windows", spelled(t), spelled(positions));
   require(numel(d.size) <= most_places, "a window of {} elements; at most 2^31 have offsets", numel(d.size));
 }
 
@@ -23,7 +23,7 @@ std::vector<Type> infer_gather(const Infer::Site& s) {
   require_operands(s, 2);
   const WindowDims d = WindowDims::from(s.attrs);
   Shape positions = window_positions(d, s.in[0]);
-  require(in_domain<Ordered>(s.in[0].dtype), "takes {}, not {}", Ordered::text, to_string(s.in[0]));
+  require(in_domain<Ordered>(s.in[0].dtype), "takes {}, not {}", Ordered::text, spelled(s.in[0]));
   check_offsets(s.in[1], d, positions);
   return {{s.in[0].dtype, std::move(positions)}};
 }
@@ -34,9 +34,9 @@ std::vector<Type> infer_scatter(const Infer::Site& s) {
   const Type operand{s.in[0].dtype, s.attrs.ints("shape")};
   numel(operand.shape);
   const Shape positions = window_positions(d, operand);
-  require(in_domain<Numbers>(s.in[0].dtype), "takes {}, not {}", Numbers::text, to_string(s.in[0]));
-  require(s.in[0].shape == positions, "{} is not one element for each of {} windows", to_string(s.in[0]),
-          to_string(positions));
+  require(in_domain<Numbers>(s.in[0].dtype), "takes {}, not {}", Numbers::text, spelled(s.in[0]));
+  require(s.in[0].shape == positions, "{} is not one element for each of {} windows", spelled(s.in[0]),
+          spelled(positions));
   check_offsets(s.in[1], d, positions);
   return {operand};
 }

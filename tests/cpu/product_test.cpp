@@ -88,8 +88,9 @@ TEST_P(Products, WithAConstantOperand) {
   options.library_flops = 0;
   options.constants = {{1, c.args[1]}};
   const Executable compiled = compile(c.f, options);
-  EXPECT_EQ(compiled.summary().lines[0].find("packed") != std::string::npos, GetParam().name.starts_with("whole"))
-      << compiled.summary().lines[0];
+  // Which weights oneDNN wants packed depends on the processor; those of other forms it never gets so.
+  const bool packed = compiled.summary().lines[0].find("packed") != std::string::npos;
+  EXPECT_TRUE(!packed || GetParam().name.starts_with("whole")) << compiled.summary().lines[0];
   ThreadPool one(1), three(3);
   const Arrays got = compiled.call({c.args[0]}, one).take(), again = compiled.call({c.args[0]}, three).take();
   EXPECT_EQ(close(expected, got, 2e-5), "");
