@@ -39,7 +39,7 @@ ExamineOptions within_budget(ExamineOptions o, double seconds, bool grow, Subjec
   const int64_t attacked = std::min(standard_attacked, data.size());
   const int64_t curved = std::min(standard_curved, (train ? *train : data).size());
   if (factor < 1) {
-    if (!o.rows) o.rows = scaled(attacked, factor, fewest_attacked);
+    if (!o.rows && c.attack > 0) o.rows = scaled(attacked, factor, fewest_attacked);
     o.curvature_rows = scaled(curved, factor, fewest_curved);
   } else if (grow && !o.rows && c.attack > 0) {
     const double more = (left - c.curvature) / c.attack;

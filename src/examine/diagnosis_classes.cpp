@@ -12,7 +12,8 @@
 namespace viva {
 namespace {
 
-constexpr double material_lack = .05;  // of recall, below that of the others together
+constexpr double material_lack = .05;   // of recall, below that of the others together
+constexpr int64_t fewest_confused = 5;  // rows each way, before labels are called ambiguous
 
 struct Confusion {
   int64_t classes = 0;
@@ -43,7 +44,8 @@ int64_t partner_of(const Confusion& c, int64_t label) {
 }
 
 // Where the confusions run both ways, the labels themselves may be ambiguous.
-std::string rival(const Context& x, const Confusion& c, int64_t label) {
+// enough: the recall that would make the class one of the others.
+std::string rival(const Context& x, const Confusion& c, int64_t label, double enough) {
   if (c.classes == 2)
     return fmt::format(
         "Rival explanation, the threshold between two classes: what favours the other class costs this one. {} of its "
@@ -51,10 +53,12 @@ std::string rival(const Context& x, const Confusion& c, int64_t label) {
         c.at(label, 1 - label), x.class_name(1 - label), c.at(1 - label, label), x.class_name(label));
   const int64_t partner = partner_of(c, label), out = c.at(label, partner), in = c.at(partner, label);
   const double merged = static_cast<double>(c.at(label, label) + out) / static_cast<double>(c.rows(label));
-  const std::string seen = fmt::format(
-      "{} of its rows are named {}, {} of that class's are named {}; with both as one class its recall is {}", out,
-      x.class_name(partner), in, x.class_name(label), number(merged));
-  if (std::min(out, in) * 2 < std::max(out, in)) return "Most often confused: " + seen;
+  const std::string seen =
+      fmt::format("{} named {}, {} of that class's named {}; with both as one class its recall is {}",
+                  counted(out, "of its rows is", "of its rows are"), x.class_name(partner), grouped(in),
+                  x.class_name(label), number(merged));
+  const bool both_ways = std::min(out, in) * 2 >= std::max(out, in) && std::min(out, in) >= fewest_confused;
+  if (!both_ways || merged < enough) return "Most often confused: " + seen;
   return "Rival explanation, ambiguous labels: the confusions run both ways. " + seen;
 }
 
@@ -101,7 +105,7 @@ Looked look_at_classes(Context& x) {
     const InDigits recall = in_digits(static_cast<double>(hit) / static_cast<double>(n), std::nullopt, upper);
     s.effect = fmt::format("recall {} of {} rows (simultaneous 95 % upper limit {}), of all others {}", recall.estimate,
                            grouped(n), recall.high, number(others));
-    s.told = s.effect + ". " + rival(x, c, k);
+    s.told = s.effect + ". " + rival(x, c, k, threshold);
     l.suspicions.push_back(std::move(s));
   }
   l.could_be_seen = smallest_lack(fewest, static_cast<double>(right) / static_cast<double>(all), each);

@@ -111,7 +111,7 @@ struct Fixed {
 };
 Fixed fixed_rate(const Context& x, const Finding& measured) {
   for (const Claim& c : x.claims) {
-    if (c.quantity == "risk.accuracy") return {c.value, shown(c.value, 17), "the rate of " + c.id};
+    if (c.quantity == "risk.accuracy") return {c.value, fmt::format("{}", c.value), "the rate of " + c.id};
   }
   const double rate = *measured.estimate;
   return {rate, measured.interval ? number(rate, digits_of(*measured.interval, rate)) : number(rate),

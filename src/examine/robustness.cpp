@@ -167,6 +167,7 @@ void check_key(const Context&, const Claim& c) {
 }
 
 std::vector<PlanStep> plan(const Context& x) {
+  if (!is_float(x.subject.row_type().dtype) || !input_space(x).space) return {};
   const int64_t gradients = attacked_rows(x) * (std::ssize(radii_of(x)) + 1) * 2 * (Attacker::steps + 1);
   const int64_t wide = float64_rows(attacked_rows(x)) * float64_radii * 2 * (float64_steps + 1);
   const double flops = 3 * x.subject.record().flops;

@@ -1,6 +1,6 @@
 // Bounds of factorizations, which are computed in f64 whatever the dtype. Eigenvalues and singular values move by no
 // more than the norm of what is added to the matrix (H. Weyl, 1912); orthonormal columns have length 1. The algorithms
-// are taken to be exact for a matrix nearby, off by 64·n·u of its norm, and to converge on finite ones.
+// are taken to be exact for a matrix nearby, off by 256·(n + 4)·u of its norm, and to converge on finite ones.
 #include <algorithm>
 #include <array>
 #include <cmath>

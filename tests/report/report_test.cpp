@@ -221,6 +221,9 @@ TEST(ReportHtml, DifferencesThatCannotBeDetected) {
   EXPECT_NE(report_html(examined(net, planted(1, 2, 0), {"risk.accuracy >= .5"}), {})
                 .find("no difference from a fixed rate of 0.5 "),
             std::string::npos);
+  // As it was claimed, whatever the nearest double is.
+  const std::string claimed = report_html(examined(net, planted(1000, 2, 0), {"risk.accuracy >= 0.90"}), {});
+  EXPECT_NE(claimed.find(" from a fixed rate of 0.9 (the rate of claim.1)"), std::string::npos);
 }
 
 TEST(ReportHtml, DiagnosesStandAtTheTop) {
