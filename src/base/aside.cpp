@@ -26,7 +26,7 @@ std::optional<std::string> real_path(const std::string& path) {
 
 // The longest file name is 255 bytes on the usual file systems, so a long target is cut: two targets that then share
 // a prefix only clean up for each other.
-std::string hidden_prefix(const Place& place) { return fmt::format(".{}.viva-", place.name.substr(0, 200)); }
+std::string hidden_prefix(const OutputPlace& place) { return fmt::format(".{}.viva-", place.name.substr(0, 200)); }
 
 bool is_hidden_name(std::string_view name, std::string_view prefix) {
   if (!name.starts_with(prefix)) return false;
@@ -87,8 +87,8 @@ Error cannot_write(const std::string& shown, int error) {
   return input_error("{}: cannot be written ({}): {}", shown, error_text(error), mend);
 }
 
-Place resolve_output(const std::string& path) {
-  Place place;
+OutputPlace resolve_output(const std::string& path) {
+  OutputPlace place;
   place.shown = printable(path);
   if (path.empty() || path.find('\0') != std::string::npos)
     throw input_error("'{}': is no file name: name the output", place.shown);
@@ -117,7 +117,7 @@ Place resolve_output(const std::string& path) {
   return place;
 }
 
-Aside make_aside(const Place& place, AsideKind kind) {
+Aside make_aside(const OutputPlace& place, AsideKind kind) {
   const std::string prefix = place.inside() + hidden_prefix(place) + std::to_string(getpid()) + "-";
   for (int n = 0; n < 100000; ++n) {
     Aside aside{prefix + std::to_string(n), Descriptor()};
@@ -131,7 +131,7 @@ Aside make_aside(const Place& place, AsideKind kind) {
   throw input_error("{}: too many hidden files {}*: remove them", place.shown, printable(prefix));
 }
 
-void remove_stale(const Place& place) {
+void remove_stale(const OutputPlace& place) {
   const std::string prefix = hidden_prefix(place);
   std::error_code ignored;
   for (fs::directory_iterator it(place.directory, ignored), end; !ignored && it != end; it.increment(ignored)) {

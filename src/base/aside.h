@@ -26,7 +26,7 @@ class Descriptor {
 };
 
 // Where output goes: the directory and name after symbolic links were followed, and what stands there.
-struct Place {
+struct OutputPlace {
   std::string shown;      // as the user wrote it, made printable
   std::string directory;  // absolute; it exists
   std::string name;
@@ -36,7 +36,7 @@ struct Place {
   std::string path() const { return inside() + name; }
 };
 // Input errors: an empty path, a missing parent directory, a link to nothing, the root directory.
-Place resolve_output(const std::string& path);
+OutputPlace resolve_output(const std::string& path);
 
 // A fresh hidden file or directory `.NAME.viva-PID-N` beside a place, locked (flock) as long as `lock` is open. The
 // lock ends with the process however that ends, so a hidden name without one is known to be left over.
@@ -45,9 +45,9 @@ struct Aside {
   Descriptor lock;  // of a file, open for writing
 };
 enum class AsideKind : uint8_t { file, directory };
-Aside make_aside(const Place& place, AsideKind kind);
+Aside make_aside(const OutputPlace& place, AsideKind kind);
 // Removes the left-over hidden names of a place. Failures are ignored: the next run tries again.
-void remove_stale(const Place& place);
+void remove_stale(const OutputPlace& place);
 
 // These throw an input error that names `shown`.
 void write_all(int fd, ByteSpan content, const std::string& shown);

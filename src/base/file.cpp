@@ -97,7 +97,7 @@ Bytes read_file(const std::string& path, uint64_t limit) {
 }
 
 void write_file(const std::string& path, ByteSpan content) {
-  const Place place = resolve_output(path);
+  const OutputPlace place = resolve_output(path);
   if (place.exists && !place.is_file)
     throw input_error("{}: exists and is not a regular file: choose another name", place.shown);
   remove_stale(place);

@@ -38,7 +38,7 @@ class OutputDirectory {
   void check_target() const;
   std::string put_in_place();  // returns the path of what is to be removed, or ""
 
-  Place place_;
+  OutputPlace place_;
   Predicate may_replace_;
   Aside aside_;
   bool committed_ = false;

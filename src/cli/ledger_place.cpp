@@ -19,7 +19,7 @@ namespace viva {
 namespace {
 
 // One run at a time beside a place; the lock ends with the process.
-Descriptor turn_at(const Place& place) {
+Descriptor turn_at(const OutputPlace& place) {
   Descriptor folder(open(place.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder) throw cannot_write(place.shown, errno);
   while (flock(folder.get(), LOCK_EX) != 0)
@@ -35,7 +35,7 @@ void keep(const std::string& old, const std::string& fresh, const std::string& s
 }
 
 // Why a ledger could not be kept in the folder of the network's own report; "" where it can.
-std::string why_not_in(const Place& own) {
+std::string why_not_in(const OutputPlace& own) {
   if (own.exists && !own.is_directory) return "is no folder";
   if (own.exists && !is_replaceable_report(own.path())) return "holds other files than a report";
   const std::string file = own.path() + "/" + std::string(ledger_name);
@@ -45,7 +45,7 @@ std::string why_not_in(const Place& own) {
 
 void append_beside_model(const std::string& folder, const std::string& lines) {
   if (lines.empty()) return;
-  const Place place = resolve_output(folder);
+  const OutputPlace place = resolve_output(folder);
   const Descriptor turn = turn_at(place);
   if (mkdir(place.path().c_str(), 0777) != 0 && errno != EEXIST) throw cannot_write(place.shown, errno);
   append_to_ledger(place.path() + "/" + std::string(ledger_name), lines);
@@ -63,7 +63,7 @@ LedgerPlace ledger_place(const std::optional<std::string>& ledger, const std::st
                          const std::string& target) {
   if (ledger) return {LedgerPlace::In::file, *ledger, ""};
   const std::string folder = model + ".viva";
-  const Place own = resolve_output(folder);
+  const OutputPlace own = resolve_output(folder);
   if (own.path() == resolve_output(target).path()) return {LedgerPlace::In::report, target, ""};
   const std::string why = why_not_in(own);
   if (why.empty()) return {LedgerPlace::In::model, folder, ""};
@@ -74,7 +74,7 @@ void commit_with_ledger(OutputDirectory& directory, const std::string& target, c
                         const std::string& lines) {
   if (ledger.in == LedgerPlace::In::file) append_to_ledger(ledger.path, lines);
   if (ledger.in == LedgerPlace::In::model) append_beside_model(ledger.path, lines);
-  const Place place = resolve_output(target);
+  const OutputPlace place = resolve_output(target);
   const Descriptor turn = turn_at(place);
   const std::string name(ledger_name), fresh = directory.path() + "/" + name;
   keep(place.path() + "/" + name, fresh, place.shown);
@@ -83,7 +83,7 @@ void commit_with_ledger(OutputDirectory& directory, const std::string& target, c
 }
 
 void check_ledger(const std::string& path) {
-  const Place place = resolve_output(path);
+  const OutputPlace place = resolve_output(path);
   const std::string asked = place.exists ? place.path() : place.directory;
   if (access(asked.c_str(), W_OK) != 0) throw cannot_write(place.shown, errno);
 }

@@ -92,15 +92,15 @@ class Parser {
     return s;
   }
 
-  Op op() {
+  Comparison op() {
     skip_blanks();
     const char c = peek();
     if (c != '>' && c != '<') missing(">=, <=, > or <");
     ++at_;
     const bool equal = peek() == '=';
     if (equal) ++at_;
-    if (c == '>') return equal ? Op::at_least : Op::above;
-    return equal ? Op::at_most : Op::below;
+    if (c == '>') return equal ? Comparison::at_least : Comparison::above;
+    return equal ? Comparison::at_most : Comparison::below;
   }
 
   // A number into v, and its one spelling: the shortest decimal that gives it back, or a fraction of two such.

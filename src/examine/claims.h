@@ -45,7 +45,7 @@ struct QuantitySet {
 std::vector<Claim> parse_claims(std::span<const std::string> texts, std::span<const QuantitySet> known);
 
 // A whole interval on one side decides; a missing end or NaN never supports and never refutes.
-Verdict rule(Op op, double value, std::optional<double> low, std::optional<double> high);
+Verdict rule(Comparison op, double value, std::optional<double> low, std::optional<double> high);
 
 // The total chance, over k claims, that any interval misses: each two-sided interval gets .05 / k, and a one-sided one
 // .025 / k, so that an end means the same in both.

@@ -26,7 +26,7 @@ constexpr Quantity quantities[] = {
 struct LookedInto {
   std::string_view name;
   Looked (*look)(Context&) = nullptr;
-  Looked (Readings::*read)() = nullptr;  // in place of look
+  Looked (RowReadings::*read)() = nullptr;  // in place of look
   // Measured with the network on the rows as they were fed: where another reading of the rows mends it, that is all
   // that can be said.
   bool of_fed_rows = true;
@@ -34,9 +34,9 @@ struct LookedInto {
   bool of_network = true;  // reads the network's outputs
 };
 constexpr LookedInto kinds[] = {
-    {.name = "layout", .read = &Readings::layout, .of_fed_rows = false},
-    {.name = "scale", .read = &Readings::scale, .of_fed_rows = false},
-    {.name = "layout and scale", .read = &Readings::layout_and_scale, .of_fed_rows = false},
+    {.name = "layout", .read = &RowReadings::layout, .of_fed_rows = false},
+    {.name = "scale", .read = &RowReadings::scale, .of_fed_rows = false},
+    {.name = "layout and scale", .read = &RowReadings::layout_and_scale, .of_fed_rows = false},
     {.name = "leakage", .look = look_at_leakage, .of_fed_rows = false, .tests_rows = false, .of_network = false},
     {.name = "duplicates", .look = look_at_duplicates, .of_fed_rows = false, .tests_rows = false, .of_network = false},
     {.name = "numerical fragility", .look = look_at_rounding},
@@ -112,7 +112,7 @@ std::vector<Measure> run(Context& x) {
   Measure m = make_measure("diagnosis", quantities, "told", x.data);
   Table looked{"looked", "What was looked into", {"kind", "tests", "what could have been seen"}, {}};
   Family family;
-  Readings readings(x);
+  RowReadings readings(x);
   for (const LookedInto& k : kinds) {
     if (x.progress) x.progress(static_cast<double>(&k - kinds) / std::size(kinds), k.name);
     std::string why = why_not(x, k);

@@ -39,16 +39,16 @@ enum class Among : uint8_t { layouts, scales };
 
 // Fed rows as it was trained on? The best of a fixed list of layouts (of scales, of both together) on half A against
 // the given one on half B, by McNemar's exact test. Each reading goes through the network once for all three.
-class Readings {
+class RowReadings {
  public:
-  explicit Readings(Context& x);
+  explicit RowReadings(Context& x);
   Looked layout();
   Looked scale();
   Looked layout_and_scale();
 
  private:
   struct Single {
-    Reading reading;
+    RowReading reading;
     std::vector<bool> right_a, right_b;  // each row of halves_, where they were asked for
   };
   void draw();

@@ -21,7 +21,7 @@ constexpr std::string_view too_few = "too few rows for two halves";
 constexpr int64_t chosen_on = 1000, combination_chosen_on = 250;
 
 // Whether each of some rows is right under a reading.
-std::vector<bool> right_under(Context& x, const Reading& reading, const std::vector<int64_t>& rows) {
+std::vector<bool> right_under(Context& x, const RowReading& reading, const std::vector<int64_t>& rows) {
   std::vector<bool> right;
   const auto step = static_cast<size_t>(rows_at_once(x.subject.row_type()));
   for (size_t first = 0; first < rows.size(); first += step) {
@@ -48,13 +48,14 @@ std::vector<bool> right_as_given(Context& x, const std::vector<int64_t>& rows) {
 
 // What a reading that half A chose does to half B, beside another way to read it.
 struct Tried {
-  const Reading* best = nullptr;
+  const RowReading* best = nullptr;
   std::string beside;        // in words
   std::vector<double> gain;  // of each row of half B: -1, 0 or 1
   int64_t gained = 0, lost = 0, right = 0;
   double before = 0;  // accuracy on half B, read the other way
 };
-Tried tried(const Reading& best, const std::vector<bool>& right, std::string beside, const std::vector<bool>& before) {
+Tried tried(const RowReading& best, const std::vector<bool>& right, std::string beside,
+            const std::vector<bool>& before) {
   Tried t{.best = &best, .beside = std::move(beside), .gain = {}};
   for (size_t i = 0; i < right.size(); ++i) {
     t.right += right[i];
@@ -89,7 +90,7 @@ std::string smallest_gain(const Context& x, int64_t n, double apart) {
   return fmt::format("nothing: {} of half B are too few", counted(n, "row", "rows"));
 }
 
-Looked looked_at(const Context& x, const Tried& t, Among among, const std::vector<Reading>& all,
+Looked looked_at(const Context& x, const Tried& t, Among among, const std::vector<RowReading>& all,
                  const std::vector<int64_t>& half_b, Suspicion s) {
   const double gain = mean_of(t.gain), low = student_t_lower(t.gain, .05).value_or(gain);
   s.p = t.gained > t.lost ? mcnemar(t.gained, t.lost) : 1;
@@ -120,7 +121,7 @@ Looked looked_at(const Context& x, const Tried& t, Among among, const std::vecto
   s.mend = Mend{s.id, t.best->mend, t.best->map, {}, false};
   std::string seen = smallest_gain(x, std::ssize(t.gain), static_cast<double>(t.gained + t.lost)) +
                      (all.size() == 1 ? " under one other: " : fmt::format(" under one of {}: ", all.size()));
-  for (const Reading& r : all) seen += (&r == &all.front() ? "" : ", ") + r.name;
+  for (const RowReading& r : all) seen += (&r == &all.front() ? "" : ", ") + r.name;
   return {{std::move(s)}, "", std::move(seen)};
 }
 
@@ -138,9 +139,9 @@ int64_t reading_plan_rows(const Context& x) {
          most_combined * std::min(combination_chosen_on, half) + 4 * half;
 }
 
-Readings::Readings(Context& x) : x_(x) {}
+RowReadings::RowReadings(Context& x) : x_(x) {}
 
-void Readings::draw() {
+void RowReadings::draw() {
   if (drawn_) return;
   drawn_ = true;
   halves_ = halves_of(x_.seed, x_.data, drawn_rows(x_.seed, Stream::reading_rows, x_.data.size(), x_.data.size()));
@@ -152,21 +153,21 @@ void Readings::draw() {
   few_ = first(combination_chosen_on);
   halves_.a = first(chosen_on);
   std::ranges::sort(halves_.b);
-  for (Reading& r : layouts(x_)) layouts_.push_back({std::move(r), {}, {}});
-  for (Reading& r : scales(x_, halves_.a)) scales_.push_back({std::move(r), {}, {}});
+  for (RowReading& r : layouts(x_)) layouts_.push_back({std::move(r), {}, {}});
+  for (RowReading& r : scales(x_, halves_.a)) scales_.push_back({std::move(r), {}, {}});
 }
 
-const std::vector<bool>& Readings::right_on_a(Single& s) {
+const std::vector<bool>& RowReadings::right_on_a(Single& s) {
   if (s.right_a.empty()) s.right_a = right_under(x_, s.reading, halves_.a);
   return s.right_a;
 }
 
-const std::vector<bool>& Readings::right_on_b(Single& s) {
+const std::vector<bool>& RowReadings::right_on_b(Single& s) {
   if (s.right_b.empty()) s.right_b = right_under(x_, s.reading, halves_.b);
   return s.right_b;
 }
 
-int64_t Readings::right_among_few(Single& s) {
+int64_t RowReadings::right_among_few(Single& s) {
   const std::vector<bool>& right = right_on_a(s);
   int64_t n = 0;
   for (const int64_t r : few_)
@@ -175,17 +176,17 @@ int64_t Readings::right_among_few(Single& s) {
 }
 
 // The best on half A beside the rows as given.
-Looked Readings::best_of(std::vector<Single>& all, Among among, Suspicion s) {
+Looked RowReadings::best_of(std::vector<Single>& all, Among among, Suspicion s) {
   std::vector<int64_t> counts;
   for (Single& one : all) counts.push_back(std::ranges::count(right_on_a(one), true));
   Single& best = all[place_of_most(counts)];
   const Tried t = tried(best.reading, right_on_b(best), "the rows as given have", right_as_given(x_, halves_.b));
-  std::vector<Reading> names;
+  std::vector<RowReading> names;
   for (const Single& one : all) names.push_back(one.reading);
   return looked_at(x_, t, among, names, halves_.b, std::move(s));
 }
 
-Looked Readings::layout() {
+Looked RowReadings::layout() {
   draw();
   if (layouts_.empty()) return {{}, "rows are not images, and no range of values is known", ""};
   if (halves_.a.empty() || halves_.b.empty()) return {{}, std::string(too_few), ""};
@@ -193,7 +194,7 @@ Looked Readings::layout() {
                  {.id = "diagnosis.layout", .title = "Rows in another layout than the network was trained on"});
 }
 
-Looked Readings::scale() {
+Looked RowReadings::scale() {
   if (!is_float(x_.subject.row_type().dtype)) return {{}, "rows are whole numbers", ""};
   draw();
   if (halves_.a.empty() || halves_.b.empty()) return {{}, std::string(too_few), ""};
@@ -204,20 +205,20 @@ Looked Readings::scale() {
 }
 
 // A combination must beat the best single reading, not the rows as given alone: else that is all that can be said.
-Looked Readings::layout_and_scale() {
+Looked RowReadings::layout_and_scale() {
   if (!is_float(x_.subject.row_type().dtype)) return {{}, "rows are whole numbers", ""};
   draw();
   if (halves_.a.empty() || halves_.b.empty()) return {{}, std::string(too_few), ""};
-  const std::vector<Reading> all = layouts_with_scales(x_, few_);
+  const std::vector<RowReading> all = layouts_with_scales(x_, few_);
   if (all.empty()) return {{}, "rows are not images", ""};
   std::vector<int64_t> alone, together;
   for (std::vector<Single>* singles : {&layouts_, &scales_})
     for (Single& s : *singles) alone.push_back(right_among_few(s));
-  for (const Reading& r : all) together.push_back(std::ranges::count(right_under(x_, r, few_), true));
+  for (const RowReading& r : all) together.push_back(std::ranges::count(right_under(x_, r, few_), true));
   const size_t first = place_of_most(alone);
   Single& single = first < layouts_.size() ? layouts_[first] : scales_[first - layouts_.size()];
   const bool given = std::ranges::count(right_as_given(x_, few_), true) >= alone[first];
-  const Reading& best = all[place_of_most(together)];
+  const RowReading& best = all[place_of_most(together)];
   const Tried t = tried(best, right_under(x_, best, halves_.b),
                         given ? "the rows as given have" : single.reading.name + " alone has",
                         given ? right_as_given(x_, halves_.b) : right_on_b(single));

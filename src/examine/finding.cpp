@@ -37,7 +37,7 @@ std::string_view to_string(BatchMode b) {
   constexpr std::string_view names[] = {"symbolic", "vectorised", "padded"};
   return pick(names, b);
 }
-std::string_view to_string(Op op) {
+std::string_view to_string(Comparison op) {
   constexpr std::string_view names[] = {">=", "<=", ">", "<"};
   return pick(names, op);
 }

@@ -113,8 +113,8 @@ struct Finding {
   std::vector<std::string> limits;
 };
 
-enum class Op : uint8_t { at_least, at_most, above, below };
-std::string_view to_string(Op op);  // ">=", "<=", ">", "<"
+enum class Comparison : uint8_t { at_least, at_most, above, below };
+std::string_view to_string(Comparison op);  // ">=", "<=", ">", "<"
 
 // The key of a quantity: none, a quoted string, or a number; `text` is how the user wrote it, without brackets.
 struct ClaimKey {
@@ -128,7 +128,7 @@ struct Claim {
   std::string statement;  // normalised spelling
   std::string examiner, quantity;
   ClaimKey key;
-  Op op = Op::at_least;
+  Comparison op = Comparison::at_least;
   double value = 0;
   // The key as what was ruled on has it, both where a class has a name and an index.
   std::string key_name = {};

@@ -64,7 +64,7 @@ std::string normalize_option(const Context& x, const std::string& mean, const st
 }
 
 // slope · x + offset of every element.
-Reading rescaled(const Context& x, const std::string& name, const std::string& words, double slope, double offset) {
+RowReading rescaled(const Context& x, const std::string& name, const std::string& words, double slope, double offset) {
   const auto elements = static_cast<size_t>(numel(x.subject.row_type().shape));
   return {name,
           fmt::format("{} ({})", words,
@@ -73,7 +73,7 @@ Reading rescaled(const Context& x, const std::string& name, const std::string& w
 }
 
 // --normalize comes after --layout, in the channels of the network.
-Reading standardised(const Context& x, const std::string& name, const Standard& s, const Image& image) {
+RowReading standardised(const Context& x, const std::string& name, const Standard& s, const Image& image) {
   std::vector<std::string> mean, deviation;
   for (size_t c = 0; c < s.mean.size(); ++c)
     mean.push_back(shown(s.mean[c])), deviation.push_back(shown(s.deviation[c]));
@@ -88,11 +88,11 @@ Reading standardised(const Context& x, const std::string& name, const Standard& 
 
 }  // namespace
 
-std::vector<Reading> layouts(const Context& x) {
+std::vector<RowReading> layouts(const Context& x) {
   const Layouts& stated = x.options.layout;
   const Shape row = x.subject.arranged_row();
   const auto now = rearrangements(stated, row);
-  std::vector<Reading> all;
+  std::vector<RowReading> all;
   const auto add = [&](Layout l, const Layouts& instead, InputMap map) {
     all.push_back({contains(stated, l) ? fmt::format("not {}", words_of(l)) : std::string(words_of(l)),
                    instead.empty() ? "leave --layout out" : "--layout " + to_string(instead), std::move(map)});
@@ -112,8 +112,8 @@ std::vector<Reading> layouts(const Context& x) {
   return all;
 }
 
-std::vector<Reading> scales(const Context& x, const std::vector<int64_t>& rows, const InputMap& moved) {
-  std::vector<Reading> all;
+std::vector<RowReading> scales(const Context& x, const std::vector<int64_t>& rows, const InputMap& moved) {
+  std::vector<RowReading> all;
   const Type row = x.subject.row_type();
   if (!is_float(row.dtype)) return all;
   const auto elements = static_cast<size_t>(numel(row.shape));
@@ -143,15 +143,15 @@ std::vector<Reading> scales(const Context& x, const std::vector<int64_t>& rows, 
          })});
   }
   if (!moved.from.empty())
-    for (Reading& r : all) r.map.from = moved.from;
+    for (RowReading& r : all) r.map.from = moved.from;
   return all;
 }
 
-std::vector<Reading> layouts_with_scales(const Context& x, const std::vector<int64_t>& rows) {
-  std::vector<Reading> all;
-  for (const Reading& l : layouts(x)) {
+std::vector<RowReading> layouts_with_scales(const Context& x, const std::vector<int64_t>& rows) {
+  std::vector<RowReading> all;
+  for (const RowReading& l : layouts(x)) {
     if (!l.map.slope.empty()) continue;
-    for (Reading& s : scales(x, rows, l.map))
+    for (RowReading& s : scales(x, rows, l.map))
       all.push_back(
           {fmt::format("{} and {}", l.name, s.name), fmt::format("{}; {}", l.mend, s.mend), std::move(s.map)});
   }

@@ -18,7 +18,7 @@ Verdict rule_tally(const Claim& c, Sided sided, int64_t k, int64_t n, double alp
   return rule(c.op, c.value, r.low, r.high);
 }
 
-bool wants_high(Op op) { return op == Op::at_least || op == Op::above; }
+bool wants_high(Comparison op) { return op == Comparison::at_least || op == Comparison::above; }
 
 // The count nearest to k that gives `wanted`, searching towards n (up) or 0; nullopt where none does.
 std::optional<int64_t> nearest_count(const Claim& c, const Measure::Tally& t, double alpha, Verdict wanted, bool up) {
@@ -169,23 +169,23 @@ void rule_claim(Claim& c, const Measure& m, int64_t claims, Report& report) {
 
 }  // namespace
 
-Verdict rule(Op op, double value, std::optional<double> low, std::optional<double> high) {
+Verdict rule(Comparison op, double value, std::optional<double> low, std::optional<double> high) {
   const auto is = [](const std::optional<double>& end, auto compare) { return end && compare(*end); };
   bool yes = false, no = false;
   switch (op) {
-    case Op::at_least:
+    case Comparison::at_least:
       yes = is(low, [&](double x) { return x >= value; });
       no = is(high, [&](double x) { return x < value; });
       break;
-    case Op::above:
+    case Comparison::above:
       yes = is(low, [&](double x) { return x > value; });
       no = is(high, [&](double x) { return x <= value; });
       break;
-    case Op::at_most:
+    case Comparison::at_most:
       yes = is(high, [&](double x) { return x <= value; });
       no = is(low, [&](double x) { return x > value; });
       break;
-    case Op::below:
+    case Comparison::below:
       yes = is(high, [&](double x) { return x < value; });
       no = is(low, [&](double x) { return x >= value; });
       break;

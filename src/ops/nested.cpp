@@ -91,7 +91,7 @@ Body while_step(const While& w, const std::vector<Type>& types, size_t more, con
   const Outer made = unpacked(b.inline_call(*inner.body, args), w.carries, inner.flagged);
   Values out = made.out;
   if (place) out.push_back(b.add(all[next], b.one(all[next]))), ++next;
-  for (const Reading& r : made.readings) {
+  for (const TapReading& r : made.readings) {
     const Value before = all[next++], taken = all[next++];
     out.push_back(r.taken ? b.select(spread_flag(b, r.taken, r.value), r.value, before) : r.value);
     out.push_back(r.taken ? b.logical_or(taken, r.taken) : b.full_like(taken, 1));
@@ -151,17 +151,17 @@ Outer again(Build& b, const Node& n, Ins in, Ins more, const std::vector<Inner>&
   return beside_rules(b, n, in, inner[0]);
 }
 
-Values with_readings(Values out, const std::vector<Reading>& readings) {
-  for (const Reading& r : readings) {
+Values with_readings(Values out, const std::vector<TapReading>& readings) {
+  for (const TapReading& r : readings) {
     out.push_back(r.value);
     if (r.taken) out.push_back(r.taken);
   }
   return out;
 }
 
-Mask flags_of(const std::vector<Reading>& readings) {
+Mask flags_of(const std::vector<TapReading>& readings) {
   Mask m;
-  for (const Reading& r : readings) m.push_back(bool(r.taken));
+  for (const TapReading& r : readings) m.push_back(bool(r.taken));
   return m;
 }
 

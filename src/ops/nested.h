@@ -7,7 +7,7 @@ namespace viva {
 
 // A value computed inside, seen from outside. taken: whether it was computed, bool of the value's leading dimensions;
 // null: everywhere.
-struct Reading {
+struct TapReading {
   Value value, taken;
 };
 
@@ -19,7 +19,7 @@ struct Inner {
 };
 struct Outer {
   Values out;
-  std::vector<Reading> readings;
+  std::vector<TapReading> readings;
 };
 
 // Those of a node's functions that run with it and can give more: not the predicate of a while, nor rules.
@@ -35,7 +35,7 @@ bool has_rules(const Node& n);  // custom_rule and linear_call: more can be read
 Outer again(Build& b, const Node& n, Ins in, Ins more, const std::vector<Inner>& inner, bool place);
 
 // The outputs of a function in the making, with its readings.
-Values with_readings(Values out, const std::vector<Reading>& readings);
-Mask flags_of(const std::vector<Reading>& readings);
+Values with_readings(Values out, const std::vector<TapReading>& readings);
+Mask flags_of(const std::vector<TapReading>& readings);
 
 }  // namespace viva

@@ -44,7 +44,7 @@ Inner TapWalk::walk(const Body& f, const std::vector<Type>& more) {
     else {
       Outer made = has_rules(n) ? with_rules(here, n, in) : around(here, n, in);
       out = std::move(made.out);
-      append<Reading>(here.readings, made.readings);
+      append<TapReading>(here.readings, made.readings);
     }
     for (int i = 0; i < n.outputs(); ++i) {
       const auto k = static_cast<size_t>(i);

@@ -22,7 +22,7 @@ class TapWalk {
   struct Here {
     Build& b;
     Values more;
-    std::vector<Reading> readings;
+    std::vector<TapReading> readings;
   };
   virtual bool wants(const Node& tap) = 0;
   virtual Value in_place(Here& here, const Node& tap, Ins in) = 0;

@@ -23,7 +23,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr Op ops[] = {Op::at_least, Op::at_most, Op::above, Op::below};
+constexpr Comparison ops[] = {Comparison::at_least, Comparison::at_most, Comparison::above, Comparison::below};
 
 Json said_json(const ClaimSaid& s) {
   return {{"quantity", printable(s.quantity)},
@@ -108,7 +108,7 @@ std::optional<ClaimSaid> said_in(const Json& j) {
   }
   if (!at->is_object()) return std::nullopt;
   const auto number = at->find("number"), value = at->find("value");
-  const auto* op = std::ranges::find(ops, text_at(*at, "op"), [](Op o) { return to_string(o); });
+  const auto* op = std::ranges::find(ops, text_at(*at, "op"), [](Comparison o) { return to_string(o); });
   if (op == std::end(ops) || value == at->end() || !value->is_number()) return std::nullopt;
   ClaimSaid s{text_at(*at, "quantity"), text_at(*at, "name"), std::nullopt, *op, value->get<double>()};
   if (number != at->end() && number->is_number()) s.number = number->get<double>();

@@ -14,7 +14,7 @@ namespace viva {
 struct ClaimSaid {
   std::string quantity, name;
   std::optional<double> number;
-  Op op = Op::at_least;
+  Comparison op = Comparison::at_least;
   double value = 0;
 };
 // Keys are the same where their names are, or, where one of them has none, their numbers.

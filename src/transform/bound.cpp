@@ -92,7 +92,7 @@ class BoundWalk {
   Transforms& tf_;
   Build b_;
   Site::Map map_;
-  Missing missing_{"bound"};
+  MissingRules missing_{"bound"};
 };
 
 }  // namespace

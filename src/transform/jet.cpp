@@ -81,7 +81,7 @@ class JetWalk {
   Taylor series_;
   Transforms& tf_;
   Build b_;
-  Missing missing_{"jet"};
+  MissingRules missing_{"jet"};
   JetTerms terms_;
   ValueMap map_;  // to terms
 };

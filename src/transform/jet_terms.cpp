@@ -18,7 +18,7 @@ size_t key(const Node& n, Ins in) {
 
 }  // namespace
 
-JetTerms::JetTerms(Build& b, const Taylor& series, Transforms& tf, Missing& missing)
+JetTerms::JetTerms(Build& b, const Taylor& series, Transforms& tf, MissingRules& missing)
     : b_(b), shadow_("terms"), series_(series), tf_(tf), missing_(missing) {
   shadow_.at({});
 }

@@ -18,7 +18,7 @@ namespace viva {
 class JetTerms {
  public:
   // Emits into b; its errors go to missing.
-  JetTerms(Build& b, const Taylor& series, Transforms& tf, Missing& missing);
+  JetTerms(Build& b, const Taylor& series, Transforms& tf, MissingRules& missing);
 
   // A term of a known series: coefficients 0, 1, …, series.order.
   Value given(const Type& type, std::vector<Coefficient> coefficients);
@@ -89,7 +89,7 @@ class JetTerms {
   Build shadow_;  // the terms as nodes: what equal nodes and identities are found on
   Taylor series_;
   Transforms& tf_;
-  Missing& missing_;
+  MissingRules& missing_;
   std::unordered_map<const Node*, Term> terms_;
   ValueMap canonical_, rates_;
   std::unordered_multimap<size_t, const Node*> equal_;

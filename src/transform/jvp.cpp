@@ -82,7 +82,7 @@ class JvpWalk {
   Transforms& tf_;
   Build b_;
   ValueMap primal_, tangent_;
-  Missing missing_{"jvp"};
+  MissingRules missing_{"jvp"};
 };
 
 }  // namespace

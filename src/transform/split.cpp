@@ -114,7 +114,7 @@ class SplitWalk {
   Values unknown_params_, known_out_, unknown_out_;
   std::vector<std::string> known_names_, unknown_names_;
   Mask out_known_;
-  Missing missing_{"split"};
+  MissingRules missing_{"split"};
 };
 
 }  // namespace

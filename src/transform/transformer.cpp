@@ -17,14 +17,14 @@ template <class Map, class Make> auto memo(Map& map, typename Map::key_type key,
 
 }  // namespace
 
-void Missing::add(const Node& n, const Absent& why) {
+void MissingRules::add(const Node& n, const Absent& why) {
   const std::string place = to_string(n.where);
   std::string line =
       fmt::format("{}{}{} ({}: {})", n.op->name, place.empty() ? "" : " at ", place, to_string(why.reason), why.why);
   if (std::ranges::find(lines_, line) == lines_.end()) lines_.push_back(std::move(line));
 }
 
-void Missing::throw_if_any() const {
+void MissingRules::throw_if_any() const {
   if (!lines_.empty()) throw unsupported("[{}] no rule for {}", transformation_, fmt::join(lines_, ", "));
 }
 

@@ -23,9 +23,9 @@ inline Values mapped(const ValueMap& map, Ins values) {
 }
 
 // Operations without the rule that a transformation needs, reported together.
-class Missing {
+class MissingRules {
  public:
-  explicit Missing(std::string_view transformation) : transformation_(transformation) {}
+  explicit MissingRules(std::string_view transformation) : transformation_(transformation) {}
   void add(const Node& n, const Absent& why);
   void throw_if_any() const;
 

@@ -78,7 +78,7 @@ class TransposeWalk {
   Transforms& tf_;
   Build b_;
   ValueMap known_, cotangent_;  // known: what does not depend on the linear inputs
-  Missing missing_{"transpose"};
+  MissingRules missing_{"transpose"};
 };
 
 // Whether a node that runs functions takes linear operands beside others: outputs of it that do not depend on them may

@@ -64,7 +64,7 @@ class BatchWalk {
   Build b_;
   ValueMap map_;
   std::unordered_map<Value, int, ValueHash> axis_;
-  Missing missing_{"vmap"};
+  MissingRules missing_{"vmap"};
 };
 
 }  // namespace

@@ -33,20 +33,20 @@ TEST(Claims, Grammar) {
   EXPECT_EQ(plain.examiner, "risk");
   EXPECT_EQ(plain.quantity, "risk.accuracy");
   EXPECT_TRUE(plain.key.none());
-  EXPECT_EQ(plain.op, Op::at_least);
+  EXPECT_EQ(plain.op, Comparison::at_least);
   EXPECT_EQ(plain.value, .9);
   EXPECT_EQ(plain.statement, "risk.accuracy >= 0.9");
 
   const Claim shirt = parse_claim("  risk.recall [ \"T-\\\"shirt\\\\]\" ]>.7 ");
   EXPECT_EQ(std::get<std::string>(shirt.key.value), "T-\"shirt\\]");
-  EXPECT_EQ(shirt.op, Op::above);
+  EXPECT_EQ(shirt.op, Comparison::above);
   EXPECT_EQ(shirt.value, .7);
   EXPECT_EQ(shirt.statement, "risk.recall[\"T-\\\"shirt\\\\]\"] > 0.7");
 
   const Claim robust = parse_claim("robustness.accuracy[8/255]<=5e-1");
   EXPECT_EQ(std::get<double>(robust.key.value), 8. / 255);
   EXPECT_EQ(robust.key.text, "8/255");
-  EXPECT_EQ(robust.op, Op::at_most);
+  EXPECT_EQ(robust.op, Comparison::at_most);
   EXPECT_EQ(robust.value, .5);
   EXPECT_EQ(parse_claim("a.b < -1.5E+2").value, -150);
   // One statement, whatever the spelling.
@@ -99,31 +99,31 @@ TEST(Claims, ErrorsAreOneLine) {
 }
 
 TEST(Claims, RulingAtTheBoundary) {
-  EXPECT_EQ(rule(Op::at_least, .9, .9, .95), Verdict::supported);
-  EXPECT_EQ(rule(Op::above, .9, .9, .95), Verdict::undecided);
-  EXPECT_EQ(rule(Op::above, .9, .85, .9), Verdict::refuted);
-  EXPECT_EQ(rule(Op::at_least, .9, .85, .9), Verdict::undecided);
-  EXPECT_EQ(rule(Op::at_most, .9, .85, .9), Verdict::supported);
-  EXPECT_EQ(rule(Op::below, .9, .85, .9), Verdict::undecided);
-  EXPECT_EQ(rule(Op::below, .9, .9, .95), Verdict::refuted);
-  EXPECT_EQ(rule(Op::at_most, .9, .9, .95), Verdict::undecided);
-  EXPECT_EQ(rule(Op::at_least, .9, std::nextafter(.9, 0), .95), Verdict::undecided);
-  EXPECT_EQ(rule(Op::at_most, 5, 5, 5), Verdict::supported);
-  EXPECT_EQ(rule(Op::above, 5, 5, 5), Verdict::refuted);
+  EXPECT_EQ(rule(Comparison::at_least, .9, .9, .95), Verdict::supported);
+  EXPECT_EQ(rule(Comparison::above, .9, .9, .95), Verdict::undecided);
+  EXPECT_EQ(rule(Comparison::above, .9, .85, .9), Verdict::refuted);
+  EXPECT_EQ(rule(Comparison::at_least, .9, .85, .9), Verdict::undecided);
+  EXPECT_EQ(rule(Comparison::at_most, .9, .85, .9), Verdict::supported);
+  EXPECT_EQ(rule(Comparison::below, .9, .85, .9), Verdict::undecided);
+  EXPECT_EQ(rule(Comparison::below, .9, .9, .95), Verdict::refuted);
+  EXPECT_EQ(rule(Comparison::at_most, .9, .9, .95), Verdict::undecided);
+  EXPECT_EQ(rule(Comparison::at_least, .9, std::nextafter(.9, 0), .95), Verdict::undecided);
+  EXPECT_EQ(rule(Comparison::at_most, 5, 5, 5), Verdict::supported);
+  EXPECT_EQ(rule(Comparison::above, 5, 5, 5), Verdict::refuted);
 }
 
 TEST(Claims, OneSidedIntervalsRuleTheirOwnSide) {
-  EXPECT_EQ(rule(Op::at_least, .5, .6, std::nullopt), Verdict::supported);
-  EXPECT_EQ(rule(Op::at_least, .7, .6, std::nullopt), Verdict::undecided);
-  EXPECT_EQ(rule(Op::at_most, .5, .6, std::nullopt), Verdict::refuted);
-  EXPECT_EQ(rule(Op::at_most, .7, std::nullopt, .6), Verdict::supported);
-  EXPECT_EQ(rule(Op::at_least, .7, std::nullopt, .6), Verdict::refuted);
-  EXPECT_EQ(rule(Op::at_least, .5, std::nullopt, std::nullopt), Verdict::undecided);
+  EXPECT_EQ(rule(Comparison::at_least, .5, .6, std::nullopt), Verdict::supported);
+  EXPECT_EQ(rule(Comparison::at_least, .7, .6, std::nullopt), Verdict::undecided);
+  EXPECT_EQ(rule(Comparison::at_most, .5, .6, std::nullopt), Verdict::refuted);
+  EXPECT_EQ(rule(Comparison::at_most, .7, std::nullopt, .6), Verdict::supported);
+  EXPECT_EQ(rule(Comparison::at_least, .7, std::nullopt, .6), Verdict::refuted);
+  EXPECT_EQ(rule(Comparison::at_least, .5, std::nullopt, std::nullopt), Verdict::undecided);
 }
 
 TEST(Claims, NanNeverDecides) {
   const double nan = std::nan("");
-  for (const Op op : {Op::at_least, Op::at_most, Op::above, Op::below}) {
+  for (const Comparison op : {Comparison::at_least, Comparison::at_most, Comparison::above, Comparison::below}) {
     EXPECT_EQ(rule(op, .5, nan, nan), Verdict::undecided);
     EXPECT_EQ(rule(op, .5, nan, .1), Verdict::undecided);
     EXPECT_EQ(rule(op, .5, .9, nan), Verdict::undecided);

@@ -54,5 +54,12 @@ catches 'the ONNX schema outside its folder' src/graph/graph.h '#include "onnx-m
 catches 'an ONNX name' src/graph/graph.h 'void f(const ::onnx::NodeProto&);' 'src/onnx/ alone'
 catches 'protobuf in a test of another folder' tests/graph/graph_test.cpp '#include "onnx-ml.pb.h"' 'src/onnx/ alone'
 
+sound
+put src/graph/node.h 'namespace viva {' 'struct Node {' '};' '}  // namespace viva'
+catches_second() { put src/cpu/plan.h 'namespace viva {' "$@" '}  // namespace viva'; ! "$layers" "$tree" >/dev/null 2>&1; }
+catches_second 'struct Node {' '};' || { echo 'FAILED: a second type of one name was not caught' && failed=1; }
+catches_second 'namespace {' 'struct Node {' '};' '}  // namespace' && { echo 'FAILED: a type of an unnamed namespace was refused' && failed=1; }
+catches_second 'struct Edge {' '};' && { echo 'FAILED: a type of another name was refused' && failed=1; }
+
 [ "$failed" -eq 0 ] && echo 'layers: all planted includes were caught'
 exit "$failed"
