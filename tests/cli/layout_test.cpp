@@ -81,7 +81,8 @@ class LayoutOption : public ExamineFiles {
   double estimate(const std::string& id) const { return finding(report(), id)["estimate"]; }
   std::vector<std::string> told() const {
     std::vector<std::string> ids;
-    for (const auto& d : report()["diagnosis"]) ids.push_back(d["id"]);
+    const auto r = report();
+    for (const auto& d : r["diagnosis"]) ids.push_back(d["id"]);
     return ids;
   }
   static std::string diagnosed(const Outcome& o) {

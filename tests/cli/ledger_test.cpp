@@ -167,7 +167,8 @@ TEST_F(Rulings, NoRowIsShown) {
   ASSERT_EQ(examine("end_scores", data).code, 0);
   EXPECT_NE(finding(report(), "risk.accuracy")["evidence"]["examples"].size(), 0u);
   ASSERT_EQ(examine("end_scores", data, {"--no-examples"}).code, 0);
-  for (const auto& f : report()["findings"]) {
+  const auto r = report();
+  for (const auto& f : r["findings"]) {
     EXPECT_EQ(f["evidence"]["examples"].size(), 0u) << f["id"];
     for (const auto& t : f["evidence"]["tables"]) EXPECT_NE(t["columns"][0], "row") << t["id"];
   }

@@ -39,7 +39,8 @@ class OnnxFront : public testing::Test {
   ModelFile file(const std::string& name = "m.onnx") const { return read_onnx(path(name)); }
   Strings operators(const std::string& name = "m.onnx") const {
     Strings all;
-    for (const NodeDef& n : file(name).graph.nodes) all.push_back(n.op_type);
+    const ModelFile f = file(name);
+    for (const NodeDef& n : f.graph.nodes) all.push_back(n.op_type);
     return all;
   }
   TempDir dir_;
@@ -56,7 +57,8 @@ TEST_F(OnnxFront, ValuesAreReadAndEditedByTheNamesOfTheFile) {
   save_onnx(path(), m, shape(any("N"), 6));
   const OnnxModel net = load_onnx(path());
   std::string hidden;
-  for (const NodeDef& n : file().graph.nodes)
+  const ModelFile f = file();
+  for (const NodeDef& n : f.graph.nodes)
     if (n.op_type == "Relu") hidden = n.outputs[0];
   const auto run = [&](const Tensor& v) { return net(v); };
   const auto [y, read] = probe(run, {hidden})(x);
