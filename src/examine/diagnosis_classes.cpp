@@ -44,8 +44,7 @@ int64_t partner_of(const Confusion& c, int64_t label) {
 }
 
 // Where the confusions run both ways, the labels themselves may be ambiguous.
-// enough: the recall that would make the class one of the others.
-std::string rival(const Context& x, const Confusion& c, int64_t label, double enough) {
+std::string rival(const Context& x, const Confusion& c, int64_t label) {
   if (c.classes == 2)
     return fmt::format(
         "Rival explanation, the threshold between two classes: what favours the other class costs this one. {} of its "
@@ -58,7 +57,7 @@ std::string rival(const Context& x, const Confusion& c, int64_t label, double en
                   counted(out, "of its rows is", "of its rows are"), x.class_name(partner), grouped(in),
                   x.class_name(label), number(merged));
   const bool both_ways = std::min(out, in) * 2 >= std::max(out, in) && std::min(out, in) >= fewest_confused;
-  if (!both_ways || merged < enough) return "Most often confused: " + seen;
+  if (!both_ways) return "Most often confused: " + seen;
   return "Rival explanation, ambiguous labels: the confusions run both ways. " + seen;
 }
 
@@ -105,7 +104,7 @@ Looked look_at_classes(Context& x) {
     const InDigits recall = in_digits(static_cast<double>(hit) / static_cast<double>(n), std::nullopt, upper);
     s.effect = fmt::format("recall {} of {} rows (simultaneous 95 % upper limit {}), of all others {}", recall.estimate,
                            grouped(n), recall.high, number(others));
-    s.told = s.effect + ". " + rival(x, c, k, threshold);
+    s.told = s.effect + ". " + rival(x, c, k);
     l.suspicions.push_back(std::move(s));
   }
   l.could_be_seen = smallest_lack(fewest, static_cast<double>(right) / static_cast<double>(all), each);
