@@ -217,14 +217,14 @@ void check_inversion(Examination& x) {
   if (!contains(x.options.layout, Layout::invert)) return;
   ThreadPool alone(1);
   const Context rows(*x.subject, x.data, x.train_rows(), x.options, alone, x.s.cancel, {});
-  if (const FoundSpace found = input_space(rows); !found.space)
+  if (const FoundSpace& found = rows.input_space(); !found.space)
     throw input_error("--layout {}: {}", to_string(x.options.layout), found.why);
 }
 
 std::string range_inferred(const Examination& x) {
   ThreadPool alone(1);
   const Context rows(*x.subject, x.data, x.train_rows(), x.options, alone, x.s.cancel, {});
-  const FoundSpace found = input_space(rows);
+  const FoundSpace& found = rows.input_space();
   if (!found.space) return "not known, robustness is not run: " + found.why;
   const ValueRange& r = found.space->raw;
   return fmt::format("{} to {}, {}", r.low, r.high,

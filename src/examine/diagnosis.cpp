@@ -64,6 +64,12 @@ struct Family {
   static bool is_reading(const Suspicion& s) { return s.mend && !s.mend->map.from.empty(); }
 };
 
+// Holm's first test is at .05 over all tests of the family.
+double first_level(const Family& f) {
+  return finding_alpha /
+         static_cast<double>(std::ranges::count_if(f.all, [](const Suspicion& s) { return s.p.has_value(); }));
+}
+
 void judge(Family& f) {
   std::vector<double> p;
   for (const Suspicion& s : f.all)
@@ -92,6 +98,17 @@ Table table_of(const Family& f) {
   return t;
 }
 
+// One of each of kinds.
+Table table_of(const std::vector<Looked>& looked, double level) {
+  Table t{"looked", "What was looked into", {"kind", "tests", "what could have been seen"}, {}};
+  for (const Looked& l : looked) {
+    const std::string seen = (l.smallest_at ? l.smallest_at(level) : "") + l.could_be_seen;
+    t.rows.push_back({std::string(kinds[t.rows.size()].name), std::ssize(l.suspicions),
+                      l.why_not.empty() ? seen : "not looked into: " + l.why_not});
+  }
+  return t;
+}
+
 std::vector<PlanStep> plan(const Context& x) {
   const int64_t rows = reading_plan_rows(x);
   const double flops = x.subject.record().flops;
@@ -110,16 +127,15 @@ std::vector<Measure> run(Context& x) {
   if (e.kind == OutputKind::not_classes)
     return all_left_out(x, "diagnosis", quantities, Status::not_run, why_no_labels(e));
   Measure m = make_measure("diagnosis", quantities, "told", x.data);
-  Table looked{"looked", "What was looked into", {"kind", "tests", "what could have been seen"}, {}};
+  std::vector<Looked> looked;
   Family family;
   RowReadings readings(x);
   for (const LookedInto& k : kinds) {
     if (x.progress) x.progress(static_cast<double>(&k - kinds) / std::size(kinds), k.name);
     std::string why = why_not(x, k);
     Looked l = !why.empty() ? Looked{{}, std::move(why), ""} : k.read ? (readings.*k.read)() : k.look(x);
-    looked.rows.push_back({std::string(k.name), std::ssize(l.suspicions),
-                           l.why_not.empty() ? l.could_be_seen : "not looked into: " + l.why_not});
-    for (Suspicion& s : l.suspicions) family.all.push_back(std::move(s)), family.of_fed_rows.push_back(k.of_fed_rows);
+    for (const Suspicion& s : l.suspicions) family.all.push_back(s), family.of_fed_rows.push_back(k.of_fed_rows);
+    looked.push_back(std::move(l));
   }
   judge(family);
   int64_t told = 0;
@@ -133,7 +149,7 @@ std::vector<Measure> run(Context& x) {
   m.finding.estimate = static_cast<double>(told);
   m.finding.why = told > 0 ? "" : "none found; the table says what could have been seen";
   m.finding.evidence.counts = {{"tests", std::ssize(family.all)}, {"told", told}};
-  m.finding.evidence.tables = {std::move(looked), table_of(family)};
+  m.finding.evidence.tables = {table_of(looked, first_level(family)), table_of(family)};
   m.finding.limits.emplace_back("says nothing of faults that are not in the table");
   m.finding.limits.emplace_back("smallest detectable effects are those of one test at .05 and power .8");
   if (const std::string none = why_no_labels(e); !none.empty())

@@ -1,6 +1,7 @@
 // Suspicions: what may be wrong with a network, each tested in one family and measured against a stated materiality.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +32,8 @@ struct Looked {
   std::vector<Suspicion> suspicions;
   std::string why_not;
   std::string could_be_seen;  // how large a fault had to be to be told
+  // What stands before it where that depends on the level of Holm's first test, known when all suspicions are.
+  std::function<std::string(double level)> smallest_at = {};
 };
 
 // What is tried. Layouts are few; scales are not, and what is best of some need not be the one that the network was

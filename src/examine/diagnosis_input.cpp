@@ -74,13 +74,10 @@ double majority(const Context& x, const std::vector<int64_t>& rows) {
   return static_cast<double>(most) / static_cast<double>(rows.size());
 }
 
-// Holm's first test is at .05 over all tests of the family: one a class and about ten others.
-double first_level(const Context& x) { return .05 / static_cast<double>(classes_of(x.subject) + 10); }
-
-// The smallest gain of accuracy on n rows that would be told. A gain makes rows differ itself: of no fewer than are
-// gained, nor than were seen to.
-std::string smallest_gain(const Context& x, int64_t n, double apart) {
-  const double rows = static_cast<double>(n), level = first_level(x);
+// The smallest gain of accuracy on n rows that would be told at a level. A gain makes rows differ itself: of no fewer
+// than are gained, nor than were seen to.
+std::string smallest_gain(double level, int64_t n, double apart) {
+  const double rows = static_cast<double>(n);
   for (int64_t k = 1; k <= n; ++k) {
     const double gain = static_cast<double>(k) / rows, noise = std::sqrt(std::max(apart, gain * rows)) / rows;
     const auto lost = static_cast<int64_t>(std::max(0., (apart - static_cast<double>(k)) / 2));
@@ -119,10 +116,12 @@ Looked looked_at(const Context& x, const Tried& t, Among among, const std::vecto
                      "rows have it already",
                      s.effect, all.size(), t.best->mend);
   s.mend = Mend{s.id, t.best->mend, t.best->map, {}, false};
-  std::string seen = smallest_gain(x, std::ssize(t.gain), static_cast<double>(t.gained + t.lost)) +
-                     (all.size() == 1 ? " under one other: " : fmt::format(" under one of {}: ", all.size()));
+  std::string seen = all.size() == 1 ? " under one other: " : fmt::format(" under one of {}: ", all.size());
   for (const RowReading& r : all) seen += (&r == &all.front() ? "" : ", ") + r.name;
-  return {{std::move(s)}, "", std::move(seen)};
+  const auto smallest = [n = std::ssize(t.gain), apart = static_cast<double>(t.gained + t.lost)](double level) {
+    return smallest_gain(level, n, apart);
+  };
+  return {{std::move(s)}, "", std::move(seen), smallest};
 }
 
 // The place of the first of the greatest counts.

@@ -1,6 +1,7 @@
 // An examiner: one file that turns a network and data into measures. The list is in list.cpp.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +13,8 @@
 #include "examine/layout.h"
 
 namespace viva {
+
+struct FoundSpace;
 
 // Counted work.
 struct Work {
@@ -70,6 +73,8 @@ class Context {
   // The first of a quantity, null where there is none.
   const Measure* measure(std::string_view quantity) const;
 
+  // input_space.h, from a scan of all rows. Throws an input error where a row leaves the range that was given.
+  const FoundSpace& input_space() const;
   const Evaluation& evaluation();
   bool evaluated() const { return evaluation_.has_value(); }
   // The scores of all rows from the same graph in float64: [rows, classes]. Throws an unsupported error as
@@ -84,6 +89,7 @@ class Context {
  private:
   std::optional<Evaluation> evaluation_;
   Array scores64_;
+  mutable std::shared_ptr<const FoundSpace> space_;
 
  public:
   Context(Subject& s, const RowSource& d, const RowSource* t, const ExamineOptions& o, ThreadPool& p,

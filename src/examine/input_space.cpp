@@ -86,7 +86,9 @@ std::vector<double> range_sums(const Shape& row, const ExamineOptions& options) 
   return sums;
 }
 
-FoundSpace input_space(const Context& x) {
+namespace {
+
+FoundSpace found_space(const Context& x) {
   const Type row = x.subject.row_type();
   if (!is_float(row.dtype))
     return {std::nullopt, fmt::format("the input is {}: it has no small changes", name(row.dtype))};
@@ -107,6 +109,13 @@ FoundSpace input_space(const Context& x) {
     s.high.push_back((range.high - n.mean[c]) / n.deviation[c]);
   }
   return {std::move(s), ""};
+}
+
+}  // namespace
+
+const FoundSpace& Context::input_space() const {
+  if (!space_) space_ = std::make_shared<const FoundSpace>(found_space(*this));
+  return *space_;
 }
 
 }  // namespace viva

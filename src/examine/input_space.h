@@ -19,13 +19,11 @@ struct InputSpace {
   ValueRange raw;
   bool assumed = false;  // nobody gave the range: all rows lie in [0, 1]
 };
-// The space, or why there is none. Throws an input error where a row leaves the range that was given.
+// The space, or why there is none.
 struct FoundSpace {
   std::optional<InputSpace> space;
   std::string why;
 };
-FoundSpace input_space(const Context& x);
-
 // The sum of the ends of each element's range, of --range or [0, 1]: what an inverted row is subtracted from.
 std::vector<double> range_sums(const Shape& row, const ExamineOptions& options);
 

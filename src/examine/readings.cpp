@@ -101,7 +101,7 @@ std::vector<RowReading> layouts(const Context& x) {
     const auto instead = toggled(stated, n.layout);
     if (!instead) continue;
     if (n.layout == Layout::invert) {
-      const FoundSpace found = input_space(x);
+      const FoundSpace& found = x.input_space();
       if (!found.space || !is_float(x.subject.row_type().dtype)) continue;
       const InputSpace& s = *found.space;
       add(n.layout, *instead, scaled(s.low.size(), [&](size_t k) { return std::pair(-1., s.low[k] + s.high[k]); }));
@@ -120,7 +120,7 @@ std::vector<RowReading> scales(const Context& x, const std::vector<int64_t>& row
   all.push_back(rescaled(x, "values times 255", "multiply the values by 255", 255, 0));
   all.push_back(rescaled(x, "values divided by 255", "divide the values by 255", 1 / 255., 0));
   all.push_back(rescaled(x, "[-1, 1] mapped to [0, 1]", "map the values from [-1, 1] to [0, 1]", .5, .5));
-  const FoundSpace found = input_space(x);
+  const FoundSpace& found = x.input_space();
   if (found.space) {
     const InputSpace& s = *found.space;
     all.push_back(

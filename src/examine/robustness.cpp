@@ -167,7 +167,7 @@ void check_key(const Context&, const Claim& c) {
 }
 
 std::vector<PlanStep> plan(const Context& x) {
-  if (!is_float(x.subject.row_type().dtype) || !input_space(x).space) return {};
+  if (!is_float(x.subject.row_type().dtype) || !x.input_space().space) return {};
   const int64_t gradients = attacked_rows(x) * (std::ssize(radii_of(x)) + 1) * 2 * (Attacker::steps + 1);
   const int64_t wide = float64_rows(attacked_rows(x)) * float64_radii * 2 * (float64_steps + 1);
   const double flops = 3 * x.subject.record().flops;
@@ -186,7 +186,7 @@ std::vector<Measure> run(Context& x) {
   if (is_float(input) && input != Dtype::float32 && input != Dtype::float64)
     return left_out(fmt::format("the input is {}: attacks take float32 and float64", name(input)));
   try {
-    const FoundSpace found = input_space(x);
+    const FoundSpace& found = x.input_space();
     if (!found.space) return left_out(found.why);
     const Attacked a = attacked(x, *found.space);
     std::vector<Measure> out;
