@@ -34,6 +34,7 @@ struct LookedInto {
   bool of_network = true;  // reads the network's outputs
 };
 constexpr LookedInto kinds[] = {
+    {.name = "constant outputs", .look = look_at_constant_outputs, .tests_rows = false},
     {.name = "layout", .read = &RowReadings::layout, .of_fed_rows = false},
     {.name = "scale", .read = &RowReadings::scale, .of_fed_rows = false},
     {.name = "layout and scale", .read = &RowReadings::layout_and_scale, .of_fed_rows = false},

@@ -66,6 +66,8 @@ class RowReadings {
   std::vector<int64_t> few_;  // of half A: combinations are many, and their gains are large
   std::vector<Single> layouts_, scales_;
 };
+// Rows that all get the same scores, whatever they hold: counted exactly.
+Looked look_at_constant_outputs(Context& x);
 // Rows that stand in --train, and rows that repeat: counted exactly.
 Looked look_at_leakage(Context& x);
 Looked look_at_duplicates(Context& x);

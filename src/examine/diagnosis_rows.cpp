@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
+#include <set>
 
 #include "data/duplicates.h"
 #include "examine/diagnosis.h"
@@ -62,7 +64,37 @@ int64_t count_of(const Finding& f, std::string_view id) {
   return at == f.evidence.counts.end() ? 0 : at->count;
 }
 
+// The rows whose scores are those of the first, to the last bit.
+int64_t like_the_first(const Array& scores) {
+  const auto row = static_cast<size_t>(scores.shape()[1] * size_of(scores.dtype()));
+  int64_t k = 0;
+  for (int64_t i = 0; i < scores.shape()[0]; ++i)
+    k += std::memcmp(scores.data(), scores.data() + static_cast<size_t>(i) * row, row) == 0;
+  return k;
+}
+
 }  // namespace
+
+Looked look_at_constant_outputs(Context& x) {
+  const Evaluation& e = x.evaluation();
+  const std::set<int64_t> labels(x.data.labels.begin(), x.data.labels.end());
+  if (labels.size() < 2) return {{}, "all rows have the same label, so that equal scores may be right", ""};
+  if (!e.nan_rows.empty()) return {{}, "rows give NaN", ""};
+  const int64_t k = like_the_first(e.scores), n = x.data.size();
+  Suspicion s{.id = "diagnosis.constant_outputs", .title = "The same outputs whatever the row"};
+  s.p.reset();
+  s.size = share(k, n), s.needed = 1;
+  s.material_if = "all rows, of two labels or more";
+  s.material = k == n;
+  s.effect = fmt::format("{} of {} rows get the scores of the first row, to the last bit", grouped(k), grouped(n));
+  s.told = fmt::format(
+      "{}: class {} is named whatever the row holds. Weak classes, gradients of zero and attacks that break no row "
+      "follow "
+      "from it. Mend: find the layer after which nothing depends on the row (weights of zero, units that are never "
+      "active), or the preparation of the rows that makes them alike to the network",
+      s.effect, x.class_name(e.predicted.front()));
+  return {{std::move(s)}, "", "equal scores of all rows"};
+}
 
 Looked look_at_leakage(Context& x) {
   if (!x.train) return {{}, "needs the training rows: give --train", ""};

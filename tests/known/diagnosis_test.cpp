@@ -122,7 +122,7 @@ TEST(Diagnosis, ScaleWhereItShowsInTheLabels) {
   const Report none = diagnosed(silent, labelled(600, 2, [](const auto& x) { return x[0] - x[1]; }));
   EXPECT_EQ(std::ranges::count(told(none), "diagnosis.scale"), 0);
   const auto& looked = none.find("diagnosis.told")->evidence.tables[0].rows;
-  EXPECT_NE(std::get<std::string>(looked[1][2]).find("not identifiable from accuracy"), std::string::npos);
+  EXPECT_NE(std::get<std::string>(looked[2][2]).find("not identifiable from accuracy"), std::string::npos);
 }
 
 // Column 0 is the class that is named, with logits of a calibrated network.
@@ -237,6 +237,24 @@ TEST(Diagnosis, LeakageAndDuplicates) {
                 told(diagnosed(net, source(labels, 1, [](int64_t i, int64_t) { return static_cast<float>(i % 2); }))),
                 "diagnosis.duplicates"),
             1);
+}
+
+TEST(Diagnosis, OutputsThatAreConstant) {
+  GraphSubject dead(4, 2, [](Build& b, Value x) {
+    const Value none = b.relu(b.sub(x, b.full(x.type(), 1e6)));  // at no scale tried is any active
+    return b.slice(b.add(none, b.full(x.type(), .5)), {0, 0}, {x.type().shape[0], 2});
+  });
+  const RowSource data = labelled(400, 4, [](const auto& x) { return x[0] - x[1]; });
+  const Report r = diagnosed(dead, data);
+  ASSERT_FALSE(r.diagnosis.empty());
+  EXPECT_EQ(r.diagnosis.front().id, "diagnosis.constant_outputs");
+  EXPECT_NE(r.diagnosis.front().text.find("400 of 400 rows"), std::string::npos);
+  // One row that differs is enough, and so is a single label.
+  GraphSubject nearly(4, 2, linear({1, 0, 0, 0}, 0));
+  EXPECT_EQ(std::ranges::count(told(diagnosed(nearly, data)), "diagnosis.constant_outputs"), 0);
+  EXPECT_EQ(std::ranges::count(told(diagnosed(dead, labelled(400, 4, [](const auto&) { return 1.; }))),
+                               "diagnosis.constant_outputs"),
+            0);
 }
 
 // ((x + 1e8) - 1e8, .1): in float32 the first score is 0 at x = .3, in float64 it is .3.
