@@ -186,6 +186,13 @@ Values prune(Build& b, const Node& n, Ins in, const Mask& used, Pruner&) {
   return out;
 }
 
+// A result depends on the keys and on its own operand.
+Mask needs(const Node&, const Mask& used) {
+  Mask needed = used;
+  needed[0] = std::ranges::find(used, true) != used.end();
+  return needed;
+}
+
 Values simplify(Build&, const Node& n, Ins in) { return Rows(n).extent <= 1 ? Values(in.begin(), in.end()) : Values{}; }
 
 std::vector<Sample> samples() {
@@ -206,6 +213,7 @@ std::vector<Sample> samples() {
 constexpr OpDef record = {.name = "sort",
                           .family = "reduction",
                           .doc = "all operands in the order of the first: ascending, stable, NaN last",
+                          .needs = needs,
                           .attributes = "dim",
                           .infer = infer,
                           .eval = eval,

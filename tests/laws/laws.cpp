@@ -55,14 +55,6 @@ Array sum_of(const Array& x, double h, const Array& y) {
   return packed(x.type(), sum);
 }
 
-// args + h · tangents, at the inputs marked.
-Arrays moved(const Arrays& args, const Mask& active, const Arrays& tangents, double h) {
-  Arrays r = args;
-  for (size_t i = 0, t = 0; i < args.size(); ++i)
-    if (active[i]) r[i] = sum_of(args[i], h, tangents[t++]);
-  return r;
-}
-
 // Of the float outputs along the tangents, by five points: the error is h⁴ f⁽⁵⁾/30.
 Arrays central_difference(const Case& c, const Mask& active, const Arrays& t, double h) {
   const auto at = [&](double k) { return floats_of(interpret(*c.f, moved(c.args, active, t, k * h))); };
@@ -96,6 +88,13 @@ Array example(const Array& x, int64_t axis, int64_t i) {
 }
 
 }  // namespace
+
+Arrays moved(const Arrays& args, const Mask& active, const Arrays& tangents, double h) {
+  Arrays r = args;
+  for (size_t i = 0, t = 0; i < args.size(); ++i)
+    if (active[i]) r[i] = sum_of(args[i], h, tangents[t++]);
+  return r;
+}
 
 Case case_of(const OpDef& op, const Sample& s) {
   Build b(std::string(op.name));

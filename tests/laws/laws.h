@@ -32,6 +32,8 @@ Array reals(const Array& a);
 Array packed(const Type& t, const Array& numbers);
 bool is_double(Dtype d);  // float64 or complex128
 Arrays directions(const std::vector<Type>& types, const Mask& which, uint32_t seed);
+// args + h · tangents at the inputs marked, of doubles.
+Arrays moved(const Arrays& args, const Mask& active, const Arrays& tangents, double h);
 // n examples near x along the axis, the first x itself, so that it stays where the function is smooth.
 Array batch_of(const Array& x, int64_t axis, int64_t n, uint32_t seed);
 

@@ -95,6 +95,26 @@ Body cosines() {
                           {{"consts", int64_t{1}}, {"max_steps", int64_t{0}}}, {more, advance})[1]});
 }
 
+// x ← sort(x) / 2 as long as |x|² >= 1: the tangents are sorted beside x, which they do not change, so the predicate
+// stays known. From (3, 1) in two steps to (1, 3) / 4.
+TEST(Loops, WhatIsSortedBesideTangentsStillSteers) {
+  const Type two{Dtype::float64, {2}};
+  Build p("large"), s("step"), b("f");
+  const Value v = p.parameter(two), size = p.reduce_sum(p.square(v), {0});
+  const Body large = p.finish({p.compare(Direction::ge, size, p.one(size))});
+  const Value w = s.parameter(two);
+  const Body step = s.finish({s.scale(s.sort({w}, 0)[0], 0.5)});
+  const Value x = b.parameter(two);
+  const Value last = b.emit("while", {x}, {{"consts", int64_t{0}}, {"max_steps", int64_t{0}}}, {large, step})[0];
+  const Value weights = b.add(b.iota(two, 0), b.one(last));
+  const Body g = grad(b.finish({b.dot(last, weights)}), {true});
+  Array at = Array::make(two);
+  at.as_mutable<double>()[0] = 3, at.as_mutable<double>()[1] = 1;
+  const Array got = interpret(*g, std::vector{at})[0];
+  EXPECT_EQ(got.at(0), 0.5);
+  EXPECT_EQ(got.at(1), 0.25);
+}
+
 // At most n·(log2 n / 2 + 2) evaluations of the step beside those of the loop itself, with 2·log2 n + 4 snapshots.
 TEST(Loops, ReversingAWhileCostsLogarithmicallyMore) {
   const Body g = grad(cosines(), {false, true});
