@@ -20,12 +20,13 @@ class Case:
     args: tuple                 # of functions of a generator, or arrays
     fn: typing.Callable         # of jax.numpy arrays, then of settings
     settings: tuple = ()
-    orders: int = 3             # 0: the result has no derivative
+    orders: int = 3             # derivatives that are compared; 0: the result has none
     thread: str = ''            # where another engine is known to fail
     missing: Missing | None = None
-    expected: typing.Callable | None = None  # in place of fn: a documented convention differs (see `differs`)
-    differs: str = ''
-    skip: tuple = ()            # results that have no meaning here
+    expected: typing.Callable | None = None  # what Viva's documented convention gives in place of JAX's
+    differs: str = ''           # the convention, or why results are not compared
+    skip: tuple = ()            # results that are not compared
+    bits: tuple = (64, 32)
     form: str = ''              # forms of one program by other operands or settings
 
     def name(self, program):
