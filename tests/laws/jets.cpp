@@ -296,28 +296,61 @@ int64_t products_of(const Body& f) {
   return n;
 }
 
+namespace {
+
+// Pairs of an output place and a window place that meet an element: neither padding nor a hole of a dilation.
+double meetings(const ConvDims& d, size_t i, int64_t extent, int64_t window, int64_t out) {
+  int64_t n = 0;
+  for (int64_t o = 0; o < out; ++o)
+    for (int64_t k = 0; k < window; ++k) {
+      const int64_t at = o * d.strides[i] + k * d.rhs_dilation[i] - d.pad_low[i];
+      n += at >= 0 && at % d.lhs_dilation[i] == 0 && at / d.lhs_dilation[i] < extent;
+    }
+  return static_cast<double>(n);
+}
+
+// Two for each product of elements; 0 where the node is no contraction.
+double contraction_flops(const Node& n) {
+  double flops = 2;
+  if (n.op->name == "dot_general") {
+    for (const int64_t dim : DotDims::from(n.attrs).lhs_contract) flops *= static_cast<double>(n.in[0].dim(dim));
+    return flops * static_cast<double>(numel(n.types[0].shape));
+  }
+  if (n.op->name != "conv_general") return 0;
+  const ConvDims d = ConvDims::from(n.attrs);
+  const Shape& out = n.types[0].shape;
+  for (size_t i = 0; i < d.spatial(); ++i)
+    flops *= meetings(d, i, n.in[0].dim(d.lhs_spec[i + 2]), n.in[1].dim(d.rhs_spec[i + 2]),
+                      out[static_cast<size_t>(d.out_spec[i + 2])]);
+  flops *= static_cast<double>(out[static_cast<size_t>(d.out_spec[0])] * out[static_cast<size_t>(d.out_spec[1])]);
+  return flops * static_cast<double>(n.in[1].dim(d.rhs_spec[1]));
+}
+
+double contractions_in(const Function& f) {
+  double flops = 0;
+  for (const Node& n : f.nodes()) {
+    if (!n.op) continue;
+    flops += contraction_flops(n);
+    double inside = 0;
+    for (const Body& b : n.bodies) inside = std::max(inside, contractions_in(*b));
+    flops += inside * static_cast<double>(n.op->name == "scan" ? n.attrs.integer("length") : 1);
+  }
+  return flops;
+}
+
+}  // namespace
+
+double contractions_of(const Body& f) { return contractions_in(*simplify(f)); }
+
 double flops_of(const Body& f) {
   double n = 0;
   const Body simple = simplify(f);
   for (const Node& node : simple->nodes()) {
     if (!node.op || !has_tangent(node.types[0].dtype)) continue;
     const auto elements = static_cast<double>(numel(node.types[0].shape));
-    if (node.op->name == "dot_general") {
-      const DotDims d = DotDims::from(node.attrs);
-      double each = 2;
-      for (const int64_t dim : d.lhs_contract) each *= static_cast<double>(node.in[0].dim(dim));
-      n += each * elements;
-    } else if (node.op->name == "conv_general") {
-      const ConvDims d = ConvDims::from(node.attrs);
-      double each = 2;
-      for (int64_t i = 0; i < node.in[1].rank(); ++i)
-        if (i != d.rhs_spec[0]) each *= static_cast<double>(node.in[1].dim(i));
-      n += each * elements;
-    } else if (node.op->family == "reduction") {
-      n += static_cast<double>(numel(node.in[0].shape()));
-    } else if (node.op->family == "pointwise" && node.op->name != "convert" && node.op->name != "select") {
-      n += elements;
-    }
+    n += contraction_flops(node);
+    if (node.op->family == "reduction") n += static_cast<double>(numel(node.in[0].shape()));
+    else if (node.op->family == "pointwise" && node.op->name != "convert" && node.op->name != "select") n += elements;
   }
   return n;
 }

@@ -22,8 +22,10 @@ Case jet_case(const Case& c, uint32_t seed);        // order 2, along random ser
 Case laplacian_case(const Case& c, uint32_t seed);  // by the small float64 parameters
 
 // What a function costs after simplify: products (mul, mul_no_nan, square and div of every element), and floating
-// operations, of which a contraction has two for each product.
+// operations, of which a contraction has two for each product of elements (none for padding and holes).
 int64_t products_of(const Body& f);
 double flops_of(const Body& f);
+// The part of contractions, in functions too: a scan's as often as it has steps, of branches the dearer.
+double contractions_of(const Body& f);
 
 }  // namespace viva::laws
