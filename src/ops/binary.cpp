@@ -240,6 +240,7 @@ struct Min : Binary {
 
 struct Atan2 : Binary {
   using Domain = Floats;
+  static constexpr bool steep = true;  // so that asin and acos, which are made of it, have derivatives under a mask
   static constexpr std::string_view name = "atan2", doc = "the angle of the point (y, x): atan(y/x) in its quadrant";
   template <class T> static T value(T y, T x) { return std::atan2(y, x); }
   // v / (x² + y²), scaled by the greater of |x| and |y| so that no square overflows or underflows.

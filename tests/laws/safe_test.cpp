@@ -64,6 +64,17 @@ TEST(Safe, RootsAndLogarithmsUnderSelect) {
   derivatives({0}, [](Build& b, Value x) { return b.sqrt(x); }, {inf}, {});
 }
 
+// As asin is made: the angle of (√(1 - x²), x), whose slopes meet the infinite one of the root.
+TEST(Safe, AnglesUnderSelect) {
+  const auto arcsine = [](Build& b, Value x) {
+    const Value inside = b.compare(Direction::lt, b.abs(x), b.one(x));
+    return b.select(inside, b.atan2(x, b.sqrt(b.sub(b.one(x), b.square(x)))), b.zero(x));
+  };
+  const Array at = vec<double>({-1, 0.6, 1, 3});
+  derivatives({-1, 0.6, 1, 3}, arcsine, {0, 1.25, 0, 0}, {});
+  expect(run(hvp(total(at, arcsine), {true}), {at, vec<double>({1, 1, 1, 1})})[0], {0, 0.6 / 0.512, 0, 0}, 1e-14);
+}
+
 TEST(Safe, QuotientsUnderSelect) {
   derivatives({0, 2},
               [](Build& b, Value x) {

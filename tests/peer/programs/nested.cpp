@@ -126,6 +126,13 @@ Programs rules() {
              [](const Tensor& t, const Tensor& d) { return std::pair(tanh(t), (1 - square(tanh(t))) * d * .5); });
          return scan([&](const Tensor& c, const Tensor& t) { return std::pair(f(c + t), c); }, x[0](0), x[0]).second;
        }},
+      {"custom_true_in_scan",
+       [](In x) {
+         const auto f =
+             custom_jvp([](const Tensor& t) { return tanh(t); },
+                        [](const Tensor& t, const Tensor& d) { return std::pair(tanh(t), (1 - square(tanh(t))) * d); });
+         return scan([&](const Tensor& c, const Tensor& t) { return std::pair(f(c + t), c); }, x[0](0), x[0]).second;
+       }},
       {"linear_call",
        [](In x) {
          const auto y = linear_call([](const Tensor& a, const Tensor& t) { return matmul(a, t); },

@@ -116,7 +116,10 @@ def rules():
         'custom_vjp': Case((N(3),), lambda x: sine(x) * jnp.exp(x), missing=no_forward('jax#16049', lambda x: jnp.sin(x) * jnp.exp(x))),
         'custom_vjp_halved': Case((N(3),), lambda x: square(x) * x, missing=no_forward('jax#7401', lambda x: half(x) * x), **no_series),
         'custom_vjp_solution': Case((N(3),), lambda x: root(1 + x * x), missing=no_forward('jax#39444', lambda x: jnp.sqrt(1 + x * x))),
-        'custom_in_scan': Case((N(4, 2),), lambda x: lax.scan(lambda c, t: (slow(c + t), c), x[0], x)[1], **no_series),
+        'custom_in_scan': Case((N(4, 2),), lambda x: lax.scan(lambda c, t: (slow(c + t), c), x[0], x)[1],
+                               skip=('jet3', 'reverse2', 'reverse3'), differs='open: of rules that are no derivatives reverse over reverse '
+                               'through a scan takes another second derivative than forward over reverse'),
+        'custom_true_in_scan': Case((N(4, 2),), lambda x: lax.scan(lambda c, t: (jnp.tanh(c + t), c), x[0], x)[1]),
         'linear_call': Case((N(3), N(2, 3)), lambda x, a: (lax.stop_gradient(a) @ x)**2),
         'stop_gradient': Case((N(3),), lambda x: x * lax.stop_gradient(jnp.exp(x)) + x * x),
         'straight_through': Case((N(4),), lambda x: hold(3 * x)**2),

@@ -17,11 +17,11 @@ def nan(instead, where=every, thread='jax#1052'):
     return Missing(where, thread, 'NaN', instead)
 
 
-def masked(f, inside, held):
+def masked(f, inside, held, **more):
     """where(inside(x), f(x), 0) + x², and the same where f sees numbers of its domain only."""
     naive = lambda x: jnp.where(inside(x), f(x), 0) + x * x
     safe = lambda x: jnp.where(inside(x), f(jnp.where(inside(x), x, held)), 0) + x * x
-    return lambda x: Case((x,), naive, missing=nan(safe))
+    return lambda x: Case((x,), naive, missing=nan(safe), **more)
 
 
 def rows(f):
@@ -66,8 +66,10 @@ def masks():
         'masked_log': masked(jnp.log, above(0), 1)(sided),
         'masked_log1p': masked(jnp.log1p, above(-1), 0)(np.array([-2., -1, .5, 2])),
         'masked_pow': masked(lambda x: x**1.5, above(0), 1)(sided),
-        'masked_erf_inv': masked(special.erfinv, within, 0)(ends),
-        'masked_arcsine': masked(jnp.asin, within, 0)(ends),
+        'masked_erf_inv': masked(special.erfinv, within, 0, skip=('reverse2', 'reverse3'), differs=
+            'open: reverse over reverse gives NaN where erf_inv is infinite, though masked')(ends),
+        'masked_arcsine': masked(jnp.asin, within, 0, skip=('reverse3',), differs=
+            'a division that is differentiated as a linear map is not protected')(ends),
         'masked_div': Case((np.array([1., 2, 3]), np.array([2., 0, -1])), lambda x, y: jnp.where(y == 0, 0, x / y) + x * x,
                            missing=nan(divided)),
         'entropy_zero': Case((np.array([0., .25, .75]),), lambda p: jnp.sum(
