@@ -30,25 +30,48 @@ Inputs inputs_of(const Tensors& args) {
   return in;
 }
 
-Graph trace(Site site, Mode mode, const Fn& f, const Inputs& in, const Scope::Axis& axis) {
+namespace {
+
+// The error with the transformations around it, from the inside out; each is named once.
+Error with_chain(const Error& e, const Scope* scope) {
+  std::string message = e.message();
+  for (; scope; scope = scope->parent().get()) {
+    const std::string place = to_string(scope->opened());
+    const auto named = [&](const std::string& text) { return message.find(text) != std::string::npos; };
+    const std::string level = fmt::format("{} at {}", scope->what(), place);
+    if (!place.empty() && !named(level) && !named(fmt::format("{} ({})", scope->what(), place)))
+      message += "; inside " + level;
+  }
+  return Error(e.kind(), std::move(message), e.where());
+}
+
+Graph traced_in(Scope& scope, Site site, const Fn& f, const Inputs& in) {
   Graph g;
-  Open scope(site.what, site.where, mode);
-  scope->set_axis(axis);
   Tensors leaves(in.values.size());
   for (size_t i = 0; i < leaves.size(); ++i) {
     if (in.values[i].empty()) continue;
-    leaves[i] = scope->parameter(in.types[i], in.names.empty() ? "" : in.names[i], in.values[i]);
+    leaves[i] = scope.parameter(in.types[i], in.names.empty() ? "" : in.names[i], in.values[i]);
     g.leaves.push_back(i);
   }
   const Tensors out = f(leaves);
   Values outputs;
   for (const Tensor& t : out) {
     g.present.push_back(!t.empty());
-    if (!t.empty()) outputs.push_back(scope->lift(t, site.where));
+    if (!t.empty()) outputs.push_back(scope.lift(t, site.where));
   }
-  g.body = scope->close(outputs);
-  g.hidden = scope->hidden();
+  g.body = scope.close(outputs);
+  g.hidden = scope.hidden();
   return g;
+}
+
+}  // namespace
+
+Graph trace(Site site, Mode mode, const Fn& f, const Inputs& in, const Scope::Axis& axis) {
+  const Open scope(site.what, site.where, mode);
+  scope->set_axis(axis);
+  try {
+    return traced_in(*scope, site, f, in);
+  } catch (const Error& e) { throw with_chain(e, &*scope); }
 }
 
 Tensors applied(const char* op, Attrs attrs, std::vector<Body> bodies, const Tensors& args, Where where) {

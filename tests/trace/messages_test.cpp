@@ -94,6 +94,26 @@ TEST(Messages, StandOnThePage) {
 #line 95 "model.cpp"
     conv(ones({1, 3, 8, 8}), ones({16, 4, 3, 3}));
   });
+  expect_shown([&] {
+    const auto loss = [](const Tensor& w, const Tensor& a) {
+#line 101 "model.cpp"
+      return sum(matmul(w, a));
+    };
+    const auto gradient = [&](const Tensor& a) {
+#line 104 "model.cpp"
+      return grad(loss)(ones({2, 3}), a);
+    };
+#line 106 "model.cpp"
+    vmap(gradient)(ones({8, 4}));
+  });
+  expect_shown([&] {
+    const auto slopes = [](const Tensor& a) {
+#line 111 "model.cpp"
+      return grad([](const Tensor& w) { return w * w; })(a);
+    };
+#line 113 "model.cpp"
+    vmap(slopes)(ones({8, 4}));
+  });
 }
 
 }  // namespace
