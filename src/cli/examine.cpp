@@ -14,6 +14,7 @@
 #include "cli/examine_options.h"
 #include "cli/ledger_place.h"
 #include "cli/mend.h"
+#include "cli/outputs_apart.h"
 #include "cli/progress.h"
 #include "cli/report_directory.h"
 #include "cli/rows.h"
@@ -180,9 +181,17 @@ struct Targets {
   explicit Targets(const ExamineArguments& a)
       : report(a.out.value_or(a.model + ".viva")), mended(a.mend ? *a.mend + ".viva" : "") {
     if (report.empty()) throw usage_error("--out: is empty: name a directory, or leave the option out");
-    if (a.mend && (a.mend->empty() || *a.mend == a.model || !is_replaceable_network(*a.mend)))
-      throw usage_error("--mend {}: name a file of its own for the mended network{}", *a.mend,
-                        *a.mend == a.model || a.mend->empty() ? "" : ": what stands there is none that Viva wrote");
+    if (a.mend && a.mend->empty()) throw usage_error("--mend: is empty: name a file for the mended network");
+    std::vector<RunPath> paths = {{RunPath::Is::network, "the network", a.model},
+                                  {RunPath::Is::report, "--out", report}};
+    if (a.mend) paths.push_back({RunPath::Is::file, "--mend", *a.mend});
+    if (a.mend) paths.push_back({RunPath::Is::report, "the report of the mended network", mended});
+    if (a.ledger) paths.push_back({RunPath::Is::file, "--ledger", *a.ledger});
+    check_apart(paths);
+    if (a.mend && !is_replaceable_network(*a.mend))
+      throw usage_error(
+          "--mend {}: name a file of its own for the mended network: what stands there is none that Viva wrote",
+          *a.mend);
   }
   void open() {
     directory.emplace(report, is_replaceable_report);
@@ -278,9 +287,18 @@ void check_rows(const Examination& x) {
                     counted(x.data.size(), "row", "rows"));
 }
 
+// Values of uint8 are in [0, 1] by the time that ranges and radii speak of them.
+void check_scaled_range(const Examination& x) {
+  const std::optional<ValueRange>& r = x.options.range;
+  if (!r || x.data.record.scaling.empty() || (r->low >= 0 && r->high <= 1)) return;
+  throw usage_error("--range {}: {} is {}: its values lie in [0, 1]: write --range 0,1, and radii such as 8/255",
+                    x.a.range, x.a.data, x.data.record.scaling);
+}
+
 void open_rows(Examination& x) {
   x.data = x.s.open.data(x.a.data, "data", *x.subject);
   x.data.record.role = x.a.data_role;
+  check_scaled_range(x);
   name_classes(x.a, *x.subject, x.data);
   set_groups(x.a, x.data);
   if (!x.a.train.empty()) x.train = x.s.open.data(x.a.train, "train", *x.subject), x.train->record.role = "train";

@@ -49,6 +49,8 @@ ValueRange range_of(const std::string& text) {
   if (parts.size() != 2) throw usage_error("--range {}: write the least and the greatest value, as in 0,1", text);
   const ValueRange r{number_of("--range", parts[0]), number_of("--range", parts[1])};
   if (!(r.low < r.high)) throw usage_error("--range {}: the first number must be the smaller", text);
+  constexpr double most = 1e30;  // networks take float32
+  if (r.low < -most || r.high > most) throw usage_error("--range {}: values beyond 1e30 are none of data", text);
   return r;
 }
 

@@ -79,7 +79,14 @@ std::vector<std::string> labels_of(const Array& a, const std::string& shown) {
   if (a.shape().empty() || a.size() != a.shape()[0])
     throw input_error("{}: is {}: give one label of a group a row", shown, to_string(a.type()));
   std::vector<std::string> labels;
-  for (int64_t i = 0; i < a.size(); ++i) labels.push_back(fmt::format("{}", a.at(i)));
+  if (!is_float(a.dtype()))  // whole numbers above 2^53 are no doubles
+    for (const int64_t v : a.converted(Dtype::int64).as<int64_t>()) labels.push_back(fmt::format("{}", v));
+  for (int64_t i = std::ssize(labels); i < a.size(); ++i) {
+    if (std::isnan(a.at(i)))
+      throw input_error("{}: row {} (counting from 0) has NaN as its group: give each row the label of a group", shown,
+                        i);
+    labels.push_back(fmt::format("{}", a.at(i)));
+  }
   return labels;
 }
 
@@ -89,7 +96,8 @@ std::vector<std::string> lines_of(std::string_view text) {
   for (size_t at = 0; at <= text.size();) {
     const size_t end = std::min(text.find('\n', at), text.size());
     std::string_view line = text.substr(at, end - at);
-    if (line.ends_with('\r')) line.remove_suffix(1);
+    while (!line.empty() && (line.back() == ' ' || line.back() == '\t' || line.back() == '\r')) line.remove_suffix(1);
+    line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
     lines.emplace_back(line);
     at = end + 1;
   }

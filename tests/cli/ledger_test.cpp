@@ -242,5 +242,66 @@ TEST(ClassNames, OfMetadata) {
             (Names{"x", "<script>"}));
 }
 
+// Whole numbers beyond 2^53 are other groups than their neighbours; NaN is none, and blanks at an end are no
+// difference.
+TEST_F(Rulings, GroupsAreTakenAsWritten) {
+  const std::string data = rows_of(90, {4}, 4, any);
+  std::vector<int64_t> large;
+  std::vector<double> nan(90, 1);
+  std::string lines;
+  for (int64_t i = 0; i < 90; ++i) {
+    large.push_back((int64_t{1} << 60) + i / 3);
+    lines += fmt::format("patient {}{}\n", i / 3, i % 3 == 0 ? " " : i % 3 == 1 ? "\r" : "");
+  }
+  nan[7] = std::nan("");
+  write_npy(dir_ / "large.npy", Array::of(large, {90}));
+  write_npy(dir_ / "nan.npy", Array::of(nan, {90}));
+  for (const std::string& file : {dir_ / "large.npy", put(dir_ / "lines", lines)}) {
+    ASSERT_EQ(examine("end_scores", data, {"--only", "risk", "--groups", file}).code, 0);
+    EXPECT_EQ(report()["data"][0]["groups"], 30) << file;
+  }
+  const Outcome o = examine("end_scores", data, {"--only", "risk", "--groups", dir_ / "nan.npy"});
+  EXPECT_EQ(o.code, 3);
+  VIVA_EXPECT_HAS(o.err, "row 7 (counting from 0) has NaN as its group");
+}
+
+// What one run writes is refused before any work where it would overwrite the network, or another output.
+TEST_F(Rulings, OutputsAreKeptApart) {
+  const std::string data = rows_of(90, {4}, 4, any), net = copied("end_scores"), own = get(net);
+  std::filesystem::create_hard_link(net, std::string(dir_ / "linked.onnx"));
+  const auto refused = [&](std::vector<std::string> more, const std::string& words) {
+    std::vector<std::string> all = {"examine", net, "--data", data, "--only", "risk"};
+    all.insert(all.end(), more.begin(), more.end());
+    const auto before = names_in(dir_ / ".");
+    const Outcome o = call(all);
+    EXPECT_EQ(o.code, 2) << o.out;
+    VIVA_EXPECT_HAS(o.err, words);
+    EXPECT_EQ(names_in(dir_ / "."), before);
+    EXPECT_EQ(get(net), own);
+  };
+  const std::string one = "are one place", inside = "lies in the folder of a report";
+  refused({"--mend", dir_ / "./end_scores.onnx"}, one);
+  refused({"--mend", dir_ / "linked.onnx"}, one);
+  refused({"--mend", dir_ / "m.onnx", "--out", dir_ / "m.onnx.viva/"}, one);
+  refused({"--mend", dir_ / "m.onnx", "--ledger", dir_ / "m.onnx"}, one);
+  refused({"--mend", dir_ / "m.onnx", "--ledger", dir_ / "m.onnx.viva"}, one);
+  refused({"--out", dir_ / "m", "--mend", dir_ / "m"}, one);
+  refused({"--out", dir_ / "m", "--ledger", dir_ / "m"}, one);
+  refused({"--ledger", net + ".viva/mine.jsonl"}, inside);
+  refused({"--out", dir_ / "w", "--mend", dir_ / "w/m.onnx"}, inside);
+}
+
+// Ranges are of values as examined: uint8 is in [0, 1] by then, and no data reach 1e308.
+TEST_F(Rulings, RangesOfValuesThatAreThere) {
+  const std::string bytes = rows_of(90, {4}, 4, [](int64_t, int64_t) { return 7.; }, Dtype::uint8);
+  const Outcome o = examine("end_scores", bytes, {"--range", "0,255"});
+  EXPECT_EQ(o.code, 2);
+  VIVA_EXPECT_HAS(o.err, "uint8 divided by 255: its values lie in [0, 1]: write --range 0,1");
+  EXPECT_EQ(examine("end_scores", bytes, {"--range", "0,1", "--only", "risk"}).code, 0);
+  const Outcome wide = examine("end_scores", bytes, {"--range", "-1e308,1e308"});
+  EXPECT_EQ(wide.code, 2);
+  VIVA_EXPECT_HAS(wide.err, "beyond 1e30");
+}
+
 }  // namespace
 }  // namespace viva
