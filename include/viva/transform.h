@@ -34,6 +34,14 @@ struct OutAxes {
 template <class... I> InAxes in_axes(I... axes) { return {{axes...}}; }    // one for each argument
 template <class... I> OutAxes out_axes(I... axes) { return {{axes...}}; }  // one for all results, or one for each
 
+// What the derivative of checkpoint(f) keeps beside the arguments: every value that it needs, the results of matrix
+// products, contractions and convolutions, or the values that tap names.
+struct Keep {
+  enum What : uint8_t { nothing, everything, contractions, named };
+  What what = nothing;
+  std::vector<std::string> names = {};  // for named
+};
+
 namespace tracing {
 
 using Tensors = std::vector<Tensor>;
@@ -65,7 +73,7 @@ enum class Second : uint8_t { forward, reverse, cheaper, hessian };
 Tensors jacobian(Site, const Fn&, const Tensors& args, const Marks&, Second how);
 Tensors vmap(Site, const Fn&, const Tensors& args, const std::vector<int>& axes, const std::vector<int>& out_axes,
              const std::string& axis_name);
-Tensors checkpoint(Site, const Fn&, const Tensors& args);
+Tensors checkpoint(Site, const Fn&, const Tensors& args, const Keep& keep);
 
 // f with its arguments, as a function of their leaves.
 template <class F, class... A> class Call {
@@ -277,10 +285,11 @@ template <class F> void Vmap<F>::check_axes(size_t arguments) const {
 
 template <class F> struct Checkpoint {
   F f;
+  Keep keep;
   Site site;
   template <class... A> auto operator()(const A&... args) const {
     Call<F, A...> call(f, args...);
-    const Tensors out = tracing::checkpoint(site, call.function(), call.given);
+    const Tensors out = tracing::checkpoint(site, call.function(), call.given, keep);
     return call.result(out);
   }
 };
@@ -354,9 +363,14 @@ Tensor axis_mean(const Arg& x, std::string_view axis);
 Tensor axis_index(std::string_view axis, Loc l = Loc::current());
 int64_t axis_size(std::string_view axis, Loc l = Loc::current());
 
-// f itself, but its derivative saves the arguments alone and computes the rest again.
+// f itself, but its derivative keeps the arguments and what `keep` says alone, and computes the rest again. What stands
+// inside a loop or a branch is not kept by it. A usage error where names are empty or hold a comma, where named has
+// none and where another has some.
+template <class F> auto checkpoint(F f, Keep keep, Loc l = Loc::current()) {
+  return tracing::Checkpoint<F>{std::move(f), std::move(keep), {"checkpoint", l}};
+}
 template <class F> auto checkpoint(F f, Loc l = Loc::current()) {
-  return tracing::Checkpoint<F>{std::move(f), {"checkpoint", l}};
+  return tracing::Checkpoint<F>{std::move(f), {}, {"checkpoint", l}};
 }
 
 // All float leaves of a tree as one vector of their promoted dtype, and back.

@@ -179,7 +179,7 @@ class Build {
   }
 
   // Structure.
-  Values call(const Body& f, Values args, bool recompute = false, Loc = Loc::current());
+  Values call(const Body& f, Values args, std::string policy = "save", Loc = Loc::current());
   Values barrier(Values xs, Loc = Loc::current());
   Value tap(Value x, std::string name, Loc = Loc::current());
 

@@ -219,8 +219,8 @@ Value Build::fft(Value x, int64_t dim, bool inverse, Loc l) {
   return one_of("fft", {x}, {{"dim", dim}, {"inverse", inverse}}, l);
 }
 
-Values Build::call(const Body& f, Values args, bool recompute, Loc l) {
-  return emit("call", std::move(args), {{"policy", std::string(recompute ? "recompute" : "save")}}, {f}, l);
+Values Build::call(const Body& f, Values args, std::string policy, Loc l) {
+  return emit("call", std::move(args), {{"policy", std::move(policy)}}, {f}, l);
 }
 
 Values Build::barrier(Values xs, Loc l) { return emit("barrier", std::move(xs), {}, {}, l); }

@@ -59,9 +59,9 @@ class Transforms {
   // returned mask marks. An output marked in force gets a tangent even where it is zero.
   virtual std::pair<Body, Mask> jvp(const Body& f, const Mask& active, const Mask& force) = 0;
   virtual SplitBody split(const Body& f, const Mask& known, const Mask& force_unknown) = 0;
-  // The outputs of f that a split leaves unknown, from all inputs of f: what is known is computed anew, in nodes apart
-  // from those that depend on the unknown.
-  virtual Body recompute(const Body& f, const Mask& known) = 0;
+  // A split whose unknown part takes the known inputs too, before the residuals, and computes again what is known:
+  // residuals are the values alone that the policy of a call keeps (ops/checkpoint.h).
+  virtual SplitBody checkpoint(const Body& f, const Mask& known, const std::string& policy) = 0;
   // Parameters: the inputs not marked linear, then the cotangents present. Outputs: a cotangent for each linear input.
   virtual Body transpose(const Body& f, const Mask& linear, const Mask& cotangent_present) = 0;
   // axes: the batch axis of each input, -1 for none. Returns the batch axis of each output, -1 where not batched; an

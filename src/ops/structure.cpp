@@ -7,6 +7,7 @@
 #include "loops/lowered.h"
 #include "ops/bounds.h"
 #include "ops/catalog.h"
+#include "ops/checkpoint.h"
 #include "ops/structure.h"
 
 namespace viva {
@@ -14,7 +15,8 @@ namespace {
 
 // call
 
-bool recomputes(const Node& n) { return n.attrs.text("policy") == "recompute"; }
+const std::string& policy_of(const Node& n) { return n.attrs.text("policy"); }
+bool recomputes(const Node& n) { return policy_of(n) != "save"; }
 
 Values call_like(Build& b, const Node& n, const Body& f, Values in) {
   return b.emit(*n.op, std::move(in), n.attrs, {f});
@@ -22,8 +24,8 @@ Values call_like(Build& b, const Node& n, const Body& f, Values in) {
 
 std::vector<Type> call_infer(const Infer::Site& s) {
   require(s.bodies.size() == 1, "holds {} functions, not one", s.bodies.size());
-  const std::string& policy = s.attrs.text("policy");
-  require(policy == "save" || policy == "recompute", "policy '{}' is neither save nor recompute", policy);
+  const std::string wrong = why_no_policy(s.attrs.text("policy"));
+  require(wrong.empty(), "{}", wrong);
   const Function& f = *s.bodies[0];
   require_parameters(f, s.in);
   return f.output_types();
@@ -49,33 +51,23 @@ Values call_jvp(Build& b, const Node& n, Ins in, Ins, Ins t, Transforms& tf) {
   return result;
 }
 
-// save: the known part hands its residuals over. recompute: the unknown part gets the known inputs and runs it again.
+// save: the known part hands its residuals over. Else the unknown part gets the known inputs too, and runs it again.
 void call_split(SplitSite& s, const Node& n, std::span<Value> out_known, std::span<Value> out_unknown, Transforms& tf) {
   const Mask known = present(s.in_known);
   if (all(known)) return plain_split(s, n, out_known, out_unknown, tf);
-  const SplitBody parts = tf.split(n.bodies[0], known, Mask(n.types.size(), false));
-  const auto known_outputs = static_cast<size_t>(std::ranges::count(parts.out_known, true));
-  Body first = parts.known, second = parts.unknown;
-  Values args;
-  if (recomputes(n)) {
-    Mask used(parts.known->outputs().size(), false);
-    std::fill_n(used.begin(), known_outputs, true);
-    first = tf.pruner.prune(parts.known, used).body;
-    second = tf.recompute(n.bodies[0], known);
-  }
-  Values first_out;
-  if (!first->outputs().empty()) first_out = call_like(s.known, n, first, only_present(s.in_known));
-  if (recomputes(n)) {
-    for (size_t i = 0; i < n.in.size(); ++i) args.push_back(known[i] ? s.residual(s.in_known[i]) : s.in_unknown[i]);
-  } else {
-    for (size_t i = known_outputs; i < first_out.size(); ++i) args.push_back(s.residual(first_out[i]));
-    append<Value>(args, only_present(s.in_unknown));
-  }
-  Values second_out;
-  if (!second->outputs().empty()) second_out = call_like(s.unknown, n, second, std::move(args));
+  const SplitBody parts = recomputes(n) ? tf.checkpoint(n.bodies[0], known, policy_of(n))
+                                        : tf.split(n.bodies[0], known, Mask(n.types.size(), false));
+  Values first, args, second;
+  if (!parts.known->outputs().empty()) first = call_like(s.known, n, parts.known, only_present(s.in_known));
+  if (recomputes(n))
+    for (const Value& v : only_present(s.in_known)) args.push_back(s.residual(v));
+  for (size_t i = first.size() - static_cast<size_t>(parts.residuals); i < first.size(); ++i)
+    args.push_back(s.residual(first[i]));
+  append<Value>(args, only_present(s.in_unknown));
+  if (!parts.unknown->outputs().empty()) second = call_like(s.unknown, n, parts.unknown, std::move(args));
   for (size_t i = 0, k = 0, u = 0; i < n.types.size(); ++i)
-    if (parts.out_known[i]) out_known[i] = first_out[k++];
-    else out_unknown[i] = second_out[u++];
+    if (parts.out_known[i]) out_known[i] = first[k++];
+    else out_unknown[i] = second[u++];
 }
 
 void call_transpose(Build& b, const Node& n, Ins in, Ins ct, std::span<Value> r, Transforms& tf) {
@@ -113,7 +105,7 @@ std::vector<Sample> call_samples() {
   const Value x = b.parameter({Dtype::float64, {3}}, "x"), y = b.parameter({Dtype::float64, {3}}, "y");
   const Body f = b.finish({b.mul(x, b.sin(y)), b.add(x, x), b.exp(y)});
   std::vector<Sample> all;
-  for (const char* policy : {"save", "recompute"})
+  for (const char* policy : {"save", "recompute", "contractions"})
     all.push_back(
         {policy, {sample_floats({3}, -2, 2, 0), sample_floats({3}, -2, 2, 1)}, {{"policy", std::string(policy)}}, {f}});
   Build g("g");
@@ -188,7 +180,9 @@ std::vector<Sample> barrier_samples() {
 constexpr OpDef call_record = {
     .name = "call",
     .family = "structure",
-    .doc = "another function's outputs; split under 'save' hands over residuals, under 'recompute' the inputs",
+    .doc =
+        "another function's outputs; split under 'save' hands over residuals, under other policies the inputs and what "
+        "they keep",
     .inlines = call_inlines,
     .needs = call_needs,
     .attributes = "policy",

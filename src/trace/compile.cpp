@@ -199,7 +199,7 @@ Tensors Cache::run(const Compiled& c, const Arguments& a) const {
   const Graph& g = c.graph;
   bool inside = current() != nullptr;
   for (const auto& [t, moved] : a.leaves) inside = inside || t->traced();
-  if (inside) return g.outputs(call(g.body, g.arguments(tensors_of(a)), false, site_.where));
+  if (inside) return g.outputs(call(g.body, g.arguments(tensors_of(a)), "save", site_.where));
   std::call_once(c.once, [&] {
     PlanOptions options;
     options.donated.assign(g.leaves.size(), true);  // takes effect where the caller moved the only reference in

@@ -253,12 +253,12 @@ Tensors apply(const Body& f, const Tensors& args, Where where) {
   return out;
 }
 
-Tensors call(const Body& f, const Tensors& args, bool recompute, Where where) {
+Tensors call(const Body& f, const Tensors& args, std::string policy, Where where) {
   if (!innermost) return apply(f, args, where);
   const auto& scope = innermost;
   Values values;
   for (const Tensor& t : args) values.push_back(scope->lift(t, where));
-  Attrs attrs{{"policy", std::string(recompute ? "recompute" : "save")}};
+  Attrs attrs{{"policy", std::move(policy)}};
   Tensors out;
   for (const Value& v : scope->build().emit("call", std::move(values), std::move(attrs), {f}, where))
     out.push_back(scope->wrap(v, where));

@@ -145,8 +145,8 @@ Tensor constant(Array value, Where where);
 
 // A function applied to tensors: its nodes go into the current scope, or run.
 Tensors apply(const Body& f, const Tensors& args, Where where);
-// The same as one call node, where a scope is open; recompute: its derivative saves the inputs alone.
-Tensors call(const Body& f, const Tensors& args, bool recompute, Where where);
+// The same as one call node, where a scope is open; policy: what its derivative keeps (ops/checkpoint.h).
+Tensors call(const Body& f, const Tensors& args, std::string policy, Where where);
 
 // The elements of t. Throws a usage error where it has none.
 Array value_of(const Tensor& t, Where asked);

@@ -250,6 +250,26 @@ std::vector<int> output_axes(Site site, const Graph& g, const std::vector<int>& 
   return out;
 }
 
+std::string policy_of(Site site, const Keep& keep) {
+  if ((keep.what == Keep::named) == keep.names.empty())
+    throw usage_at(site.where, keep.names.empty() ? "[checkpoint] keeps what is named, but no name is given"
+                                                  : "[checkpoint] names are given: keep what is named");
+  for (const std::string& name : keep.names)
+    if (name.empty() || name.find(',') != std::string::npos)
+      throw usage_at(site.where, fmt::format("[checkpoint] '{}' is no name: names hold no comma", name));
+  switch (keep.what) {
+    case Keep::nothing:
+      return "recompute";
+    case Keep::everything:
+      return "save";
+    case Keep::contractions:
+      return "contractions";
+    case Keep::named:
+      break;
+  }
+  return fmt::format("named {}", fmt::join(keep.names, ","));
+}
+
 }  // namespace
 
 Tensors vmap(Site site, const Fn& f, const Tensors& args, const std::vector<int>& axes,
@@ -266,16 +286,17 @@ Tensors vmap(Site site, const Fn& f, const Tensors& args, const std::vector<int>
   return g.outputs(apply(d, all, site.where));
 }
 
-Tensors checkpoint(Site site, const Fn& f, const Tensors& args) {
+Tensors checkpoint(Site site, const Fn& f, const Tensors& args, const Keep& keep) {
+  const std::string policy = policy_of(site, keep);
   const Graph g = traced(site, f, args);
-  return g.outputs(call(renamed(g.body, "checkpoint"), g.arguments(args), true, site.where));
+  return g.outputs(call(renamed(g.body, "checkpoint"), g.arguments(args), policy, site.where));
 }
 
 Tensors named(const char* name, const Fn& f, const Tensors& args, Where where) {
   if (!current()) return f(args);
   const Site site{name, line_or(where)};
   const Graph g = traced(site, f, args);
-  return g.outputs(call(renamed(g.body, name), g.arguments(args), false, site.where));
+  return g.outputs(call(renamed(g.body, name), g.arguments(args), "save", site.where));
 }
 
 }  // namespace viva::tracing

@@ -1,6 +1,5 @@
 // split: what the known inputs decide, and the rest. Values that cross over are residuals.
 #include "ops/record.h"
-#include "ops/taps.h"
 #include "transform/transformer.h"
 
 namespace viva {
@@ -121,19 +120,6 @@ class SplitWalk {
 
 SplitBody Transformer::make_split(const Body& f, const Mask& known, const Mask& force_unknown) {
   return SplitWalk(*f, *this).run(known, force_unknown);
-}
-
-Body Transformer::make_recompute(const Body& f, const Mask& known) {
-  const SplitBody parts = split(f, known, Mask(f->outputs().size(), false));
-  Build b(f->name() + ".recomputed");
-  b.at({});
-  Values known_in, unknown_in;
-  for (size_t i = 0; i < known.size(); ++i)
-    (known[i] ? known_in : unknown_in).push_back(b.parameter_like(f->params()[i]));
-  const Values first = b.inline_call(*without_taps(parts.known), known_in);
-  Values in(first.end() - parts.residuals, first.end());
-  in.insert(in.end(), unknown_in.begin(), unknown_in.end());
-  return pruner.pruned(b.finish(b.inline_call(*parts.unknown, in), parts.unknown->output_names()));
 }
 
 }  // namespace viva

@@ -38,8 +38,8 @@ SplitBody Transformer::split(const Body& f, const Mask& known, const Mask& force
   return memo(splits_, {f, known, force_unknown}, [&] { return make_split(f, known, force_unknown); });
 }
 
-Body Transformer::recompute(const Body& f, const Mask& known) {
-  return memo(recomputes_, {f, known}, [&] { return make_recompute(f, known); });
+SplitBody Transformer::checkpoint(const Body& f, const Mask& known, const std::string& policy) {
+  return memo(checkpoints_, {f, known, policy}, [&] { return make_checkpoint(f, known, policy); });
 }
 
 Body Transformer::transpose(const Body& f, const Mask& linear, const Mask& cotangent_present) {

@@ -38,7 +38,7 @@ class Transformer final : public Transforms {
  public:
   std::pair<Body, Mask> jvp(const Body& f, const Mask& active, const Mask& force) override;
   SplitBody split(const Body& f, const Mask& known, const Mask& force_unknown) override;
-  Body recompute(const Body& f, const Mask& known) override;
+  SplitBody checkpoint(const Body& f, const Mask& known, const std::string& policy) override;
   Body transpose(const Body& f, const Mask& linear, const Mask& cotangent_present) override;
   std::pair<Body, std::vector<int>> batch(const Body& f, const std::vector<int>& axes, int64_t n,
                                           const Mask& force) override;
@@ -48,7 +48,7 @@ class Transformer final : public Transforms {
  private:
   std::pair<Body, Mask> make_jvp(const Body& f, const Mask& active, const Mask& force);
   SplitBody make_split(const Body& f, const Mask& known, const Mask& force_unknown);
-  Body make_recompute(const Body& f, const Mask& known);
+  SplitBody make_checkpoint(const Body& f, const Mask& known, const std::string& policy);
   Body make_transpose(const Body& f, const Mask& linear, const Mask& cotangent_present);
   std::pair<Body, std::vector<int>> make_batch(const Body& f, const std::vector<int>& axes, int64_t n,
                                                const Mask& force);
@@ -58,7 +58,7 @@ class Transformer final : public Transforms {
   // Keys hold the Body, so that an address is never reused while the memo lives.
   std::map<std::tuple<Body, Mask, Mask>, std::pair<Body, Mask>> jvps_;
   std::map<std::tuple<Body, Mask, Mask>, SplitBody> splits_;
-  std::map<std::pair<Body, Mask>, Body> recomputes_;
+  std::map<std::tuple<Body, Mask, std::string>, SplitBody> checkpoints_;
   std::map<std::tuple<Body, Mask, Mask>, Body> transposes_;
   std::map<std::tuple<Body, std::vector<int>, int64_t, Mask>, std::pair<Body, std::vector<int>>> batches_;
   std::map<std::tuple<Body, Taylor, Mask, Mask>, std::pair<Body, Mask>> jets_;

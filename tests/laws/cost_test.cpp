@@ -212,7 +212,7 @@ TEST(ScanMemory, OfRecomputedStepsIsTheCarries) {
     for (int k = 0; k < 6; ++k) x = layer.sin(layer.exp(layer.neg(x)));
     const Body f = layer.finish({x});
     const Value carry = step.parameter(v);
-    const Body s = step.finish(step.call(f, {carry}, recompute));
+    const Body s = step.finish(step.call(f, {carry}, recompute ? "recompute" : "save"));
     const Body whole = b.finish(
         {b.emit("scan", {b.parameter(v)},
                 {{"consts", int64_t{0}}, {"carries", int64_t{1}}, {"length", length}, {"reverse", false}}, {s})[0]});

@@ -261,7 +261,7 @@ std::vector<std::pair<std::string, Case>> inside_structures(const Case& c) {
   const Body none = other.finish(std::move(zeros));
   Values in{chosen.full({Dtype::boolean, {}}, 1)};
   in.insert(in.end(), p.begin(), p.end());
-  return {{"call", {called.finish(called.call(c.f, a, true)), c.args}},
+  return {{"call", {called.finish(called.call(c.f, a, "recompute")), c.args}},
           {"cond", {chosen.finish(chosen.emit("cond", in, {}, {c.f, none})), c.args}},
           {"scan", {looping(c, true), c.args}},
           {"while", {looping(c, false), c.args}}};

@@ -20,7 +20,7 @@ namespace viva::test {
 class NoTransforms final : public Transforms {
   std::pair<Body, Mask> jvp(const Body&, const Mask&, const Mask&) override { throw internal_error("no function"); }
   SplitBody split(const Body&, const Mask&, const Mask&) override { throw internal_error("no function"); }
-  Body recompute(const Body&, const Mask&) override { throw internal_error("no function"); }
+  SplitBody checkpoint(const Body&, const Mask&, const std::string&) override { throw internal_error("no function"); }
   Body transpose(const Body&, const Mask&, const Mask&) override { throw internal_error("no function"); }
   std::pair<Body, std::vector<int>> batch(const Body&, const std::vector<int>&, int64_t, const Mask&) override {
     throw internal_error("no function");

@@ -48,7 +48,7 @@ inline Body random_function(uint32_t seed, int nodes, const std::vector<Body>& c
     if (!callees.empty() && below(4) == 0) {
       const Body& f = callees[below(callees.size())];
       for (const Value& p : f->params()) in.push_back(operand(p.type(), nullptr));
-      out = b.call(f, in, below(2) == 0);
+      out = b.call(f, in, below(2) == 0 ? "recompute" : "save");
     } else {
       const auto& [op, s] = samples[below(samples.size())];
       for (const Array& a : s.in) in.push_back(operand(a.type(), &a));

@@ -327,7 +327,8 @@ class RandomProgram {
       f = dice_.of(functions_);
       for (const Type& t : f->param_types()) args.push_back(of_type(t));
     }
-    keep(b_->call(f, args, dice_.below(2) == 1));
+    const char* policies[] = {"save", "recompute", "contractions"};
+    keep(b_->call(f, args, policies[dice_.below(3)]));
   }
 
   void other_dtype() {

@@ -157,6 +157,23 @@ TEST(Transform, CheckpointKeepsTheCallWhole) {
   EXPECT_EQ(to_string(hessian(f)(x)), to_string(hessian(plain)(x)));
 }
 
+TEST(Transform, CheckpointKeepsWhatItIsTold) {
+  const Tensor a = reshape(arange(6.) / 7., {2, 3}), w = reshape(arange(12.) / 5. - 1., {3, 4});
+  const auto layer = [](const Tensor& p, const Tensor& q) {
+    return exp(tap(tanh(sin(tap(matmul(p, q), "inner"))), "outer"));
+  };
+  const auto plain = [&](const Tensor& q) { return sum(layer(a, q)); };
+  for (const Keep& keep : {Keep{}, Keep{Keep::everything}, Keep{Keep::contractions}, Keep{Keep::named, {"outer"}},
+                           Keep{Keep::named, {"inner", "outer"}}, Keep{Keep::named, {"absent"}}}) {
+    const auto kept = [&](const Tensor& q) { return sum(checkpoint(layer, keep)(a, q)); };
+    EXPECT_EQ(to_string(grad(kept)(w)), to_string(grad(plain)(w)));
+    EXPECT_EQ(to_string(compile(grad(kept))(w)), to_string(compile(grad(plain))(w)));
+    EXPECT_EQ(to_string(hessian(kept)(w)), to_string(hessian(plain)(w)));
+  }
+  for (const Keep& wrong : {Keep{Keep::named}, Keep{Keep::contractions, {"inner"}}, Keep{Keep::named, {"a,b"}}})
+    EXPECT_THROW(checkpoint(layer, wrong)(a, w), Error);
+}
+
 TEST(Transform, TracedParametersCarryTheirPaths) {
   const Body b = trace(loss, model, x, y);
   ASSERT_EQ(b->params().size(), 4u);

@@ -132,7 +132,7 @@ TEST(Derivatives, RecomputedCallsSaveTheirInputs) {
     const Body f = layer.finish({h});
     Build b("f");
     const Value x = b.parameter({Dtype::float64, {100}}, "x");
-    const Body whole = b.finish({b.reduce_sum(b.call(f, {x}, recompute).front(), {0})});
+    const Body whole = b.finish({b.reduce_sum(b.call(f, {x}, recompute ? "recompute" : "save").front(), {0})});
     const Linearized lin = linearize(whole, {true});
     EXPECT_EQ(lin.residuals, recompute ? 1 : 5);
     const Array at = Array::full({Dtype::float64, {100}}, .3);
@@ -140,6 +140,41 @@ TEST(Derivatives, RecomputedCallsSaveTheirInputs) {
     for (int i = 0; i < 5; ++i) slope *= std::cos(v), v = std::sin(v);
     EXPECT_NEAR(evaluate(grad(whole, {true}), {at})[0].at(7), slope, 1e-15);
   }
+}
+
+// exp(tanh(sin(x·w))) by x: what crosses over, and the products of the linear part, its own among them.
+TEST(Derivatives, CallsKeepWhatTheirPolicySays) {
+  const Type xs{Dtype::float64, {2, 3}}, ws{Dtype::float64, {3, 4}};
+  Build product("product");
+  const Value px = product.parameter(xs, "x"), pw = product.parameter(ws, "w");
+  const Body inner = product.finish({product.tap(product.dot(px, pw), "inner")});
+  Build layer("layer");
+  const Value lx = layer.parameter(xs, "x"), lw = layer.parameter(ws, "w");
+  const Value h = layer.tap(layer.tanh(layer.sin(layer.call(inner, {lx, lw})[0])), "outer");
+  const Body f = layer.finish({layer.exp(h)});
+  struct Case {
+    std::string policy;
+    int64_t residuals, products;
+  };
+  for (const auto& [policy, residuals, products] : {Case{"save", 4, 1},
+                                                    {"recompute", 2, 2},
+                                                    {"contractions", 2, 1},
+                                                    {"named inner", 2, 1},
+                                                    {"named outer", 3, 2},
+                                                    {"named outer,inner", 3, 1},
+                                                    {"named absent", 2, 2}}) {
+    SCOPED_TRACE(policy);
+    Build b("f");
+    const Value x = b.parameter(xs, "x"), w = b.parameter(ws, "w");
+    const Body whole = b.finish({b.reduce_sum(b.call(f, {x, w}, policy)[0], {0, 1})});
+    const Linearized lin = linearize(whole, {true, false});
+    EXPECT_EQ(lin.residuals, residuals);
+    const Body linear = inline_all_pass.run(lin.linear);
+    EXPECT_EQ(std::ranges::count_if(linear->nodes(), [](const Node& n) { return n.op && n.op->name == "dot_general"; }),
+              products);
+  }
+  Build b("f");
+  EXPECT_THROW(b.call(f, {b.parameter(xs), b.parameter(ws)}, "named a,"), Error);
 }
 
 TEST(Derivatives, ErrorsNameWhatIsMissing) {

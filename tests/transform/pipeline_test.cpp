@@ -18,13 +18,14 @@ const Type four{Dtype::float32, {4}};
 
 // y = g(x) + g(x), where g(u) = 2u, called under the policy; g is also called without using what it gives.
 Body calls(bool recompute) {
+  const char* policy = recompute ? "recompute" : "save";
   Build g("g");
   const Value u = g.parameter(four, "u");
   const Body twice = g.finish({g.add(u, u)});
   Build b("f");
   const Value x = b.parameter(four, "x");
-  b.call(twice, {x}, recompute);
-  return b.finish({b.add(b.call(twice, {x}, recompute)[0], b.call(twice, {x}, recompute)[0])});
+  b.call(twice, {x}, policy);
+  return b.finish({b.add(b.call(twice, {x}, policy)[0], b.call(twice, {x}, policy)[0])});
 }
 
 int64_t count(const Body& f, std::string_view op) {
@@ -93,7 +94,7 @@ TEST(Pipeline, InlinesSharedBodiesOnce) {
   Body f = leaf.finish({leaf.sin(leaf.parameter(four, "x"))});
   for (int i = 0; i < 300; ++i) {
     Build b("f");
-    f = b.finish(b.call(f, {b.parameter(four, "x")}, i % 2 == 0));
+    f = b.finish(b.call(f, {b.parameter(four, "x")}, i % 2 == 0 ? "recompute" : "save"));
   }
   EXPECT_EQ(inline_all_pass.run(f)->nodes().size(), 2u);
 }

@@ -23,7 +23,7 @@ Body net(int n, bool recompute) {
   Value y = b.parameter(rows, "x");
   Values weights;
   for (int i = 0; i < n; ++i) weights.push_back(b.parameter(square, "w"));
-  for (const Value& w : weights) y = b.call(layer, {y, w}, recompute)[0];
+  for (const Value& w : weights) y = b.call(layer, {y, w}, recompute ? "recompute" : "save")[0];
   return b.finish({b.reduce_sum(b.square(y), {0, 1})});
 }
 
@@ -75,8 +75,8 @@ TEST(Sharing, DoublingCallsStaySmall) {
   Body f = leaf.finish({leaf.sin(leaf.parameter(t, "x"))});
   for (int i = 1; i <= 200; ++i) {
     Build b(fmt::format("f{}", i));
-    const Value y = b.call(f, {b.parameter(t, "x")}, true)[0];
-    f = b.finish(b.call(f, {y}, true));
+    const Value y = b.call(f, {b.parameter(t, "x")}, "recompute")[0];
+    f = b.finish(b.call(f, {y}, "recompute"));
   }
   EXPECT_EQ(functions(f), 201u);
   EXPECT_LE(functions(jvp(f, {true})), 402u);

@@ -97,7 +97,7 @@ TEST(Usage, TransformedNodesCarryThePrimalLine) {
     if (call) {
       Build g("g");
       g.at(Where::named("node"));
-      y = b.call(g.finish({g.tanh(g.parameter(four, "u"))}), {y}, true)[0];
+      y = b.call(g.finish({g.tanh(g.parameter(four, "u"))}), {y}, "recompute")[0];
     }
     return b.finish({b.reduce_sum(b.pad(b.slice(y, {1}, {3}), b.scalar(Dtype::float32, 0), {1}, {0}), {0})});
   };
