@@ -116,9 +116,9 @@ void check_radii(const ExamineOptions& o) {
   const auto check = [&](double radius, const std::string& what) {
     if (radius <= r.high - r.low) return;
     throw usage_error(
-        "{}: a radius of {} is beyond the whole range [{}, {}]{}: radii are in units of the raw data, such as "
+        "{}: the radius {} is beyond the whole range [{}, {}]{}: radii are in units of the raw data, such as "
         "8/255{}",
-        what, shown(radius), shown(r.low), shown(r.high), o.range ? "" : ", which is taken without --range",
+        what, radius, r.low, r.high, o.range ? "" : ", which is taken without --range",
         o.range ? "" : "; or give --range LO,HI");
   };
   for (const Radius& e : o.eps) check(e.value, "--eps " + e.text);

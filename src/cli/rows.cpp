@@ -183,6 +183,10 @@ std::vector<std::string> read_class_names(const std::string& path, int64_t class
   std::vector<std::string> names;
   for (std::string& line : lines_of(bytes.text())) {
     if (line.empty()) throw input_error("{}: line {} is empty: write one class name a line", shown, names.size() + 1);
+    constexpr size_t longest = 200;  // a report repeats them
+    if (line.size() > longest)
+      throw input_error("{}: line {} has {} bytes: names of classes have at most {}", shown, names.size() + 1,
+                        line.size(), longest);
     if (const auto before = std::ranges::find(names, line); before != names.end())
       throw input_error("{}: line {} repeats the name of line {}: give each class its own", shown, names.size() + 1,
                         before - names.begin() + 1);

@@ -184,10 +184,10 @@ TEST_F(ExamineVerb, RadiiAndRowsThatCannotBe) {
     EXPECT_EQ(std::ranges::count(o.err, '\n'), 1) << o.err;
     EXPECT_EQ(names(), 0);
   };
-  refused({"--eps", "8"}, "--eps 8: a radius of 8 is beyond the whole range [0, 1], which is taken without --range");
-  refused({"--eps", "1/255,300", "--range", "0,255"},
-          "--eps 300: a radius of 300 is beyond the whole range [0, 255]: ");
-  refused({"--claim", "robustness.accuracy[8] >= .5"}, "claim 'robustness.accuracy[8] >= 0.5': a radius of 8");
+  refused({"--eps", "8"}, "--eps 8: the radius 8 is beyond the whole range [0, 1], which is taken without --range");
+  refused({"--eps", "1.0001"}, "--eps 1.0001: the radius 1.0001 is beyond the whole range [0, 1]");
+  refused({"--eps", "1/255,300", "--range", "0,255"}, "--eps 300: the radius 300 is beyond the whole range [0, 255]: ");
+  refused({"--claim", "robustness.accuracy[8] >= .5"}, "claim 'robustness.accuracy[8] >= 0.5': the radius 8");
   refused({"--rows", "1001"}, "--rows 1001: rows holds 1,000 rows: write at most as many");
   refused({"--rows", "1001", "--plan"}, "write at most as many");
   refused({"--rows", "5000000000"}, "write at most as many");

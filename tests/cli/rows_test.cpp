@@ -96,6 +96,8 @@ TEST(ClassNames, OneALine) {
   VIVA_EXPECT_HAS(refused("a\n\nb\n", 3), "line 2 is empty");
   VIVA_EXPECT_HAS(refused("", 1), "line 1 is empty");
   VIVA_EXPECT_HAS(refused("a\nb\na\n", 3), "line 3 repeats the name of line 1");
+  VIVA_EXPECT_HAS(refused("a\n" + std::string(201, 'b') + "\nc\n", 3),
+                  "line 2 has 201 bytes: names of classes have at most 200");
 }
 
 }  // namespace
