@@ -38,6 +38,7 @@ constexpr LookedInto kinds[] = {
     {.name = "layout", .read = &RowReadings::layout, .of_fed_rows = false},
     {.name = "scale", .read = &RowReadings::scale, .of_fed_rows = false},
     {.name = "layout and scale", .read = &RowReadings::layout_and_scale, .of_fed_rows = false},
+    {.name = "label order", .look = look_at_label_order, .of_fed_rows = false},
     {.name = "leakage", .look = look_at_leakage, .of_fed_rows = false, .tests_rows = false, .of_network = false},
     {.name = "duplicates", .look = look_at_duplicates, .of_fed_rows = false, .tests_rows = false, .of_network = false},
     {.name = "numerical fragility", .look = look_at_rounding},
@@ -60,9 +61,8 @@ struct Family {
   const Suspicion* reading = nullptr;  // of the rows: what stands of layout, scale and both, the one of most accuracy
   bool told(size_t i) const {
     if (!stands[i] || !reading) return stands[i];
-    return !of_fed_rows[i] && (!is_reading(all[i]) || &all[i] == reading);
+    return !of_fed_rows[i] && (!all[i].reading || &all[i] == reading);
   }
-  static bool is_reading(const Suspicion& s) { return s.mend && !s.mend->map.from.empty(); }
 };
 
 // Holm's first test is at .05 over all tests of the family.
@@ -80,8 +80,17 @@ void judge(Family& f) {
   for (const Suspicion& s : f.all) {
     f.adjusted.push_back(s.p ? corrected[next++] : std::numeric_limits<double>::quiet_NaN());
     f.stands.push_back(s.material && (!s.p || f.adjusted.back() <= finding_alpha));
-    if (f.stands.back() && Family::is_reading(s) && (!f.reading || s.reached > f.reading->reached)) f.reading = &s;
+    if (f.stands.back() && s.reading && (!f.reading || s.reached > f.reading->reached)) f.reading = &s;
   }
+}
+
+// Rows read otherwise may do what labels read otherwise would do.
+std::string rival_of(const Family& f, const Suspicion& told) {
+  if (&told != f.reading) return "";
+  for (size_t i = 0; i < f.all.size(); ++i)
+    if (f.stands[i] && &f.all[i] != &told && f.all[i].id == label_order)
+      return ". Rival explanation, labels in another order than the network's classes: " + f.all[i].effect;
+  return "";
 }
 
 Table table_of(const Family& f) {
@@ -144,7 +153,7 @@ std::vector<Measure> run(Context& x) {
     const Suspicion& s = family.all[i];
     if (!family.told(i)) continue;
     ++told;
-    x.diagnosis.push_back({s.id, s.title, s.told});
+    x.diagnosis.push_back({s.id, s.title, s.told + rival_of(family, s)});
     if (s.mend) x.mends.push_back(*s.mend);
   }
   m.finding.estimate = static_cast<double>(told);

@@ -24,7 +24,8 @@ struct Suspicion {
   bool material = false;
   std::string told = {};  // the diagnosis in plain words, with its mend or its rival explanation
   std::optional<Mend> mend = {};
-  double reached = 0;  // of another reading of the rows: the accuracy on half B
+  double reached = 0;    // of another reading of the rows or labels: the accuracy on half B
+  bool reading = false;  // it is one
 };
 
 // Suspicions of one kind, or why they were not looked into.
@@ -66,6 +67,10 @@ class RowReadings {
   std::vector<int64_t> few_;  // of half A: combinations are many, and their gains are large
   std::vector<Single> layouts_, scales_;
 };
+inline constexpr std::string_view label_order = "diagnosis.label_order";
+// Labels in another order than the network's classes: the most frequent label of each class named, found on half A,
+// against the labels as given on half B.
+Looked look_at_label_order(Context& x);
 // Rows that all get the same scores, whatever they hold: counted exactly.
 Looked look_at_constant_outputs(Context& x);
 // Rows that stand in --train, and rows that repeat: counted exactly.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "examine/diagnosis.h"
 #include "examine/digits.h"
@@ -54,15 +55,20 @@ struct Tried {
   int64_t gained = 0, lost = 0, right = 0;
   double before = 0;  // accuracy on half B, read the other way
 };
-Tried tried(const RowReading& best, const std::vector<bool>& right, std::string beside,
-            const std::vector<bool>& before) {
-  Tried t{.best = &best, .beside = std::move(beside), .gain = {}};
+Tried compared(const std::vector<bool>& right, const std::vector<bool>& before) {
+  Tried t;
   for (size_t i = 0; i < right.size(); ++i) {
     t.right += right[i];
     t.gained += right[i] && !before[i], t.lost += before[i] && !right[i];
     t.gain.push_back(static_cast<double>(right[i]) - static_cast<double>(before[i]));
     t.before += static_cast<double>(before[i]) / static_cast<double>(right.size());
   }
+  return t;
+}
+Tried tried(const RowReading& best, const std::vector<bool>& right, std::string beside,
+            const std::vector<bool>& before) {
+  Tried t = compared(right, before);
+  t.best = &best, t.beside = std::move(beside);
   return t;
 }
 
@@ -116,6 +122,7 @@ Looked looked_at(const Context& x, const Tried& t, Among among, const std::vecto
                      "rows have it already",
                      s.effect, all.size(), t.best->mend);
   s.mend = Mend{s.id, t.best->mend, t.best->map, {}, false};
+  s.reading = true;
   std::string seen = all.size() == 1 ? " under one other: " : fmt::format(" under one of {}: ", all.size());
   for (const RowReading& r : all) seen += (&r == &all.front() ? "" : ", ") + r.name;
   const auto smallest = [n = std::ssize(t.gain), apart = static_cast<double>(t.gained + t.lost)](double level) {
@@ -129,7 +136,68 @@ size_t place_of_most(const std::vector<int64_t>& counts) {
   return static_cast<size_t>(std::ranges::max_element(counts) - counts.begin());
 }
 
+// The label that most rows of each class named have, where that gives each class a label of its own; else nothing.
+std::vector<int64_t> order_of_labels(const Context& x, const Evaluation& e, const std::vector<int64_t>& rows) {
+  std::map<int32_t, std::map<int64_t, int64_t>> counts;
+  for (const int64_t r : rows)
+    if (const int32_t named = e.predicted[static_cast<size_t>(r)]; named >= 0)
+      ++counts[named][x.data.labels[static_cast<size_t>(r)]];
+  std::vector<int64_t> order;
+  for (const auto& [named, labels] : counts)
+    order.push_back(std::ranges::max_element(labels, {}, [](const auto& l) { return l.second; })->first);
+  const std::set<int64_t> distinct(order.begin(), order.end());
+  return std::ssize(order) == e.classes && distinct.size() == order.size() ? order : std::vector<int64_t>{};
+}
+
+// "0 as 1, 1 as 2", the first few.
+std::string in_words(const Context& x, const std::vector<int64_t>& order) {
+  constexpr int64_t most = 10;
+  std::string all;
+  int64_t moved = 0;
+  for (int64_t k = 0; k < std::ssize(order); ++k) {
+    const int64_t to = order[static_cast<size_t>(k)];
+    if (to == k || ++moved > most) continue;
+    all += fmt::format("{}{} as {}", all.empty() ? "" : ", ", x.class_name(k), x.class_name(to));
+  }
+  return moved > most ? fmt::format("{} and {} more", all, moved - most) : all;
+}
+
 }  // namespace
+
+Looked look_at_label_order(Context& x) {
+  const Evaluation& e = x.evaluation();
+  const Halves halves =
+      halves_of(x.seed, x.data, drawn_rows(x.seed, Stream::reading_rows, x.data.size(), x.data.size()));
+  if (halves.a.empty() || halves.b.empty()) return {{}, std::string(too_few), ""};
+  Suspicion s{.id = std::string(label_order), .title = "Labels in another order than the network's classes"};
+  s.needed = material_gain;
+  s.material_if = fmt::format("lower limit of the gain of accuracy on half B at least {}", material_gain);
+  s.effect = "no other order of the classes agrees better with the labels of half A";
+  std::vector<int64_t> order = order_of_labels(x, e, halves.a);
+  const bool same = std::ranges::is_sorted(order);
+  std::vector<bool> before, right;
+  for (const int64_t r : halves.b) {
+    const int32_t named = e.predicted[static_cast<size_t>(r)];
+    const int64_t label = x.data.labels[static_cast<size_t>(r)];
+    before.push_back(named == label);
+    right.push_back(!order.empty() && named >= 0 && order[static_cast<size_t>(named)] == label);
+  }
+  const Tried t = compared(right, before);
+  const auto smallest = [n = std::ssize(t.gain), apart = same ? 0. : static_cast<double>(t.gained + t.lost)](
+                            double level) { return smallest_gain(level, n, apart); };
+  const std::string seen = " where each class named has a most frequent label of its own";
+  if (same) return {{std::move(s)}, "", seen, smallest};
+  const double gain = mean_of(t.gain), low = student_t_lower(t.gain, .05).value_or(gain);
+  s.p = t.gained > t.lost ? mcnemar(t.gained, t.lost) : 1;
+  s.size = gain, s.reached = t.before + gain, s.reading = true;
+  s.material = t.gain.size() >= 2 && low >= material_gain;
+  const InDigits more = in_digits(gain, low, std::nullopt);
+  s.effect = fmt::format(
+      "{}: accuracy {} on half B where the labels as given have {} (gain {}, 95 % lower limit {}; found on half A)",
+      in_words(x, order), number(s.reached), number(t.before), more.estimate, more.low);
+  s.told = s.effect + ". Mend: number the labels as the network numbers its classes";
+  return {{std::move(s)}, "", seen, smallest};
+}
 
 int64_t reading_plan_rows(const Context& x) {
   constexpr int64_t most_layouts = 5, most_scales = 7, most_combined = (most_layouts - 1) * most_scales;

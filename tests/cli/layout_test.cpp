@@ -87,7 +87,9 @@ class LayoutOption : public ExamineFiles {
   }
   static std::string diagnosed(const Outcome& o) {
     const size_t at = o.out.find("Mend: ");
-    return at == std::string::npos ? "" : o.out.substr(at + 6, o.out.find('\n', at) - at - 6);
+    if (at == std::string::npos) return "";
+    const std::string line = o.out.substr(at + 6, o.out.find('\n', at) - at - 6);
+    return line.substr(0, line.find(". Rival explanation, "));
   }
   // What is diagnosed is mended by the option that the diagnosis names.
   void expect_mended(const std::string& rows, const std::string& option, std::vector<std::string> more = {}) const {

@@ -239,6 +239,29 @@ TEST(Diagnosis, LeakageAndDuplicates) {
             1);
 }
 
+// Classes numbered otherwise are told as that, and as the rival where another layout does as much.
+TEST(Diagnosis, LabelsInAnotherOrder) {
+  GraphSubject two(16, 2, linear(weights_of_images(), 0));
+  const auto score = [](const auto& x) { return x[1] + .5 * x[2] - .5 * x[4] - x[8]; };
+  const Report r = diagnosed(two, labelled(1000, 16, [&](const auto& x) { return -score(x); }));
+  // Inverted rows turn the sign of this score: nothing tells the two apart, and both are said.
+  EXPECT_EQ(told(r), Ids{"diagnosis.layout"});
+  EXPECT_NE(r.diagnosis[0].text.find(
+                "Rival explanation, labels in another order than the network's classes: 0 as 1, 1 as 0: accuracy 1"),
+            std::string::npos)
+      << r.diagnosis[0].text;
+  EXPECT_EQ(told(diagnosed(two, labelled(1000, 16, score))), Ids{});
+
+  FakeSubject three = names_column(3, 1);
+  const auto shifted = [](int64_t by) {
+    std::vector<int64_t> labels;
+    for (int64_t i = 0; i < 900; ++i) labels.push_back((i + by) % 3);
+    return source(labels, 1, [](int64_t i, int64_t) { return static_cast<float>(i % 3); });
+  };
+  EXPECT_EQ(std::ranges::count(told(diagnosed(three, shifted(1))), "diagnosis.label_order"), 1);
+  EXPECT_EQ(std::ranges::count(told(diagnosed(three, shifted(0))), "diagnosis.label_order"), 0);
+}
+
 TEST(Diagnosis, OutputsThatAreConstant) {
   GraphSubject dead(4, 2, [](Build& b, Value x) {
     const Value none = b.relu(b.sub(x, b.full(x.type(), 1e6)));  // at no scale tried is any active
