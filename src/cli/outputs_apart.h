@@ -1,6 +1,7 @@
 // Outputs of one run that would overwrite each other, or the network that it reads.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 

@@ -58,7 +58,7 @@ struct Family {
   std::vector<bool> of_fed_rows;
   std::vector<double> adjusted;  // NaN where counted exactly
   std::vector<bool> stands;
-  const Suspicion* reading = nullptr;  // of the rows: what stands of layout, scale and both, the one of most accuracy
+  const Suspicion* reading = nullptr;  // what stands of layout, scale, both and label order: the one of most accuracy
   bool told(size_t i) const {
     if (!stands[i] || !reading) return stands[i];
     return !of_fed_rows[i] && (!all[i].reading || &all[i] == reading);

@@ -173,16 +173,15 @@ Looked look_at_label_order(Context& x) {
   s.needed = material_gain;
   s.material_if = fmt::format("lower limit of the gain of accuracy on half B at least {}", material_gain);
   s.effect = "no other order of the classes agrees better with the labels of half A";
-  std::vector<int64_t> order = order_of_labels(x, e, halves.a);
+  const std::vector<int64_t> order = order_of_labels(x, e, halves.a);
   const bool same = std::ranges::is_sorted(order);
-  std::vector<bool> before, right;
+  std::vector<bool> right;
   for (const int64_t r : halves.b) {
     const int32_t named = e.predicted[static_cast<size_t>(r)];
-    const int64_t label = x.data.labels[static_cast<size_t>(r)];
-    before.push_back(named == label);
-    right.push_back(!order.empty() && named >= 0 && order[static_cast<size_t>(named)] == label);
+    right.push_back(!order.empty() && named >= 0 &&
+                    order[static_cast<size_t>(named)] == x.data.labels[static_cast<size_t>(r)]);
   }
-  const Tried t = compared(right, before);
+  const Tried t = compared(right, right_as_given(x, halves.b));
   const auto smallest = [n = std::ssize(t.gain), apart = same ? 0. : static_cast<double>(t.gained + t.lost)](
                             double level) { return smallest_gain(level, n, apart); };
   const std::string seen = " where each class named has a most frequent label of its own";

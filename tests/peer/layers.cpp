@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/npy.h"
+#include "peer/files.h"
 #include "viva/viva.h"
 
 namespace viva {
@@ -139,11 +140,7 @@ void run(const std::filesystem::path& file) {
 int main(int argc, char** argv) {
   if (argc != 2) return std::cerr << "usage: layers DIR\n", 2;
   try {
-    std::vector<std::filesystem::path> files;
-    for (const auto& entry : std::filesystem::directory_iterator(argv[1]))
-      if (entry.path().extension() == ".npz") files.push_back(entry.path());
-    std::ranges::sort(files);
-    for (const auto& file : files) {
+    for (const auto& file : viva::peer::npz_files(argv[1])) {
       try {
         viva::run(file);
       } catch (const std::exception& e) {

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/npy.h"
+#include "peer/files.h"
 #include "peer/programs/programs.h"
 
 namespace viva::peer {
@@ -100,11 +101,7 @@ int main(int argc, char** argv) {
   int failed = 0;
   try {
     const viva::peer::Programs programs = viva::peer::all_programs();
-    std::vector<std::filesystem::path> files;
-    for (const auto& entry : std::filesystem::directory_iterator(argv[1]))
-      if (entry.path().extension() == ".npz") files.push_back(entry.path());
-    std::ranges::sort(files);
-    for (const auto& file : files) {
+    for (const auto& file : viva::peer::npz_files(argv[1])) {
       try {
         viva::peer::run(programs, file);
       } catch (const std::exception& e) {
