@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "examine/digits.h"
 #include "examine/measure.h"
 #include "examine/statistics.h"
 #include "examine/words.h"
@@ -67,8 +68,8 @@ struct Family {
 
 // Holm's first test is at .05 over all tests of the family.
 double first_level(const Family& f) {
-  return finding_alpha /
-         static_cast<double>(std::ranges::count_if(f.all, [](const Suspicion& s) { return s.p.has_value(); }));
+  const ptrdiff_t tests = std::ranges::count_if(f.all, [](const Suspicion& s) { return s.p.has_value(); });
+  return finding_alpha / static_cast<double>(std::max<ptrdiff_t>(tests, 1));
 }
 
 void judge(Family& f) {
@@ -112,9 +113,8 @@ Table table_of(const Family& f) {
 Table table_of(const std::vector<Looked>& looked, double level) {
   Table t{"looked", "What was looked into", {"kind", "tests", "what could have been seen"}, {}};
   for (const Looked& l : looked) {
-    const std::string seen = (l.smallest_at ? l.smallest_at(level) : "") + l.could_be_seen;
     t.rows.push_back({std::string(kinds[t.rows.size()].name), std::ssize(l.suspicions),
-                      l.why_not.empty() ? seen : "not looked into: " + l.why_not});
+                      l.why_not.empty() ? l.could_be_seen(level) : "not looked into: " + l.why_not});
   }
   return t;
 }
@@ -143,7 +143,7 @@ std::vector<Measure> run(Context& x) {
   for (const LookedInto& k : kinds) {
     if (x.progress) x.progress(static_cast<double>(&k - kinds) / std::size(kinds), k.name);
     std::string why = why_not(x, k);
-    Looked l = !why.empty() ? Looked{{}, std::move(why), ""} : k.read ? (readings.*k.read)() : k.look(x);
+    Looked l = !why.empty() ? Looked{{}, std::move(why)} : k.read ? (readings.*k.read)() : k.look(x);
     for (const Suspicion& s : l.suspicions) family.all.push_back(s), family.of_fed_rows.push_back(k.of_fed_rows);
     looked.push_back(std::move(l));
   }
@@ -161,7 +161,10 @@ std::vector<Measure> run(Context& x) {
   m.finding.evidence.counts = {{"tests", std::ssize(family.all)}, {"told", told}};
   m.finding.evidence.tables = {table_of(looked, first_level(family)), table_of(family)};
   m.finding.limits.emplace_back("says nothing of faults that are not in the table");
-  m.finding.limits.emplace_back("smallest detectable effects are those of one test at .05 and power .8");
+  m.finding.limits.push_back(
+      fmt::format("what could have been seen would be told with probability .8 at the level of Holm's first test, {}; "
+                  "shares of rows are those that were counted",
+                  number(first_level(family))));
   if (const std::string none = why_no_labels(e); !none.empty())
     m.finding.limits.push_back(none + "; the rows alone were looked into");
   else if (!e.nan_rows.empty())

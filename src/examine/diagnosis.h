@@ -32,9 +32,8 @@ struct Suspicion {
 struct Looked {
   std::vector<Suspicion> suspicions;
   std::string why_not;
-  std::string could_be_seen;  // how large a fault had to be to be told
-  // What stands before it where that depends on the level of Holm's first test, known when all suspicions are.
-  std::function<std::string(double level)> smallest_at = {};
+  // How large a fault had to be to be told, were its test the first of Holm's, which is at this level.
+  std::function<std::string(double level)> could_be_seen = {};
 };
 
 // What is tried. Layouts are few; scales are not, and what is best of some need not be the one that the network was
@@ -89,9 +88,5 @@ Looked look_at_training(Context& x);
 // Rows that plans count: read otherwise, and through derivatives of the training loss.
 int64_t reading_plan_rows(const Context& x);
 int64_t training_plan_rows(const Context& x);
-
-// The quantiles of the normal law at .95 and .8: an effect so many standard errors above a threshold has its one-sided
-// 95 % limit above it with probability .8.
-inline constexpr double detectable_errors = 1.645 + .842;
 
 }  // namespace viva

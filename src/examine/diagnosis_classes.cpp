@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "examine/detectable.h"
 #include "examine/diagnosis.h"
 #include "examine/digits.h"
 #include "examine/statistics.h"
@@ -61,19 +62,27 @@ std::string rival(const Context& x, const Confusion& c, int64_t label) {
   return "Rival explanation, ambiguous labels: the confusions run both ways. " + seen;
 }
 
-// The recall that a class of n rows must fall below, the others' being `others`, to be told with probability .8.
-std::string smallest_lack(int64_t n, double others, double alpha) {
-  const double threshold = others - material_lack;
-  int64_t hit = -1;
-  while (hit < n && clopper_pearson_upper(hit + 1, n, alpha) < threshold) ++hit;
-  if (hit < 0) return fmt::format("nothing: the smallest class has {} rows", grouped(n));
-  double low = 0, high = 1;  // the recall at which hits of at most that many have probability .8
-  for (int i = 0; i < 50; ++i) {
-    const double recall = (low + high) / 2;
-    (binomial_at_least(n - hit, n, 1 - recall) >= .8 ? low : high) = recall;
+// What a class has to lack to be told.
+struct Tested {
+  std::string name;
+  int64_t rows = 0;
+  double threshold = 0;  // of recall
+};
+std::string smallest_lack(const std::vector<Tested>& classes, double each, double level) {
+  const Tested* needs_most = nullptr;
+  double lack = 0;
+  int64_t unseen = 0, most_rows = 0;
+  for (const Tested& t : classes) {
+    const std::optional<double> recall = detectable_recall(t.rows, t.threshold, each, level);
+    if (!recall) ++unseen, most_rows = std::max(most_rows, t.rows);
+    else if (const double here = t.threshold + material_lack - *recall; here > lack) lack = here, needs_most = &t;
   }
-  return fmt::format("in the smallest class ({} rows) a recall of {} or less, where the others have {}", grouped(n),
-                     number(low, {2}), number(others));
+  const std::string nothing = fmt::format("nothing in {} of at most {}", counted(unseen, "class", "classes"),
+                                          counted(most_rows, "row", "rows"));
+  if (!needs_most) return nothing;
+  return fmt::format("a recall {} or more below that of the others; {}, of {}, needs the most{}",
+                     number(lack, {2}, Rounding::up), needs_most->name, counted(needs_most->rows, "row", "rows"),
+                     unseen > 0 ? "; " + nothing : "");
 }
 
 }  // namespace
@@ -83,16 +92,16 @@ Looked look_at_classes(Context& x) {
   const Confusion c = confusion_of(x, e);
   int64_t all = 0, right = 0, tested = 0;
   for (int64_t k = 0; k < c.classes; ++k) all += c.rows(k), right += c.at(k, k), tested += c.rows(k) > 0;
-  if (tested < 2) return {{}, "rows of one class alone", ""};
+  if (tested < 2) return {{}, "rows of one class alone"};
   Looked l;
   const double each = sidak(.05, tested);
-  int64_t fewest = all;
+  std::vector<Tested> classes;
   for (int64_t k = 0; k < c.classes; ++k) {
     const int64_t n = c.rows(k), hit = c.at(k, k);
     if (n == 0 || n == all) continue;
-    fewest = std::min(fewest, n);
     const double others = static_cast<double>(right - hit) / static_cast<double>(all - n);
     const double threshold = others - material_lack, upper = clopper_pearson_upper(hit, n, each);
+    classes.push_back({x.class_name(k), n, threshold});
     Suspicion s{.id = fmt::format("diagnosis.weak_class[{}]",
                                   x.has_class_names() ? quoted_key(x.class_name(k)) : x.class_name(k)),
                 .title = fmt::format("Class {} is recognised less often than the others", x.class_name(k))};
@@ -107,10 +116,11 @@ Looked look_at_classes(Context& x) {
     s.told = s.effect + ". " + rival(x, c, k);
     l.suspicions.push_back(std::move(s));
   }
-  l.could_be_seen = smallest_lack(fewest, static_cast<double>(right) / static_cast<double>(all), each);
-  if (!e.nan_rows.empty())
-    l.could_be_seen +=
-        fmt::format("; {} NaN are left out", counted(std::ssize(e.nan_rows), "row that gives", "rows that give"));
+  const std::string without_nan =
+      e.nan_rows.empty()
+          ? ""
+          : fmt::format("; {} NaN are left out", counted(std::ssize(e.nan_rows), "row that gives", "rows that give"));
+  l.could_be_seen = [=](double level) { return smallest_lack(classes, each, level) + without_nan; };
   return l;
 }
 

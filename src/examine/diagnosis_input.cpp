@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "examine/detectable.h"
 #include "examine/diagnosis.h"
 #include "examine/digits.h"
 #include "examine/measure.h"
@@ -80,17 +81,14 @@ double majority(const Context& x, const std::vector<int64_t>& rows) {
   return static_cast<double>(most) / static_cast<double>(rows.size());
 }
 
-// The smallest gain of accuracy on n rows that would be told at a level. A gain makes rows differ itself: of no fewer
-// than are gained, nor than were seen to.
-std::string smallest_gain(double level, int64_t n, double apart) {
-  const double rows = static_cast<double>(n);
-  for (int64_t k = 1; k <= n; ++k) {
-    const double gain = static_cast<double>(k) / rows, noise = std::sqrt(std::max(apart, gain * rows)) / rows;
-    const auto lost = static_cast<int64_t>(std::max(0., (apart - static_cast<double>(k)) / 2));
-    if (gain >= material_gain + detectable_errors * noise && mcnemar(k + lost, lost) <= level)
-      return fmt::format("a gain of accuracy of {} or more", number(gain, {2}, Rounding::up));
-  }
-  return fmt::format("nothing: {} of half B are too few", counted(n, "row", "rows"));
+// What gain on the rows of half B could have been seen, in words, where the reading is one of those in `seen`.
+std::function<std::string(double)> smallest_gain(const Tried& t, std::string seen) {
+  return [n = std::ssize(t.gain), apart = static_cast<double>(t.gained + t.lost), seen](double level) {
+    const std::optional<double> gain = detectable_gain(n, apart, material_gain, level);
+    return (gain ? fmt::format("a gain of accuracy of {} or more", number(*gain, {2}, Rounding::up))
+                 : fmt::format("nothing: {} of half B are too few", counted(n, "row", "rows"))) +
+           seen;
+  };
 }
 
 Looked looked_at(const Context& x, const Tried& t, Among among, const std::vector<RowReading>& all,
@@ -125,10 +123,7 @@ Looked looked_at(const Context& x, const Tried& t, Among among, const std::vecto
   s.reading = true;
   std::string seen = all.size() == 1 ? " under one other: " : fmt::format(" under one of {}: ", all.size());
   for (const RowReading& r : all) seen += (&r == &all.front() ? "" : ", ") + r.name;
-  const auto smallest = [n = std::ssize(t.gain), apart = static_cast<double>(t.gained + t.lost)](double level) {
-    return smallest_gain(level, n, apart);
-  };
-  return {{std::move(s)}, "", std::move(seen), smallest};
+  return {{std::move(s)}, "", smallest_gain(t, std::move(seen))};
 }
 
 // The place of the first of the greatest counts.
@@ -168,7 +163,7 @@ Looked look_at_label_order(Context& x) {
   const Evaluation& e = x.evaluation();
   const Halves halves =
       halves_of(x.seed, x.data, drawn_rows(x.seed, Stream::reading_rows, x.data.size(), x.data.size()));
-  if (halves.a.empty() || halves.b.empty()) return {{}, std::string(too_few), ""};
+  if (halves.a.empty() || halves.b.empty()) return {{}, std::string(too_few)};
   Suspicion s{.id = std::string(label_order), .title = "Labels in another order than the network's classes"};
   s.needed = material_gain;
   s.material_if = fmt::format("lower limit of the gain of accuracy on half B at least {}", material_gain);
@@ -181,11 +176,10 @@ Looked look_at_label_order(Context& x) {
     right.push_back(!order.empty() && named >= 0 &&
                     order[static_cast<size_t>(named)] == x.data.labels[static_cast<size_t>(r)]);
   }
-  const Tried t = compared(right, right_as_given(x, halves.b));
-  const auto smallest = [n = std::ssize(t.gain), apart = same ? 0. : static_cast<double>(t.gained + t.lost)](
-                            double level) { return smallest_gain(level, n, apart); };
-  const std::string seen = " where each class named has a most frequent label of its own";
-  if (same) return {{std::move(s)}, "", seen, smallest};
+  const std::vector<bool> as_given = right_as_given(x, halves.b);
+  const Tried t = compared(same ? as_given : right, as_given);
+  const auto seen = smallest_gain(t, " where each class named has a most frequent label of its own");
+  if (same) return {{std::move(s)}, "", seen};
   const double gain = mean_of(t.gain), low = student_t_lower(t.gain, .05).value_or(gain);
   s.p = t.gained > t.lost ? mcnemar(t.gained, t.lost) : 1;
   s.size = gain, s.reached = t.before + gain, s.reading = true;
@@ -195,7 +189,7 @@ Looked look_at_label_order(Context& x) {
       "{}: accuracy {} on half B where the labels as given have {} (gain {}, 95 % lower limit {}; found on half A)",
       in_words(x, order), number(s.reached), number(t.before), more.estimate, more.low);
   s.told = s.effect + ". Mend: number the labels as the network numbers its classes";
-  return {{std::move(s)}, "", seen, smallest};
+  return {{std::move(s)}, "", seen};
 }
 
 int64_t reading_plan_rows(const Context& x) {
@@ -254,29 +248,32 @@ Looked RowReadings::best_of(std::vector<Single>& all, Among among, Suspicion s) 
 
 Looked RowReadings::layout() {
   draw();
-  if (layouts_.empty()) return {{}, "rows are not images, and no range of values is known", ""};
-  if (halves_.a.empty() || halves_.b.empty()) return {{}, std::string(too_few), ""};
+  if (layouts_.empty()) return {{}, "rows are not images, and no range of values is known"};
+  if (halves_.a.empty() || halves_.b.empty()) return {{}, std::string(too_few)};
   return best_of(layouts_, Among::layouts,
                  {.id = "diagnosis.layout", .title = "Rows in another layout than the network was trained on"});
 }
 
 Looked RowReadings::scale() {
-  if (!is_float(x_.subject.row_type().dtype)) return {{}, "rows are whole numbers", ""};
+  if (!is_float(x_.subject.row_type().dtype)) return {{}, "rows are whole numbers"};
   draw();
-  if (halves_.a.empty() || halves_.b.empty()) return {{}, std::string(too_few), ""};
+  if (halves_.a.empty() || halves_.b.empty()) return {{}, std::string(too_few)};
   Looked l = best_of(scales_, Among::scales,
                      {.id = "diagnosis.scale", .title = "Rows at another scale than the network was trained on"});
-  l.could_be_seen += "; otherwise not identifiable from accuracy: a network may give the same labels at several scales";
+  l.could_be_seen = [gain = l.could_be_seen](double level) {
+    return gain(level) +
+           "; otherwise not identifiable from accuracy: a network may give the same labels at several scales";
+  };
   return l;
 }
 
 // A combination must beat the best single reading, not the rows as given alone: else that is all that can be said.
 Looked RowReadings::layout_and_scale() {
-  if (!is_float(x_.subject.row_type().dtype)) return {{}, "rows are whole numbers", ""};
+  if (!is_float(x_.subject.row_type().dtype)) return {{}, "rows are whole numbers"};
   draw();
-  if (halves_.a.empty() || halves_.b.empty()) return {{}, std::string(too_few), ""};
+  if (halves_.a.empty() || halves_.b.empty()) return {{}, std::string(too_few)};
   const std::vector<RowReading> all = layouts_with_scales(x_, few_);
-  if (all.empty()) return {{}, "rows are not images", ""};
+  if (all.empty()) return {{}, "rows are not images"};
   std::vector<int64_t> alone, together;
   for (std::vector<Single>* singles : {&layouts_, &scales_})
     for (Single& s : *singles) alone.push_back(right_among_few(s));

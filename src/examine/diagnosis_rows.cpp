@@ -6,6 +6,7 @@
 #include <set>
 
 #include "data/duplicates.h"
+#include "examine/detectable.h"
 #include "examine/diagnosis.h"
 #include "examine/digits.h"
 #include "examine/statistics.h"
@@ -49,12 +50,16 @@ Suspicion tested_share(Suspicion s, int64_t k, int64_t n, double most) {
   return s;
 }
 
-// The smallest share of n rows that would be told.
-std::string smallest_share(int64_t n, double most) {
-  int64_t k = 0;
-  while (k <= n && (n == 0 || clopper_pearson_lower(k, n, .05) <= most)) ++k;
-  return k > n ? fmt::format("nothing: {} rows are too few", grouped(n))
-               : fmt::format("{} of {} rows", grouped(k), grouped(n));
+// The fewest of n rows that would be told, in words.
+std::string smallest_share(int64_t n, double most, double level) {
+  const std::optional<int64_t> k = detectable_share(n, most, level);
+  return k ? fmt::format("{} of {} rows", grouped(*k), grouped(n))
+           : fmt::format("nothing: {} are too few", counted(n, "row", "rows"));
+}
+
+// What is counted is told at that share, whatever the level.
+std::function<std::string(double)> always(std::string seen) {
+  return [seen = std::move(seen)](double) { return seen; };
 }
 
 std::string left_out(std::string_view examiner) { return fmt::format("{} did not run", examiner); }
@@ -78,8 +83,8 @@ int64_t like_the_first(const Array& scores) {
 Looked look_at_constant_outputs(Context& x) {
   const Evaluation& e = x.evaluation();
   const std::set<int64_t> labels(x.data.labels.begin(), x.data.labels.end());
-  if (labels.size() < 2) return {{}, "all rows have the same label, so that equal scores may be right", ""};
-  if (!e.nan_rows.empty()) return {{}, "rows give NaN", ""};
+  if (labels.size() < 2) return {{}, "all rows have the same label, so that equal scores may be right"};
+  if (!e.nan_rows.empty()) return {{}, "rows give NaN"};
   const int64_t k = like_the_first(e.scores), n = x.data.size();
   Suspicion s{.id = "diagnosis.constant_outputs", .title = "The same outputs whatever the row"};
   s.p.reset();
@@ -93,16 +98,15 @@ Looked look_at_constant_outputs(Context& x) {
       "from it. Mend: find the layer after which nothing depends on the row (weights of zero, units that are never "
       "active), or the preparation of the rows that makes them alike to the network",
       s.effect, x.class_name(e.predicted.front()));
-  return {{std::move(s)}, "", "equal scores of all rows"};
+  return {{std::move(s)}, "", always("equal scores of all rows")};
 }
 
 Looked look_at_leakage(Context& x) {
-  if (!x.train) return {{}, "needs the training rows: give --train", ""};
+  if (!x.train) return {{}, "needs the training rows: give --train"};
   if (!comparable_rows(x.data.stored, x.train->stored))
     return {{},
             fmt::format("the rows are {} and the training rows {}: their bytes cannot be compared",
-                        x.data.record.row_type, x.train->record.row_type),
-            ""};
+                        x.data.record.row_type, x.train->record.row_type)};
   std::vector<bool> known(static_cast<size_t>(x.data.size()), false);
   for (const SharedRows& s : shared_rows(x.data.stored, x.train->stored))
     for (const int64_t row : s.first) known[static_cast<size_t>(row)] = true;
@@ -113,9 +117,10 @@ Looked look_at_leakage(Context& x) {
     s.effect += fmt::format("; accuracy {} on them, {} on the others", accuracy_in_words(x, known, true),
                             accuracy_in_words(x, known, false));
   s.told = s.effect + ". Mend: leave them out of --data";
-  return {{std::move(s)},
-          "",
-          fmt::format("{} of the rows or more, equal byte for byte; changed copies are not seen", material_share)};
+  return {
+      {std::move(s)},
+      "",
+      always(fmt::format("{} of the rows or more, equal byte for byte; changed copies are not seen", material_share))};
 }
 
 Looked look_at_duplicates(Context& x) {
@@ -130,25 +135,27 @@ Looked look_at_duplicates(Context& x) {
   s.effect = fmt::format("{} of {} rows repeat an earlier one byte for byte; {} of such rows disagree in their labels",
                          grouped(k), grouped(n), counted(torn, "group", "groups"));
   s.told = s.effect + ". Intervals count them as new evidence and are too narrow. Mend: keep one of each";
-  return {{std::move(s)}, "", fmt::format("{} of the rows or more, equal byte for byte", material_share)};
+  return {{std::move(s)}, "", always(fmt::format("{} of the rows or more, equal byte for byte", material_share))};
 }
 
 Looked look_at_rounding(Context& x) {
   const Measure* m = x.measure("numerics.flip_rate");
-  if (!m) return {{}, left_out("numerics"), ""};
-  if (!m->tally) return {{}, m->finding.why, ""};
+  if (!m) return {{}, left_out("numerics")};
+  if (!m->tally) return {{}, m->finding.why};
   Suspicion s = tested_share({.id = "diagnosis.numerical_fragility", .title = "Labels that rounding decides"},
                              m->tally->k, m->tally->n, material_flips);
   s.effect = "rows labelled otherwise in float64: " + s.effect;
   s.told = s.effect + ". Mend: compute in a wider type, or find the difference of large numbers that loses the digits";
-  return {{std::move(s)}, "", "flipped labels in " + smallest_share(m->tally->n, material_flips)};
+  return {{std::move(s)}, "", [n = m->tally->n](double level) {
+            return "labels of rows that flip: " + smallest_share(n, material_flips, level);
+          }};
 }
 
 Looked look_at_masking(Context& x) {
   const Measure* m = x.measure("robustness.masking");
-  if (!m) return {{}, left_out("robustness"), ""};
+  if (!m) return {{}, left_out("robustness")};
   const Finding& f = m->finding;
-  if (f.status != Status::run) return {{}, f.why, ""};
+  if (f.status != Status::run) return {{}, f.why};
   const int64_t n = count_of(f, "rows");
   const auto suspicion = [&](std::string_view key, std::string_view what, int64_t k, int64_t of, double most) {
     Suspicion s = tested_share(
@@ -175,7 +182,12 @@ Looked look_at_masking(Context& x) {
                          grouped(beyond), grouped(n));
   s.told = s.effect + ": a proof that the attack fails there";
   l.suspicions.push_back(std::move(s));
-  l.could_be_seen = "each sign in " + smallest_share(n, material_share);
+  l.could_be_seen = [n, tried = count_of(f, "float64_tried")](double level) {
+    return fmt::format(
+        "gradients of zero, one step and random corners: {} each; gradients in float64: {}; a constant row: {} of the "
+        "rows or more",
+        smallest_share(n, material_share, level), smallest_share(tried, material_float64, level), material_share);
+  };
   return l;
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "examine/detectable.h"
 #include "examine/diagnosis.h"
 #include "examine/digits.h"
 #include "examine/lanczos.h"
@@ -19,11 +20,6 @@ namespace {
 
 constexpr double material_gap = .02, material_share = .1, material_nats = .01;
 constexpr int64_t most_rows = 2000, most_steps = 20;
-
-// Of a mean of so many rows, times what a limit needs to clear a threshold.
-double noise_of_mean(std::span<const double> v) {
-  return detectable_errors * std::sqrt(squares_about_mean(v)) / static_cast<double>(v.size());
-}
 
 struct Step {
   double length = 0;
@@ -69,12 +65,11 @@ int64_t training_plan_rows(const Context& x) {
 
 Looked look_at_confidence(Context& x) {
   const Evaluation& e = x.evaluation();
-  if (!has_scores(e.kind)) return {{}, fmt::format("outputs are {}", to_string(e.kind)), ""};
+  if (!has_scores(e.kind)) return {{}, fmt::format("outputs are {}", to_string(e.kind))};
   if (!e.nan_rows.empty() || !e.infinite_out.empty())
     return {{},
             fmt::format("{} NaN or an infinity",
-                        counted(std::ssize(e.nan_rows) + std::ssize(e.infinite_out), "row gives", "rows give")),
-            ""};
+                        counted(std::ssize(e.nan_rows) + std::ssize(e.infinite_out), "row gives", "rows give"))};
   const LabelledLogits l = labelled_logits(e, x.data);
   std::vector<double> gaps;
   for (int64_t i = 0; i < l.rows(); ++i) {
@@ -107,23 +102,25 @@ Looked look_at_confidence(Context& x) {
                   {},
                   temperature,
                   e.kind == OutputKind::probabilities};
-  return {{std::move(s)},
-          "",
-          fmt::format("a gap of {} or more", number(std::max(material_gap, noise_of_mean(gaps)), {3}, Rounding::up))};
+  return {{std::move(s)}, "", [gaps](double level) {
+            const std::optional<double> gap = detectable_mean(gaps, {.mean = material_gap}, level);
+            return gap ? fmt::format("a gap of {} or more that a temperature lessens", number(*gap, {3}, Rounding::up))
+                       : "nothing: too few rows for a limit";
+          }};
 }
 
 Looked look_at_training(Context& x) {
-  if (!x.train) return {{}, "needs the training rows: give --train", ""};
+  if (!x.train) return {{}, "needs the training rows: give --train"};
   const Evaluation& e = x.evaluation();
-  if (std::string why = why_no_cross_entropy(e, x.subject.record()); !why.empty()) return {{}, std::move(why), ""};
+  if (std::string why = why_no_cross_entropy(e, x.subject.record()); !why.empty()) return {{}, std::move(why)};
   std::optional<Step> step;
   try {
     step = step_of(x, *x.train);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::unsupported) throw;
-    return {{}, error.message(), ""};
+    return {{}, error.message()};
   }
-  if (!step) return {{}, "the loss has no finite gradient with a positive curvature on half A", ""};
+  if (!step) return {{}, "the loss has no finite gradient with a positive curvature on half A"};
   const double gain = mean_of(step->gain), low = student_t_lower(step->gain, .05).value_or(-INFINITY);
   const double needed = std::max(material_share * step->before, material_nats);
   Suspicion s{.id = "diagnosis.unfinished_training", .title = "Training was not finished"};
@@ -139,10 +136,14 @@ Looked look_at_training(Context& x) {
       "{})",
       number(step->length), number(step->before), lowered.estimate, lowered.low);
   s.told = s.effect + ". Mend: train on";
-  return {{std::move(s)},
-          "",
-          fmt::format("a step that lowers the loss by {} nats or more; a gradient that differs from zero is normal",
-                      number(needed + noise_of_mean(step->gain)))};
+  return {{std::move(s)}, "", [needed, rows = step->gain](double level) {
+            const std::optional<double> gain = detectable_mean(rows, {.limit = needed}, level);
+            return gain ? fmt::format(
+                              "a step that lowers the loss by {} nats or more; a gradient that differs from zero is "
+                              "normal",
+                              number(*gain, {3}, Rounding::up))
+                        : "nothing: too few rows for a limit";
+          }};
 }
 
 }  // namespace viva

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "examine/detectable.h"
 #include "examine/digits.h"
 #include "examine/groups.h"
 #include "examine/risk.h"

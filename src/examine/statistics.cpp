@@ -21,14 +21,13 @@ bool all_finite(std::span<const double> v) {
   return std::all_of(v.begin(), v.end(), [](double x) { return std::isfinite(x); });
 }
 
-// P(X <= c).
-double lower_tail(int64_t c, int64_t n, double p) {
-  if (c < 0) return 0;
-  if (c >= n) return 1;
-  return boost::math::ibetac(static_cast<double>(c + 1), static_cast<double>(n - c), p);
-}
-
 }  // namespace
+
+double binomial_at_most(int64_t k, int64_t n, double p) {
+  if (k < 0) return 0;
+  if (k >= n) return 1;
+  return boost::math::ibetac(static_cast<double>(k + 1), static_cast<double>(n - k), p);
+}
 
 double binomial_at_least(int64_t k, int64_t n, double p) {
   if (k <= 0) return 1;
@@ -143,43 +142,6 @@ bool student_t_applies(std::span<const double> rows) {
   return largest <= .1 * sum;
 }
 
-Detectable detectable_against(double p0, int64_t n, double alpha, double power) {
-  if (!(p0 >= 0 && p0 <= 1)) throw usage_error("detectable_against: the rate {} is not between 0 and 1", p0);
-  Detectable out;
-  if (n <= 0) return out;
-  // The smallest count whose upper tail is at most alpha / 2, and the largest whose lower tail is.
-  int64_t low = 0, high = n + 1;
-  while (low < high) {
-    const int64_t c = low + (high - low) / 2;
-    if (binomial_at_least(c, n, p0) <= alpha / 2) high = c;
-    else low = c + 1;
-  }
-  const int64_t reject_above = high;
-  low = -1, high = n;
-  while (low < high) {
-    const int64_t c = low + (high - low + 1) / 2;
-    if (lower_tail(c, n, p0) <= alpha / 2) low = c;
-    else high = c - 1;
-  }
-  const int64_t reject_below = low;
-  if (reject_above <= n) {
-    const double p =
-        boost::math::ibeta_inv(static_cast<double>(reject_above), static_cast<double>(n - reject_above + 1), power);
-    out.above = p - p0;
-  }
-  if (reject_below >= 0) {
-    const double p =
-        boost::math::ibetac_inv(static_cast<double>(reject_below + 1), static_cast<double>(n - reject_below), power);
-    out.below = p - p0;
-  }
-  return out;
-}
-
-std::optional<double> detectable_paired(double discordance, int64_t n) {
-  if (n <= 0) return std::nullopt;
-  return (1.960 + 0.842) * std::sqrt(discordance / static_cast<double>(n));
-}
-
 double quantile_of(std::span<const double> sorted, double q) {
   if (!(q > 0 && q < 1)) throw usage_error("quantile_of: {} is not between 0 and 1", q);
   if (sorted.empty()) return std::numeric_limits<double>::quiet_NaN();
@@ -196,7 +158,7 @@ QuantileInterval quantile_interval(std::span<const double> sorted, double q, dou
   int64_t low = 0, high = n;  // the largest r whose lower tail is at most alpha / 2; 0: none
   while (low < high) {
     const int64_t r = low + (high - low + 1) / 2;
-    if (lower_tail(r - 1, n, q) <= alpha / 2) low = r;
+    if (binomial_at_most(r - 1, n, q) <= alpha / 2) low = r;
     else high = r - 1;
   }
   const int64_t first = low;
@@ -219,7 +181,7 @@ double dkw_band(int64_t n, double alpha) {
 
 double mcnemar(int64_t b, int64_t c) {
   if (b < 0 || c < 0) throw usage_error("mcnemar: {} and {} pairs", b, c);
-  return std::min(1.0, 2 * lower_tail(std::min(b, c), b + c, .5));
+  return std::min(1.0, 2 * binomial_at_most(std::min(b, c), b + c, .5));
 }
 
 std::vector<double> holm(std::span<const double> p) {

@@ -1,4 +1,4 @@
-// Intervals, detectable differences and scores: numbers in, numbers out.
+// Intervals, tests and scores: numbers in, numbers out.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,8 @@ Range clopper_pearson(int64_t k, int64_t n, double alpha);
 double clopper_pearson_lower(int64_t k, int64_t n, double alpha);
 double clopper_pearson_upper(int64_t k, int64_t n, double alpha);
 
-// P(X >= k) of X ~ Binomial(n, p).
+// P(X <= k) and P(X >= k) of X ~ Binomial(n, p).
+double binomial_at_most(int64_t k, int64_t n, double p);
 double binomial_at_least(int64_t k, int64_t n, double p);
 
 // Šidák's error rate of each of size intervals that together miss with probability alpha: 1 - (1 - alpha)^(1/size).
@@ -99,19 +100,6 @@ class BcaMean {
   double mean_ = 0, bias_ = 0, acceleration_ = 0;
   std::vector<double> shifts_;  // sorted means of the resamples, less the mean of the rows
 };
-
-// The nearest rates p above and below p0 that an exact two-sided binomial test of p0 with n rows detects with the given
-// power. The test rejects where either tail of Binomial(n, p0) from the count outward has probability at most
-// alpha / 2; power counts only the tail on p's side. nullopt where no count in [0, n] rejects on that side.
-struct Detectable {
-  std::optional<double> above, below;  // p - p0: positive and negative
-};
-Detectable detectable_against(double p0, int64_t n, double alpha = .05, double power = .8);
-
-// The smallest difference of accuracy between two models on the same n rows that McNemar's test detects (alpha .05,
-// power .8), where they disagree in correctness on a fraction `discordance`: (1.960 + 0.842) sqrt(d / n).
-// nullopt for n = 0. A value above the discordance itself means that no difference can be detected.
-std::optional<double> detectable_paired(double discordance, int64_t n);
 
 // log(sum(exp(v))) without overflow; -infinity for no values, NaN where any value is NaN.
 double log_sum_exp(std::span<const double> v);

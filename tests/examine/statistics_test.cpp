@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/threefry.h"
+#include "examine/binomial.h"
 
 namespace viva {
 namespace {
@@ -21,17 +22,6 @@ void expect_range(std::optional<Range> got, double low, double high, double tole
   ASSERT_TRUE(got);
   EXPECT_NEAR(got->low, low, tolerance);
   EXPECT_NEAR(got->high, high, tolerance);
-}
-
-// P(X <= k) summed term by term: shares nothing with the incomplete beta function.
-double binomial_cdf(int64_t k, int64_t n, double p) {
-  double sum = 0;
-  for (int64_t i = 0; i <= k; ++i) {
-    const double a = static_cast<double>(i), b = static_cast<double>(n);
-    sum += std::exp(std::lgamma(b + 1) - std::lgamma(a + 1) - std::lgamma(b - a + 1) + a * std::log(p) +
-                    (b - a) * std::log1p(-p));
-  }
-  return sum;
 }
 
 TEST(Statistics, ClopperPearsonKnownAnswers) {
@@ -192,39 +182,6 @@ TEST(Statistics, BcaCovers) {
   }
   EXPECT_GE(missed, 8);
   EXPECT_LE(missed, 32);
-}
-
-TEST(Statistics, DetectableKnownAnswers) {
-  const Detectable large = detectable_against(.9, 10000), small = detectable_against(.9, 1000);
-  EXPECT_NEAR(*large.above, .0083, 5e-5);
-  EXPECT_NEAR(*large.below, -.0086, 5e-5);
-  EXPECT_NEAR(*small.above, .0254, 5e-5);
-  EXPECT_NEAR(*small.below, -.0284, 5e-5);
-}
-
-// By brute force: build the rejection region count by count and check the power at the rate found.
-TEST(Statistics, DetectableHasTheStatedPower) {
-  for (const double p0 : {.3, .9}) {
-    const int64_t n = 120;
-    int64_t above = 0, below = n;
-    while (1 - binomial_cdf(above - 1, n, p0) > .025) ++above;
-    while (binomial_cdf(below, n, p0) > .025) --below;
-    const Detectable d = detectable_against(p0, n);
-    EXPECT_NEAR(1 - binomial_cdf(above - 1, n, p0 + *d.above), .8, 1e-9);
-    EXPECT_NEAR(binomial_cdf(below, n, p0 + *d.below), .8, 1e-9);
-  }
-}
-
-TEST(Statistics, DetectableEdges) {
-  EXPECT_FALSE(detectable_against(1, 100).above);
-  EXPECT_NEAR(*detectable_against(1, 100).below, std::pow(.2, .01) - 1, 1e-12);  // one error refutes p = 1
-  EXPECT_FALSE(detectable_against(0, 100).below);
-  EXPECT_FALSE(detectable_against(.9, 5).above);  // even 5 of 5 rejects nothing
-  EXPECT_FALSE(detectable_against(.9, 0).above);
-  EXPECT_THROW(detectable_against(nan, 10), Error);
-  EXPECT_NEAR(*detectable_paired(.05, 15696), .005, 2e-6);
-  EXPECT_NEAR(*detectable_paired(.10, 1960), .02, 1e-4);
-  EXPECT_FALSE(detectable_paired(.05, 0));
 }
 
 TEST(Statistics, LogSumExp) {

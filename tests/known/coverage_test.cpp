@@ -12,36 +12,12 @@
 #include "examine/statistics.h"
 #include "examine/streams.h"
 #include "examine/temperature.h"
+#include "support/draws.h"
 
 namespace viva {
 namespace {
 
 bool long_run() { return std::getenv("VIVA_LONG") != nullptr; }
-
-// Random numbers of one repetition.
-class Draws {
- public:
-  Draws(uint32_t scenario, uint32_t repetition) : key_{scenario, repetition} {}
-  double uniform() { return (next() + .5) * 0x1p-32; }
-  double normal() {
-    const double u = uniform(), v = uniform();
-    return std::sqrt(-2 * std::log(u)) * std::cos(2 * M_PI * v);
-  }
-  int64_t binomial(int64_t n, double p) {
-    int64_t k = 0;
-    for (int64_t i = 0; i < n; ++i) k += uniform() < p;
-    return k;
-  }
-
- private:
-  uint32_t next() {
-    if (at_ == 2) words_ = threefry2x32(key_, words_of(counter_++)), at_ = 0;
-    return words_[at_++];
-  }
-  Words2 key_, words_{};
-  uint64_t counter_ = 0;
-  size_t at_ = 2;
-};
 
 // The share of repetitions in which `covers` holds, and the least that is accepted of a true coverage of `least`.
 void expect_coverage(const char* what, uint32_t scenario, int64_t repetitions, int64_t few, double least,
