@@ -121,12 +121,12 @@ Measure gap(const Calibration& c, Context& x) {
   return m;
 }
 
-// How many of a bin's rows are right if its confidence is: the central 95 % of the binomial law.
+// How many of a bin's rows are right if its confidence is: from the .025 to the .975 quantile of the binomial law.
 Range consistent(const Bin& b) {
   const auto n = static_cast<double>(b.rows);
-  using Law =
-      boost::math::binomial_distribution<double, boost::math::policies::policy<boost::math::policies::discrete_quantile<
-                                                     boost::math::policies::integer_round_outwards>>>;
+  using Law = boost::math::binomial_distribution<
+      double,
+      boost::math::policies::policy<boost::math::policies::discrete_quantile<boost::math::policies::integer_round_up>>>;
   const Law law(n, std::clamp(b.confidence / n, 0.0, 1.0));
   return {boost::math::quantile(law, .025) / n, boost::math::quantile(boost::math::complement(law, .025)) / n};
 }
@@ -157,11 +157,12 @@ void add_reliability(Finding& f, std::span<const Bin> bins) {
 
 // Beside what labels drawn as the confidences say would give.
 void set_null(Finding& f, std::span<const double> draws) {
+  const int64_t reached = std::ranges::count_if(draws, [&](double d) { return d >= *f.estimate; });
   const double p = null_p(draws, *f.estimate), mean = mean_of(draws), high = quantile_of(draws, .95);
   f.why = fmt::format(
       "a calibrated network of these confidences would show {} on average and more than {} in one of twenty data sets "
-      "of this size; p = {} ({} draws of the labels)",
-      number(mean), number(high), number(p), grouped(std::ssize(draws)));
+      "of this size; p = {} ({} of {} draws of the labels reach it)",
+      number(mean), number(high), number(p), reached == 0 ? "none" : grouped(reached), grouped(std::ssize(draws)));
   f.evidence.tables.push_back({"null",
                                "Were the confidences right",
                                {"mean", "95th percentile", "p", "draws"},

@@ -119,13 +119,19 @@ class Campaign {
     return a;
   }
 
+  static void mark(bool broken, int64_t row, int64_t& at_radius, std::set<int64_t>& rows) {
+    if (broken) ++at_radius, rows.insert(row);
+  }
+
   void check(AtRadius& a, uint32_t tag) {
     in_blocks(left_, [&](const Victims& v) {
       const Broken up = attacker_.fgsm(v, a.eps.value, AttackLoss::cross_entropy),
                    down = attacker_.fgsm(v, a.eps.value, AttackLoss::margin),
                    signs = attacker_.random_signs(v, a.eps.value, random_draws, tag / tags_a_radius * random_draws);
-      for (size_t i = 0; i < up.row.size(); ++i) a.single_step += up.row[i] || down.row[i];
-      a.random_signs += std::ranges::count(signs.row, true);
+      for (size_t i = 0; i < up.row.size(); ++i) {
+        mark(up.row[i] || down.row[i], v.numbers[i], a.single_step, result_.single_step);
+        mark(signs.row[i], v.numbers[i], a.random_signs, result_.random_signs);
+      }
     });
   }
 
@@ -135,14 +141,16 @@ class Campaign {
     if (!wide_) wide_.emplace(x_, space_, Dtype::float64, rows_a_run / 2), wide_->set_scale(result_.scale);
     const int64_t most = float64_rows(result_.rows);
     std::vector<int64_t> some(left_.begin(), left_.begin() + std::min<ptrdiff_t>(most, std::ssize(left_)));
-    a.float64_tried = std::ssize(some);
     in_blocks(some, [&](const Victims& v) {
       const auto walked = [&](AttackLoss loss, uint32_t which) {
         return wide_->pgd(v, a.eps.value, {loss, tag + which, float64_steps});
       };
       const Broken up = walked(AttackLoss::cross_entropy, cross_entropy_tag),
                    down = walked(AttackLoss::margin, margin_tag);
-      for (size_t i = 0; i < up.row.size(); ++i) a.float64 += up.row[i] || down.row[i];
+      for (size_t i = 0; i < up.row.size(); ++i) {
+        mark(true, v.numbers[i], a.float64_tried, result_.float64_tried);
+        mark(up.row[i] || down.row[i], v.numbers[i], a.float64, result_.float64);
+      }
     });
   }
 

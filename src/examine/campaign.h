@@ -1,6 +1,7 @@
 // The attack on many rows at rising radii, with its checks.
 #pragma once
 
+#include <set>
 #include <vector>
 
 #include "examine/attack.h"
@@ -26,6 +27,9 @@ struct Attacked {
   double scale = 1;
   std::vector<AtRadius> radii;
   AtRadius half;
+  // Rows, by their numbers, that a check broke at some radius and the attack did not: a row stands once, at however
+  // many.
+  std::set<int64_t> single_step, random_signs, float64, float64_tried;
   int64_t witness = -1, of_witness = 0;  // the label of the constant row, and the rows attacked that have it
 };
 

@@ -51,9 +51,11 @@ Halves halves_of(uint64_t seed, const RowSource& data) {
 }
 
 std::string population_assumption(const DataRecord& data) {
-  if (data.groups)
-    return "assumes independent, held-out groups of rows; not checkable from the files; data role " + data.role;
-  return "assumes independent, held-out rows; not checkable from the files; data role " + data.role;
+  std::string s = fmt::format("assumes independent, held-out {}; not checkable from the files; data role {}",
+                              data.groups ? "groups of rows" : "rows", data.role);
+  if (data.role == "train")
+    s += ": rows that training has used are not held out, and rows that it has not used are likely to differ from them";
+  return s;
 }
 
 Measure make_measure(std::string id, std::string title, Target target, Kind kind, std::string unit_of_estimate,

@@ -27,7 +27,7 @@ Halves halves_of(uint64_t seed, const RowSource& data);
 // Why the outputs name no classes; "" where they do: no vector of at least two numbers a row, or NaN in every row.
 std::string why_no_labels(const Evaluation& e);
 
-// What every interval for new rows assumes.
+// What every interval for rows drawn like these assumes; of training rows, that they are no sample of new ones.
 std::string population_assumption(const DataRecord& data);
 
 // A measure over all rows of `data`, without an estimate. id: examiner.quantity.

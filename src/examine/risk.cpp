@@ -99,6 +99,8 @@ Measure baseline(const Context& x, const Evaluation& e) {
   const auto most = std::max_element(rows.begin(), rows.end());
   Measure m = make_measure("risk", risk_quantities, "baseline", x.data);
   m.finding.title += ": always naming " + x.class_name(most - rows.begin());
+  if (const auto tied = std::ranges::count(rows, *most); tied > 1)
+    m.finding.title += fmt::format(", one of {} classes with as many rows", tied);
   m.finding.estimate = static_cast<double>(*most) / static_cast<double>(e.rows);
   m.from_outputs = false;
   m.finding.evidence.counts = {{"rows", *most}, {"class", most - rows.begin()}};
@@ -109,10 +111,13 @@ Measure baseline(const Context& x, const Evaluation& e) {
 struct Fixed {
   double rate;
   std::string text, origin;
+  double alpha = finding_alpha;
 };
 Fixed fixed_rate(const Context& x, const Finding& measured) {
   for (const Claim& c : x.claims) {
-    if (c.quantity == "risk.accuracy") return {c.value, fmt::format("{}", c.value), "the rate of " + c.id};
+    if (c.quantity == "risk.accuracy")
+      return {c.value, fmt::format("{}", c.value), "the rate of " + c.id,
+              claim_alpha(std::ssize(x.claims), Sided::two)};
   }
   const double rate = *measured.estimate;
   return {rate, measured.interval ? number(rate, digits_of(*measured.interval, rate)) : number(rate),
@@ -130,14 +135,15 @@ Measure detectable(const Context& x, std::string_view name, const std::string& k
 void add_detectable(const Context& x, const Finding& measured, std::vector<Measure>& out) {
   const int64_t n = x.data.size();
   const Fixed fixed = fixed_rate(x, measured);
-  const Detectable d = detectable_against(fixed.rate, n);
+  const Detectable d = detectable_against(fixed.rate, n, fixed.alpha);
   for (const bool above : {true, false}) {
     Measure m = detectable(x, above ? "detectable_above" : "detectable_below",
                            fmt::format("Smallest detectable difference {} {}", above ? "above" : "below", fixed.text),
                            above ? d.above : d.below);
-    m.finding.why = fmt::format(
-        "exact two-sided binomial test against {} ({}), each tail .025, power .8 in its own tail{}", fixed.text,
-        fixed.origin, m.finding.estimate ? "" : fmt::format("; no count of {} rows rejects on this side", grouped(n)));
+    m.finding.why =
+        fmt::format("exact two-sided binomial test against {} ({}), each tail {}, power .8 in its own tail{}",
+                    fixed.text, fixed.origin, shown(fixed.alpha / 2),
+                    m.finding.estimate ? "" : fmt::format("; no count of {} rows rejects on this side", grouped(n)));
     m.finding.evidence.tables = {
         {"test", "The test", {"fixed rate", "as shown", "taken from"}, {{fixed.rate, fixed.text, fixed.origin}}}};
     out.push_back(std::move(m));

@@ -26,8 +26,8 @@ constexpr Quantity quantities[] = {
      .title = "Rows that a check breaks and the attack does not",
      .target = Target::these_rows,
      .kind = Kind::exact,
-     .unit = "rows, over all radii and checks",
-     .doc = "rows that a weaker attack breaks and the attack does not, over all checks"},
+     .unit = "rows",
+     .doc = "rows that some weaker attack breaks at some radius where the attack does not"},
     {.name = "curve",
      .title = "Height of the band above the curve of attacked accuracy",
      .kind = Kind::bound,
@@ -110,10 +110,12 @@ Measure masking(const Context& x, const Attacked& a) {
   Finding& f = m.finding;
   f.n = f.rows_used->count = a.rows;
   f.rows_used->which = "drawn without replacement";
-  int64_t single = 0, signs = 0, wide = 0, tried = 0;
-  for (const AtRadius& r : a.radii)
-    single += r.single_step, signs += r.random_signs, wide += r.float64, tried += r.float64_tried;
-  f.estimate = static_cast<double>(single + signs + wide);
+  const int64_t single = std::ssize(a.single_step), signs = std::ssize(a.random_signs), wide = std::ssize(a.float64),
+                tried = std::ssize(a.float64_tried);
+  std::set<int64_t> broken = a.single_step;
+  broken.insert(a.random_signs.begin(), a.random_signs.end());
+  broken.insert(a.float64.begin(), a.float64.end());
+  f.estimate = static_cast<double>(broken.size());
   const bool reached = a.half.left <= a.of_witness;
   // Any two attacks differ by a few rows; a gradient that is hidden shows in many.
   const auto rare = [](int64_t rows, int64_t of) { return static_cast<double>(rows) <= .01 * static_cast<double>(of); };
@@ -134,7 +136,7 @@ Measure masking(const Context& x, const Attacked& a) {
   const std::string witness = a.witness < 0 ? "NaN" : x.class_name(a.witness);
   f.evidence.tables.push_back(
       {"checks",
-       "Signs of masked gradients",
+       "Signs of masked gradients: rows, each counted once, whatever the eps",
        {"check", "rows", "of"},
        {{std::string("gradient of the margin is zero"), a.flat_margin, a.rows},
         {std::string("gradient of the cross-entropy is zero (the scores as they are)"), a.flat_cross_entropy, a.rows},

@@ -125,8 +125,9 @@ std::string intervals_in_words(const Report& r) {
   const Intervals n = intervals_of(r);
   if (n.all == 0) return "";
   return fmt::format(
-      "<p id=\"intervals\"><b>{} shown; about {} of the {} unadjusted {}.</b> The others are widened so that a family "
-      "holds together at 95 %.</p>\n",
+      "<p id=\"intervals\"><b>{} shown; about {} of the {} unadjusted {}.</b> That is an average, and one of intervals "
+      "on the same rows, which miss together. The others are widened so that a family holds together at 95 %. Not "
+      "counted: bands, consistency intervals, limits inside the tests of diagnoses, and ends that are certain.</p>\n",
       counted(n.all, "interval", "intervals"), grouped((n.unadjusted + 10) / 20), grouped(n.unadjusted),
       n.unadjusted == 1 ? "misses" : "miss");
 }

@@ -79,8 +79,12 @@ TEST(Robustness, RowsTriedInFloat64) {
   const RowSource rows = source(std::vector<int64_t>(330, 0), 3, [](auto...) { return .5f; });
   ExamineOptions o = attacks({.001, .002, .003});
   o.rows = 330;
-  const Finding f = get(attacked(net, rows, o), "robustness.masking");
-  EXPECT_EQ(count(f, "float64_tried"), 42);
+  const Report r = attacked(net, rows, o);
+  const Finding& f = get(r, "robustness.masking");
+  EXPECT_EQ(count(f, "float64_tried"), 21);
+  const Table& radii = get(r, "robustness.curve").evidence.tables[0];
+  ASSERT_EQ(radii.columns.back(), "float64 tried");
+  for (const size_t k : {0, 1, 2}) EXPECT_EQ(std::get<int64_t>(radii.rows[k].back()), k == 1 ? 0 : 21);
   EXPECT_NE(std::get<std::string>(f.evidence.tables[0].rows[4][0]).find("first 21 left"), std::string::npos);
 }
 
@@ -145,6 +149,30 @@ TEST(Robustness, MaskedGradients) {
   EXPECT_GT(*f.estimate, 0);  // corners at random break rows that the attack leaves
   EXPECT_EQ(std::get<int64_t>(f.evidence.tables[0].rows[0][1]), 200);
   EXPECT_FALSE(f.limits.empty());
+}
+
+// Wrong in shells about the radii .1 and .3 of the middle (root mean square): no gradient leads there and random starts
+// fall short of them, but corners lie in them, so that the check breaks every row at both radii.
+TEST(Robustness, RowsThatAreBrokenTwiceCountOnce) {
+  GraphSubject net(64, 2, [](Build& b, Value x) {
+    const Value away = b.sub(x, b.full_like(x, .5)), d = b.reduce_sum(b.mul(away, away), {1});
+    const auto beyond = [&](double square) {
+      return b.min(b.floor(b.mul(d, b.full_like(d, 1 / (64 * square)))), b.full_like(d, 1));
+    };
+    Value m = b.full_like(d, .5);
+    for (const double r : {.1, .3}) m = b.add(m, b.sub(beyond(1.1 * r * r), beyond(.7 * r * r)));
+    m = b.reshape(m, {x.dim(0), 1});
+    return b.concatenate({m, b.zero(m)}, 1);
+  });
+  const int64_t n = 100;
+  const Report r =
+      attacked(net, source(std::vector<int64_t>(n, 0), 64, [](auto...) { return .5f; }), attacks({.1, .3}));
+  EXPECT_EQ(accuracy(r, .3), 1);
+  const Finding& f = get(r, "robustness.masking");
+  EXPECT_EQ(count(f, "random_signs"), n);
+  EXPECT_LE(count(f, "float64"), count(f, "float64_tried"));
+  EXPECT_EQ(f.estimate, n);
+  EXPECT_FALSE(f.check->passed);
 }
 
 // Label 1 where all elements are at least .5: no gradient leads there, and random starts do not find it, though the
