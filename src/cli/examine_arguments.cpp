@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cmath>
 #include <map>
+#include <tuple>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -43,9 +44,12 @@ std::vector<Claim> claims_of(const ExamineArguments& a, std::vector<FileRecord>&
                         c.id, a.claims_file);
     all.push_back(std::move(c));
   }
-  std::map<std::string_view, std::string_view> stated;
+  // However they are spelled: 8/255 and its decimals are one radius.
+  std::map<std::tuple<std::string_view, decltype(ClaimKey::value), Comparison, double>, std::string_view> stated;
   for (const Claim& c : all)
-    if (const auto [at, is_new] = stated.emplace(c.statement, c.id); !is_new)
+    if (const auto [at, is_new] =
+            stated.emplace(std::tuple(std::string_view(c.quantity), c.key.value, c.op, c.value), c.id);
+        !is_new)
       throw usage_error("claim '{}' is stated twice, as {} and {}: state it once, because claims share one error rate",
                         printable(c.statement), at->second, c.id);
   return all;

@@ -26,15 +26,20 @@ double decimal_of(const std::string& option, const std::string& text, std::strin
   double v = 0;
   const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), v);
   if (part.empty() || error != std::errc() || end != part.data() + part.size() || !std::isfinite(v))
-    throw usage_error("{} {}: write decimals, or fractions such as 8/255", option, text);
+    throw usage_error("{} '{}': '{}' is no number: write decimals, or fractions such as 8/255", option, text, part);
   return v;
 }
+
+constexpr double most = 1e30;  // of values: networks take float32
 
 std::string joined(const std::vector<double>& v) { return fmt::format("{}", fmt::join(v, ":")); }
 
 }  // namespace
 
 double number_of(const std::string& option, const std::string& text) {
+  if (text.empty())
+    throw usage_error("{}: a number is missing beside a comma or colon: write decimals, or fractions such as 8/255",
+                      option);
   const auto parts = parts_of(text, '/');
   if (parts.size() > 2) throw usage_error("{} {}: write decimals, or fractions such as 8/255", option, text);
   const double top = decimal_of(option, text, parts[0]);
@@ -49,7 +54,6 @@ ValueRange range_of(const std::string& text) {
   if (parts.size() != 2) throw usage_error("--range {}: write the least and the greatest value, as in 0,1", text);
   const ValueRange r{number_of("--range", parts[0]), number_of("--range", parts[1])};
   if (!(r.low < r.high)) throw usage_error("--range {}: the first number must be the smaller", text);
-  constexpr double most = 1e30;  // networks take float32
   if (r.low < -most || r.high > most) throw usage_error("--range {}: values beyond 1e30 are none of data", text);
   return r;
 }
@@ -95,8 +99,13 @@ Normalization normalization_of(const std::string& option, const std::string& tex
   for (const std::string& v : parts_of(halves[1], ':')) n.deviation.push_back(number_of(option, v));
   if (n.mean.size() != n.deviation.size())
     throw usage_error("{} {}: {} means, but {} standard deviations", option, text, n.mean.size(), n.deviation.size());
-  for (const double d : n.deviation)
+  for (const double d : n.deviation) {
     if (!(d > 0)) throw usage_error("{} {}: a standard deviation is above 0", option, text);
+    if (d < 1 / most || d > most)
+      throw usage_error("{} {}: a standard deviation of {} is none of data", option, text, d);
+  }
+  for (const double m : n.mean)
+    if (std::abs(m) > most) throw usage_error("{} {}: a mean of {} is none of data", option, text, m);
   return n;
 }
 

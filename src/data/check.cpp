@@ -89,6 +89,9 @@ void check_inputs(const NamedArray& inputs) {
 
 void check_rows(const NamedArray& inputs, const NamedArray& labels) {
   const Shape& s = labels.array.shape();
+  if (s.size() == 2 && s[0] == 1 && s[1] == rows_of(inputs.array) && s[1] > 1)
+    throw input_error("{}: labels have shape {}: give one class number for each row, as y.reshape(-1) does",
+                      labels.name, to_string(s));
   if (s.size() == 2 && s[1] > 1)
     throw input_error(
         "{}: labels have shape {}, as one-hot labels have: give the class of each row, such as y.argmax(axis=1)",

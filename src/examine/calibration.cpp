@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/math/distributions/binomial.hpp>
 #include <cmath>
 #include <memory>
 #include <numeric>
@@ -121,16 +120,6 @@ Measure gap(const Calibration& c, Context& x) {
   return m;
 }
 
-// How many of a bin's rows are right if its confidence is: from the .025 to the .975 quantile of the binomial law.
-Range consistent(const Bin& b) {
-  const auto n = static_cast<double>(b.rows);
-  using Law = boost::math::binomial_distribution<
-      double,
-      boost::math::policies::policy<boost::math::policies::discrete_quantile<boost::math::policies::integer_round_up>>>;
-  const Law law(n, std::clamp(b.confidence / n, 0.0, 1.0));
-  return {boost::math::quantile(law, .025) / n, boost::math::quantile(boost::math::complement(law, .025)) / n};
-}
-
 void add_reliability(Finding& f, std::span<const Bin> bins) {
   const int64_t filled = std::ranges::count_if(bins, [](const Bin& b) { return b.rows > 0; });
   const double each = sidak(finding_alpha, std::max<int64_t>(filled, 1));
@@ -146,7 +135,7 @@ void add_reliability(Finding& f, std::span<const Bin> bins) {
     if (bins[b].rows == 0) continue;
     const double n = static_cast<double>(bins[b].rows), width = 1. / calibration_bins;
     const double confidence = bins[b].confidence / n, accuracy = static_cast<double>(bins[b].right) / n;
-    const Range a = clopper_pearson(bins[b].right, bins[b].rows, each), band = consistent(bins[b]);
+    const Range a = clopper_pearson(bins[b].right, bins[b].rows, each), band = consistent_accuracy(bins[b]);
     t.rows.push_back({static_cast<double>(b) * width, static_cast<double>(b + 1) * width, bins[b].rows, confidence,
                       accuracy, a.low, a.high, band.low, band.high});
     s.points.push_back({fmt::format("bin {}", b + 1), confidence, accuracy, a.low, a.high});

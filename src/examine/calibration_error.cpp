@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/math/distributions/binomial.hpp>
 #include <cmath>
 #include <numeric>
 
@@ -29,6 +30,18 @@ std::vector<Bin> binned(const Confidences& c, int64_t bins) {
     b.confidence += c.confidence[i];
   }
   return all;
+}
+
+Range consistent_accuracy(const Bin& b) {
+  // Upwards is the quantile: the least count that the law is at or below with that probability.
+  using Law = boost::math::binomial_distribution<
+      double,
+      boost::math::policies::policy<boost::math::policies::discrete_quantile<boost::math::policies::integer_round_up>>>;
+  const auto n = static_cast<double>(b.rows);
+  const double p = std::clamp(b.confidence / n, 0.0, 1.0);
+  if (p == 0 || p == 1) return {p, p};  // Boost's quantile at 1 is 0
+  const Law law(n, p);
+  return {boost::math::quantile(law, .025) / n, boost::math::quantile(boost::math::complement(law, .025)) / n};
 }
 
 double calibration_error(std::span<const Bin> bins) {

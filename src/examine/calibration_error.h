@@ -24,6 +24,9 @@ struct Bin {
   double confidence = 0;  // summed
 };
 std::vector<Bin> binned(const Confidences& c, int64_t bins = calibration_bins);
+// The accuracy that a bin shows whose rows are right as often as its mean confidence says: from the .025 to the .975
+// quantile of the binomial law. The bin has rows.
+Range consistent_accuracy(const Bin& b);
 // Sum over bins of |confidence - right| / rows of all. Source: Naeini, Cooper, Hauskrecht, AAAI 2015.
 double calibration_error(std::span<const Bin> bins);
 // For the law's accuracy in each bin, given the rows' confidences: Clopper and Pearson's interval a non-empty bin at

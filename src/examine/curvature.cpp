@@ -338,6 +338,7 @@ Measure gradient(const Measured& m) {
 }
 
 std::vector<PlanStep> plan(const Context& x) {
+  if (rows_taken(x) == 0) return {};
   const auto n = static_cast<double>(rows_taken(x));
   const double flops = x.subject.record().flops;
   const int64_t along = rows_taken(x) / 2 + trace_evaluations(rows_taken(x));

@@ -101,8 +101,12 @@ FoundSpace found_space(const Context& x) {
     return {std::nullopt,
             fmt::format("give --range LO,HI: the values lie between {} and {}, and nothing says what is valid",
                         shown(v.least), shown(v.greatest))};
-  InputSpace s{
-      .unit = raw_units(row.shape, x.options), .low = {}, .high = {}, .raw = range, .assumed = !x.options.range};
+  InputSpace s{.unit = raw_units(row.shape, x.options),
+               .low = {},
+               .high = {},
+               .raw = range,
+               .seen = {v.least, v.greatest},
+               .assumed = !x.options.range};
   const Normalization n = normalization(x.options);
   for (const size_t c : channels(row.shape, n.mean.size(), "--data-normalized")) {
     s.low.push_back((range.low - n.mean[c]) / n.deviation[c]);

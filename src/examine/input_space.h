@@ -17,6 +17,7 @@ struct InputSpace {
   std::vector<double> unit;       // raw_units
   std::vector<double> low, high;  // of each element
   ValueRange raw;
+  ValueRange seen;       // between the least and the greatest value of all rows
   bool assumed = false;  // nobody gave the range: all rows lie in [0, 1]
 };
 // The space, or why there is none.

@@ -58,6 +58,10 @@ std::string population_assumption(const DataRecord& data) {
   return s;
 }
 
+void assume_scaled_units(Finding& f, const DataRecord& data) {
+  if (!data.scaling.empty()) f.assumptions.push_back("raw units are those of the values scaled: " + data.scaling);
+}
+
 Measure make_measure(std::string id, std::string title, Target target, Kind kind, std::string unit_of_estimate,
                      const RowSource& data) {
   Measure m;

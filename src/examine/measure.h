@@ -29,6 +29,8 @@ std::string why_no_labels(const Evaluation& e);
 
 // What every interval for rows drawn like these assumes; of training rows, that they are no sample of new ones.
 std::string population_assumption(const DataRecord& data);
+// Of distances between rows: which values have the unit, where the stored ones were scaled.
+void assume_scaled_units(Finding& f, const DataRecord& data);
 
 // A measure over all rows of `data`, without an estimate. id: examiner.quantity.
 Measure make_measure(std::string id, std::string title, Target target, Kind kind, std::string unit_of_estimate,

@@ -161,6 +161,17 @@ void add_detectable(const Context& x, const Finding& measured, std::vector<Measu
   }
 }
 
+// A class may be claimed by its name and by its index.
+void refuse_claim_by_index(const Context& x, const Claim& named, int64_t index) {
+  for (const Claim& c : x.claims) {
+    const auto* number = std::get_if<double>(&c.key.value);
+    if (c.quantity == named.quantity && number && *number == static_cast<double>(index) && c.op == named.op &&
+        c.value == named.value)
+      throw usage_error("claim '{}' is that of {} '{}': state it once, because claims share one error rate",
+                        printable(named.statement), c.id, printable(c.statement));
+  }
+}
+
 void check_key(const Context& x, const Claim& c) {
   if (c.quantity != "risk.recall") return;
   const int64_t classes = classes_of(x.subject);
@@ -173,7 +184,7 @@ void check_key(const Context& x, const Claim& c) {
   const auto& name = std::get<std::string>(c.key.value);
   std::vector<std::string> names;
   for (int64_t k = 0; k < classes; ++k) {
-    if (x.class_name(k) == name) return;
+    if (x.class_name(k) == name) return refuse_claim_by_index(x, c, k);
     if (k < 40) names.push_back(x.class_name(k));
   }
   if (!x.has_class_names())

@@ -38,7 +38,14 @@ constexpr Quantity quantities[] = {
 
 std::string range_in_words(const InputSpace& s) {
   return fmt::format("values between {} and {} are valid{}", shown(s.raw.low), shown(s.raw.high),
-                     s.assumed ? ": assumed, because all rows keep to it" : ", as --range says");
+                     s.assumed ? ": assumed, because all rows keep to it"
+                               : fmt::format(", as --range says; those of the rows lie between {} and {}",
+                                             shown(s.seen.low), shown(s.seen.high)));
+}
+
+// Such as rows in [0, 1] under a range of 0 to 255.
+bool is_far_beyond_rows(const InputSpace& s) {
+  return !s.assumed && s.seen.high - s.seen.low < (s.raw.high - s.raw.low) / 10;
 }
 
 Measure accuracy(const Context& x, const Attacked& a, const InputSpace& s, const Radius& eps, int64_t left) {
@@ -48,11 +55,17 @@ Measure accuracy(const Context& x, const Attacked& a, const InputSpace& s, const
   Finding& f = m.finding;
   f.rows_used->which = "drawn without replacement";
   f.assumptions.push_back(range_in_words(s));
+  assume_scaled_units(f, x.data.record);
   f.why = eps.value == 0 ? "R(0): the share of rows drawn like these that are right"
                          : fmt::format(
                                "R({}): the share of rows drawn like these that are right, and for which no valid row "
                                "within {} of it in every element is wrong",
                                eps.text, eps.text);
+  if (is_far_beyond_rows(s))
+    f.limits.push_back(fmt::format(
+        "the rows lie between {} and {}, in less than a tenth of the range that --range states: where it is in other "
+        "units than the rows, the radii are too",
+        shown(s.seen.low), shown(s.seen.high)));
   f.limits.emplace_back("an upper bound: a stronger attack may break more rows, and nothing is certified from below");
   return m;
 }
@@ -169,7 +182,7 @@ void check_key(const Context&, const Claim& c) {
 }
 
 std::vector<PlanStep> plan(const Context& x) {
-  if (!is_float(x.subject.row_type().dtype) || !x.input_space().space) return {};
+  if (x.options.rows == 0 || !is_float(x.subject.row_type().dtype) || !x.input_space().space) return {};
   const int64_t gradients = attacked_rows(x) * (std::ssize(radii_of(x)) + 1) * 2 * (Attacker::steps + 1);
   const int64_t wide = float64_rows(attacked_rows(x)) * float64_radii * 2 * (float64_steps + 1);
   const double flops = 3 * x.subject.record().flops;

@@ -100,6 +100,7 @@ void add_quantiles(const Context& x, std::string_view name, std::vector<double> 
     set_key(m, q, text);
     m.finding.estimate = quantile_of(values, q);
     m.finding.assumptions.push_back(population_assumption(x.data.record));
+    if (name != "margin") assume_scaled_units(m.finding, x.data.record);
     m.interval = [values, q = q](double a) -> std::optional<Interval> {
       const QuantileInterval i = quantile_interval(values, q, a);
       if (!i.low && !i.high) return std::nullopt;

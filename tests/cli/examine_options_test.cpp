@@ -90,6 +90,12 @@ TEST_F(ExamineOptionsFiles, WhatIsWrongIsSaidInWords) {
   VIVA_EXPECT_HAS(error({"--seed"}), "--seed has no value: give one");
   VIVA_EXPECT_HAS(error({"--claim", "risk.brier <= 2", "--claim", "risk.brier<=2.0"}),
                   "claim 'risk.brier <= 2' is stated twice, as claim.1 and claim.2");
+  VIVA_EXPECT_HAS(error({"--claim", "robustness.accuracy[1/4] >= .5", "--claim", "robustness.accuracy[.25] >= .5"}),
+                  "is stated twice, as claim.1 and claim.2");
+  VIVA_EXPECT_HAS(error({"--eps", ",1"}), "--eps: a number is missing beside a comma");
+  VIVA_EXPECT_HAS(error({"--eps", "1x"}), "--eps '1x': '1x' is no number");
+  VIVA_EXPECT_HAS(error({"--normalize", "0,1e-320"}), "a standard deviation of 1e-320 is none of data");
+  VIVA_EXPECT_HAS(error({"--normalize", "1e40,1"}), "a mean of 1e+40 is none of data");
   VIVA_EXPECT_HAS(error({"--claim", "risk.detectable_above <= .1"}),
                   "risk.detectable_above cannot be claimed: it follows from the number of rows");
   VIVA_EXPECT_HAS(error({"--claim", "robustness.curve <= .1"}), "claim robustness.accuracy[EPS]");

@@ -139,6 +139,8 @@ TEST(Dataset, BadLabels) {
   VIVA_EXPECT_HAS(Files(rows(1), labels_of<std::complex<float>>({1})).error(), "complex");
   VIVA_EXPECT_HAS(Files(rows(3), Array::zeros({Dtype::float32, {3, 10}})).error(),
                   "labels have shape [3,10], as one-hot labels have");
+  VIVA_EXPECT_HAS(Files(rows(3), Array::zeros({Dtype::int64, {1, 3}})).error(),
+                  "labels have shape [1,3]: give one class number for each row, as y.reshape(-1)");
   VIVA_EXPECT_HAS(Files(rows(3), Array::zeros({Dtype::int64, {3, 1, 1}})).error(), "shape [3]");
   VIVA_EXPECT_HAS(Files(rows(3), Array::zeros({Dtype::int64, {3, 0}})).error(), "labels have shape [3,0]");
   VIVA_EXPECT_HAS(Files(rows(3), Array::scalar(int64_t{1})).error(), "labels have shape []");

@@ -62,6 +62,19 @@ TEST(Robustness, RadiusOfALinearNetwork) {
   EXPECT_EQ(accuracy(attacked(none, one_row(), attacks({1})), 1), 1);
 }
 
+// Rows in [0, 1] under a range of bytes: no error, for a network may be examined beyond its rows, but said.
+TEST(Robustness, RangeFarBeyondTheRows) {
+  GraphSubject net(3, 2, linear({1, -2, 3}, .5));
+  const auto limit = [&](ValueRange range) {
+    ExamineOptions o = attacks({.01});
+    o.range = range;
+    return get(attacked(net, one_row(), o), "robustness.accuracy[0.01]").limits.front();
+  };
+  EXPECT_NE(limit({0, 255}).find("the rows lie between 0.1 and 0.9, in less than a tenth of the range"),
+            std::string::npos);
+  EXPECT_EQ(limit({0, 1}).find("less than a tenth"), std::string::npos);
+}
+
 // Scores so far apart that the gradient of their cross-entropy is 0 in float32.
 TEST(Robustness, SaturatedScores) {
   GraphSubject net(3, 2, linear({1000, -2000, 3000}, 500));
