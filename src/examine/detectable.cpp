@@ -103,12 +103,43 @@ std::optional<double> detectable_paired(double discordance, int64_t n) {
   return (1.960 + 0.842) * std::sqrt(discordance / static_cast<double>(n));
 }
 
-std::optional<double> detectable_mean(std::span<const double> rows, MaterialMean material, double level) {
+std::optional<double> detectable_mean(std::span<const double> rows, double material_limit, double level) {
   const auto lower = [&](double alpha) { return student_t_lower(rows, alpha); };
   const auto at_level = lower(level), at_limit = lower(.05), at_power = lower(1 - told_power);
   if (!at_level || !at_limit || !at_power) return std::nullopt;
   const double mean = mean_of(rows);
-  return std::max({material.mean, material.limit + mean - *at_limit, mean - *at_level}) + mean - *at_power;
+  return std::max(material_limit + mean - *at_limit, mean - *at_level) + mean - *at_power;
+}
+
+std::optional<double> detectable_gap(std::span<const double> confidence, const std::vector<bool>& right,
+                                     double material, double level) {
+  const auto n = static_cast<double>(right.size());
+  if (right.size() < 2) return std::nullopt;
+  std::vector<double> gaps(confidence.begin(), confidence.end());
+  for (size_t i = 0; i < gaps.size(); ++i) gaps[i] -= right[i];
+  const double share = static_cast<double>(std::ranges::count(right, true)) / n, gap = mean_of(gaps);
+  double with_right = 0;  // the covariance of a row's gap with its being right
+  for (size_t i = 0; i < gaps.size(); ++i) with_right += (gaps[i] - gap) * (right[i] - share) / n;
+  const double spread = squares_about_mean(gaps) / (n - 1);
+  const double at_level = student_quantile(n - 1, level), at_power = student_quantile(n - 1, 1 - told_power);
+  const auto error_at = [&](double mean) {
+    const double flipped = std::max(0.0, mean - gap);  // rows that are wrong beside those that are
+    const double more = share > 0 ? flipped * (1 - flipped) + 2 * flipped / share * with_right : 0;
+    return std::sqrt(std::max(0.0, spread + more) / n);
+  };
+  const auto is_told = [&](double wanted) {
+    const double seen = wanted - at_power * error_at(wanted);
+    return seen >= std::max(material, at_level * error_at(seen));
+  };
+  // Where all rows are wrong they do not differ, and Student's law tells nothing: a tenth stays right.
+  double low = 0, high = gap + .9 * share;
+  if (!is_told(high)) return std::nullopt;
+  constexpr int halvings = 40;
+  for (int k = 0; k < halvings; ++k) {
+    const double middle = (low + high) / 2;
+    (is_told(middle) ? high : low) = middle;
+  }
+  return high;
 }
 
 std::optional<double> detectable_gain(int64_t n, double apart, double material, double level) {

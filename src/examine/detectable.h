@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 namespace viva {
 
@@ -23,12 +24,13 @@ std::optional<double> detectable_paired(double discordance, int64_t n);
 // Effects that a diagnosis tells with probability .8: its p-value is at most `level` and the effect material. All are
 // nullopt where no effect is told so often.
 //
-// The mean of independent rows that have this spread: told where it is above 0 by Student's law, itself at least
-// `material`, and its 95 % lower limit at least `material_limit`.
-struct MaterialMean {
-  double mean = 0, limit = 0;
-};
-std::optional<double> detectable_mean(std::span<const double> rows, MaterialMean material, double level);
+// The mean of independent rows that have this spread: told where it is above 0 by Student's law, its 95 % lower limit
+// at least `material_limit`.
+std::optional<double> detectable_mean(std::span<const double> rows, double material_limit, double level);
+// The mean confidence less accuracy of rows like these, were more of them wrong: told where it is above 0 by Student's
+// law, and at least `material`. Every right row may be wrong with the same probability, which spreads the rows too.
+std::optional<double> detectable_gap(std::span<const double> confidence, const std::vector<bool>& right,
+                                     double material, double level);
 // A gain of accuracy on n rows, by McNemar's test, its 95 % lower limit at least `material`: a gain makes rows differ
 // itself, of no fewer than are gained, nor than the `apart` that were seen to.
 std::optional<double> detectable_gain(int64_t n, double apart, double material, double level);

@@ -111,8 +111,8 @@ Looked look_at_classes(Context& x) {
         fmt::format("simultaneous upper limit of recall below that of the others together less {}", material_lack);
     s.material = upper < threshold;
     const InDigits recall = in_digits(static_cast<double>(hit) / static_cast<double>(n), std::nullopt, upper);
-    s.effect = fmt::format("recall {} of {} rows (simultaneous 95 % upper limit {}), of all others {}", recall.estimate,
-                           grouped(n), recall.high, number(others));
+    s.effect = fmt::format("recall {} of {} rows (95 % upper limit {}, one-sided, simultaneous), of all others {}",
+                           recall.estimate, grouped(n), recall.high, number(others));
     s.told = s.effect + ". " + rival(x, c, k);
     l.suspicions.push_back(std::move(s));
   }

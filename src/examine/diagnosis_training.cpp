@@ -71,10 +71,13 @@ Looked look_at_confidence(Context& x) {
             fmt::format("{} NaN or an infinity",
                         counted(std::ssize(e.nan_rows) + std::ssize(e.infinite_out), "row gives", "rows give"))};
   const LabelledLogits l = labelled_logits(e, x.data);
-  std::vector<double> gaps;
+  std::vector<double> confidence, gaps;
+  std::vector<bool> right;
   for (int64_t i = 0; i < l.rows(); ++i) {
     const auto at = static_cast<size_t>(i);
-    gaps.push_back(std::exp(-log_loss_at(l.row(i), e.predicted[at], 1)) - (e.predicted[at] == l.labels[at]));
+    confidence.push_back(std::exp(-log_loss_at(l.row(i), e.predicted[at], 1)));
+    right.push_back(e.predicted[at] == l.labels[at]);
+    gaps.push_back(confidence.back() - right.back());
   }
   const Halves h = halves_of(x.seed, x.data);
   const CrossFitted fitted = cross_fitted(l, h.a, h.b);
@@ -102,10 +105,10 @@ Looked look_at_confidence(Context& x) {
                   {},
                   temperature,
                   e.kind == OutputKind::probabilities};
-  return {{std::move(s)}, "", [gaps](double level) {
-            const std::optional<double> gap = detectable_mean(gaps, {.mean = material_gap}, level);
+  return {{std::move(s)}, "", [confidence, right](double level) {
+            const std::optional<double> gap = detectable_gap(confidence, right, material_gap, level);
             return gap ? fmt::format("a gap of {} or more that a temperature lessens", number(*gap, {3}, Rounding::up))
-                       : "nothing: too few rows for a limit";
+                       : "nothing: too few rows";
           }};
 }
 
@@ -130,14 +133,15 @@ Looked look_at_training(Context& x) {
                   100 * material_share, material_nats);
   s.material = low >= needed;
   s.size = gain, s.needed = needed;
-  const InDigits lowered = in_digits(gain, low, std::nullopt);
+  const bool lowers = gain >= 0;
+  const InDigits by = lowers ? in_digits(gain, low, std::nullopt) : in_digits(-gain, std::nullopt, -low);
   s.effect = fmt::format(
-      "one gradient step of half A, of length {}, lowers the mean loss of half B from {} by {} nats (95 % lower limit "
-      "{})",
-      number(step->length), number(step->before), lowered.estimate, lowered.low);
+      "one gradient step of half A, of length {}, {} the mean loss of half B from {} by {} nats (95 % {} limit {})",
+      number(step->length), lowers ? "lowers" : "raises", number(step->before), by.estimate, lowers ? "lower" : "upper",
+      lowers ? by.low : by.high);
   s.told = s.effect + ". Mend: train on";
   return {{std::move(s)}, "", [needed, rows = step->gain](double level) {
-            const std::optional<double> gain = detectable_mean(rows, {.limit = needed}, level);
+            const std::optional<double> gain = detectable_mean(rows, needed, level);
             return gain ? fmt::format(
                               "a step that lowers the loss by {} nats or more; a gradient that differs from zero is "
                               "normal",

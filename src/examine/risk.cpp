@@ -137,15 +137,15 @@ void add_detectable(const Context& x, const Finding& measured, std::vector<Measu
   const Fixed fixed = fixed_rate(x, measured);
   const Detectable d = detectable_against(fixed.rate, n, fixed.alpha);
   for (const bool above : {true, false}) {
-    Measure m = detectable(x, above ? "detectable_above" : "detectable_below",
-                           fmt::format("Smallest detectable difference {} {}", above ? "above" : "below", fixed.text),
-                           above ? d.above : d.below);
+    Measure m = detectable(x, above ? "detectable_above" : "detectable_below", fixed.text, above ? d.above : d.below);
     m.finding.why =
         fmt::format("exact two-sided binomial test against {} ({}), each tail {}, power .8 in its own tail{}",
                     fixed.text, fixed.origin, shown(fixed.alpha / 2),
                     m.finding.estimate ? "" : fmt::format("; no count of {} rows rejects on this side", grouped(n)));
-    m.finding.evidence.tables = {
-        {"test", "The test", {"fixed rate", "as shown", "taken from"}, {{fixed.rate, fixed.text, fixed.origin}}}};
+    m.finding.evidence.tables = {{"test",
+                                  "The test",
+                                  {"fixed rate", "as shown", "taken from", "alpha"},
+                                  {{fixed.rate, fixed.text, fixed.origin, shown(fixed.alpha)}}}};
     out.push_back(std::move(m));
   }
   for (const double discordance : {.05, .10}) {

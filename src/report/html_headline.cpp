@@ -23,7 +23,8 @@ std::string measured_row(const Finding& f, const std::string& name) {
       : f.status != Status::run ? "<small>" + std::string(to_string(f.status)) + ": " + escape(f.why) + "</small>"
       : f.kind == Kind::exact   ? "exact, these rows"
                                 : "–";
-  return markup::row({name, value, interval, f.n ? element("span", "num", grouped(*f.n)) : ""});
+  return markup::row(
+      {name, value, interval, f.n ? element("span", "num", grouped(*f.n) + (f.unit == "group" ? " groups" : "")) : ""});
 }
 
 std::string accuracies(const Report& r, const Finding& accuracy) {
@@ -50,15 +51,15 @@ std::string detectable(const Report& r) {
   if (above->status != Status::run)
     return "<p>The smallest detectable difference is withheld: " + escape(above->why) + ".</p>\n";
   const Table* test = table_of(*above, "test");
-  if (!test || test->rows.empty() || test->rows[0].size() < 3) return "";
-  const std::string rate = text_in(test->rows[0][1]), origin = text_in(test->rows[0][2]);
+  if (!test || test->rows.empty() || test->rows[0].size() < 4) return "";
+  const std::string rate = text_in(test->rows[0][1]), origin = text_in(test->rows[0][2]),
+                    alpha = text_in(test->rows[0][3]);
   return fmt::format(
-      "<p>The smallest difference that these {} rows detect, with power 0.8 at α = 0.05: {} from a fixed rate of {} "
-      "({}); <b "
-      "class=\"num\">{}</b> from another model on the same rows where just one of the two is right on 5 % of them "
-      "(<span "
-      "class=\"num\">{}</span> at 10 %).</p>\n<p class=\"note\">{}. {}.</p>\n",
-      grouped(above->n.value_or(0)), differences(*above, *below), escape(rate), escape(origin),
+      "<p>The smallest difference that these {} rows detect, with power 0.8: {} from a fixed rate of {} ({}) at α = "
+      "{}; "
+      "<b class=\"num\">{}</b> at α = 0.05 from another model on the same rows where just one of the two is right on "
+      "5 % of them (<span class=\"num\">{}</span> where on 10 %).</p>\n<p class=\"note\">{}. {}.</p>\n",
+      grouped(above->n.value_or(0)), differences(*above, *below), escape(rate), escape(origin), escape(alpha),
       markup::estimate(*paired), markup::estimate(*wider), escape(markup::sentence(above->why), 1000),
       escape(paired->why, 1000));
 }

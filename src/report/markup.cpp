@@ -17,7 +17,7 @@ constexpr size_t most_narrow = 4;  // columns that stand beside one another on a
 std::string cell_text(const Cell& c) {
   if (const auto* i = std::get_if<int64_t>(&c)) return grouped(*i);
   if (const auto* d = std::get_if<double>(&c)) return number(*d);
-  if (const auto* s = std::get_if<std::string>(&c)) return escape(*s);
+  if (const auto* s = std::get_if<std::string>(&c)) return escape(*s, 1000);
   return "–";
 }
 

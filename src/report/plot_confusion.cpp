@@ -90,7 +90,7 @@ Figure matrix_figure(const Finding& f, const Table& t) {
   g.what =
       "How many rows of each class (lines) the network gives to each class (columns); rows without a decision are left "
       "out.";
-  g.n = grouped(f.n.value_or(0)) + " rows.";
+  g.n = grouped(rows_of(f)) + " rows.";
   g.unit = "row.";
   g.interval = "none: the counts are exact for these rows.";
   g.read =
@@ -122,7 +122,7 @@ Figure pairs_figure(const Finding& f, const Table& t) {
   s += svg::horizontal(x, end, "rows", svg::ticks(x));
   Figure g{.id = "confusion", .title = "The most frequent confusions"};
   g.what = fmt::format("The {} pairs of a class and the class it is taken for with the most rows.", t.rows.size());
-  g.n = grouped(f.n.value_or(0)) + " rows.";
+  g.n = grouped(rows_of(f)) + " rows.";
   g.unit = "row.";
   g.interval = "none: the counts are exact for these rows.";
   g.read = "the longer the bar, the more rows of the first class were given to the second.";

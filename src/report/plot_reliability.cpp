@@ -88,7 +88,7 @@ std::vector<Figure> reliability_plot(const Report& r) {
   g.what =
       "Accuracy of the named label against mean confidence, in 15 bins of equal width; below, how many rows fall into "
       "each.";
-  g.n = grouped(f->n.value_or(0)) + " rows.";
+  g.n = grouped(rows_of(*f)) + " rows.";
   g.unit = "row.";
   g.interval = fmt::format(
       "the bars are Clopper–Pearson intervals for the accuracy of each of {} non-empty bins, at Šidák's level so that "

@@ -110,8 +110,8 @@ std::vector<Figure> recall_plot(const Report& r) {
           : "The share of each class's rows that the network names; the dashed line is the accuracy over all rows.";
   int64_t least = INT64_MAX, most = 0;
   for (const Finding* f : all) least = std::min(least, f->n.value_or(0)), most = std::max(most, f->n.value_or(0));
-  g.n = least == most ? grouped(most) + " rows a class."
-                      : fmt::format("{} to {} rows a class.", grouped(least), grouped(most));
+  g.n = fmt::format("{} {}s a class.", least == most ? grouped(most) : grouped(least) + " to " + grouped(most),
+                    all[0]->unit);
   g.unit = all[0]->unit + ".";
   g.interval = fmt::format("{}; all {} hold together at 95 %.", all[0]->interval->method, total);
   g.read =
@@ -130,7 +130,7 @@ std::vector<Figure> loss_plot(const Report& r) {
   const Series* q = f ? series_of(*f, "quantiles") : nullptr;
   if (!q || q->points.empty()) return {};
   const Table* worst = table_of(*f, "worst");
-  const auto n = static_cast<double>(f->n.value_or(1));
+  const auto n = static_cast<double>(rows_of(*f));
   double low = INFINITY, high = 0;
   const auto hold = [&](double v) {
     if (v > 0) low = std::min(low, v), high = std::max(high, v);
@@ -162,7 +162,7 @@ std::vector<Figure> loss_plot(const Report& r) {
   if (worst && rows)
     g.what += fmt::format(" Open points at the right: the {} rows of the greatest loss, each a link to its row.",
                           worst->rows.size());
-  g.n = grouped(f->n.value_or(0)) + " rows.";
+  g.n = grouped(rows_of(*f)) + " rows.";
   g.unit = "row.";
   const bool bars = std::ranges::any_of(q->points, [](const Point& p) { return p.low || p.high; });
   g.interval = bars ? "each bar is a 95 % interval for that quantile of rows drawn like these, between two order "

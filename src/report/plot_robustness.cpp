@@ -94,7 +94,7 @@ std::vector<Figure> robustness_plot(const Report& r) {
     g.what +=
         " At the right, another scale: the same at half the range, and as a dashed line the witness, the share of rows "
         "of the class that one constant row in mid-range is given.";
-  g.n = grouped(f->n.value_or(0)) + " rows, drawn without replacement, wrong ones kept.";
+  g.n = grouped(rows_of(*f)) + " rows, drawn without replacement, wrong ones kept.";
   g.unit = "row.";
   g.interval =
       "the grey band is one-sided: with probability .95 the robust accuracy of rows drawn like these lies below its "

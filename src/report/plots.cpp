@@ -24,6 +24,7 @@ void add(std::vector<Figure>& all, std::vector<Figure> more) {
 
 }  // namespace
 
+int64_t rows_of(const Finding& f) { return f.rows_used ? f.rows_used->count : f.n.value_or(0); }
 const Table* table_of(const Finding& f, std::string_view id) { return named(f.evidence.tables, id); }
 const Series* series_of(const Finding& f, std::string_view id) { return named(f.evidence.series, id); }
 const Examples* examples_in(const Finding& f, std::string_view id) { return named(f.evidence.examples, id); }

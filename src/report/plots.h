@@ -27,6 +27,8 @@ std::vector<Figure> plots_of(const Report& r, std::string_view area);
 // <figure> with caption and table; `number` counts from 1.
 std::string figure_html(const Figure& f, int number);
 
+// The rows that a finding took, also where what it counts are groups of them.
+int64_t rows_of(const Finding& f);
 // Parts of findings by id; nullptr where absent.
 const Table* table_of(const Finding& f, std::string_view id);
 const Series* series_of(const Finding& f, std::string_view id);

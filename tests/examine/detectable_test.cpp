@@ -70,27 +70,50 @@ TEST(Detectable, MeanIsToldInFourOfFive) {
   struct Case {
     const char* what;
     int64_t n;
-    double spread;
-    MaterialMean material;
+    double material_limit;
   };
-  // What binds is the level, the mean, or the limit.
-  for (const Case& c : {Case{"level", 400, .3, {.mean = .02}}, Case{"mean", 400, .03, {.mean = .1}},
-                        Case{"limit", 400, .3, {.limit = .1}}}) {
+  constexpr double spread = .3;
+  // What binds is the level or the limit.
+  for (const Case& c : {Case{"level", 400, .02}, Case{"limit", 400, .1}}) {
     Draws first(1, 0);
     // A sample of the exact spread: its size is what the samples below are held against.
-    std::vector<double> sample = rows_about(first, 0, c.n, c.spread);
+    std::vector<double> sample = rows_about(first, 0, c.n, spread);
     const double mean = mean_of(sample),
                  deviation = std::sqrt(squares_about_mean(sample) / static_cast<double>(c.n - 1));
-    for (double& v : sample) v = (v - mean) / deviation * c.spread;
-    const std::optional<double> effect = detectable_mean(sample, c.material, level);
+    for (double& v : sample) v = (v - mean) / deviation * spread;
+    const std::optional<double> effect = detectable_mean(sample, c.material_limit, level);
     ASSERT_TRUE(effect) << c.what;
     expect_told(c.what, 2, .03, [&](Draws& d) {
-      const std::vector<double> rows = rows_about(d, *effect, c.n, c.spread);
-      return student_p_above(rows, 0) <= level && mean_of(rows) >= c.material.mean &&
-             *student_t_lower(rows, .05) >= c.material.limit;
+      const std::vector<double> rows = rows_about(d, *effect, c.n, spread);
+      return student_p_above(rows, 0) <= level && *student_t_lower(rows, .05) >= c.material_limit;
     });
   }
-  EXPECT_FALSE(detectable_mean(std::vector<double>{.1}, {}, level));
+  EXPECT_FALSE(detectable_mean(std::vector<double>{.1}, 0, level));
+}
+
+// Rows of confidence .9 and 1, one in `every` wrong: at the gap found right rows are wrong more often.
+TEST(Detectable, GapIsToldInFourOfFive) {
+  for (const auto& [n, every] : {std::pair<int64_t, int64_t>{4000, 20}, {400, 20}, {4000, 4001}}) {
+    std::vector<double> confidence;
+    std::vector<bool> right;
+    double sure = 0, share = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      confidence.push_back(every > n ? .999 : i / every % 2 == 0 ? .9 : 1);
+      right.push_back(i % every != every - 1);
+      sure += confidence.back() / static_cast<double>(n), share += right.back() / static_cast<double>(n);
+    }
+    const std::optional<double> gap = detectable_gap(confidence, right, .02, level);
+    ASSERT_TRUE(gap);
+    expect_told("gap", 4, .05, [&](Draws& d) {
+      std::vector<double> gaps;
+      for (int64_t i = 0; i < n; ++i) gaps.push_back(confidence[static_cast<size_t>(i)] - (d.uniform() < sure - *gap));
+      return student_p_above(gaps, 0) <= level && mean_of(gaps) >= .02 && *student_t_lower(gaps, .05) > 0;
+    });
+  }
+  // Ten rows that are right and sure: a few wrong ones would spread them.
+  EXPECT_GT(*detectable_gap(std::vector<double>(10, .999), std::vector<bool>(10, true), .02, level), .5);
+  EXPECT_FALSE(detectable_gap(std::vector<double>(2, .999), std::vector<bool>(2, true), .02, level));
+  EXPECT_FALSE(detectable_gap(std::vector<double>{.9}, {true}, .02, level));
 }
 
 TEST(Detectable, GainIsToldInFourOfFive) {
