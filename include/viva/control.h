@@ -13,6 +13,7 @@ namespace viva {
 struct ScanOptions {
   bool reverse = false;  // from the last element to the first; ys stay in their places
   int64_t length = -1;   // of a scan without arrays
+  int levels = 1;        // of nested scans, each checkpointed but the outermost: see scan
 };
 struct WhileOptions {
   int64_t max_steps = 0;  // the loop ends after so many, and its reversal keeps room for fewer snapshots; 0: no limit
@@ -40,7 +41,9 @@ template <class F, class G, class... A> auto cond(const Arg& predicate, F f, G g
 }
 
 // Throws a usage error, with the line, where a carry comes out with another type than it goes in with, or arrays differ
-// in their leading extent. Reverse mode keeps what each step needs, and once what is the same for all.
+// in their leading extent, or levels is less than 1. Reverse mode keeps what each step needs, and once what is the same
+// for all. With levels d > 1 the n steps are nested in scans of at most ⌈n^(1/d)⌉ blocks and a remainder: reverse mode
+// keeps the carry before each block and computes its steps again, d - 1 times in all. The graph has at most 2^d scans.
 template <class F, class Carry, class X>
 auto scan(F f, const Carry& init, const X& xs, ScanOptions options = {}, Loc l = Loc::current()) {
   using C = tracing::Call<F, Carry, X>;

@@ -2,6 +2,7 @@
 #include "viva/control.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "trace/captured.h"
@@ -35,6 +36,99 @@ void check_carry(Site site, const Graph& g, const Tensors& init, size_t carries)
   }
 }
 
+// The steps of a scan: its length, or the leading extent of its arrays.
+int64_t steps_of(Site site, const Tensors& args, size_t carries, const ScanOptions& options) {
+  int64_t length = options.length;
+  for (size_t i = carries; i < args.size(); ++i) {
+    if (args[i].empty()) continue;
+    const Shape& shape = args[i].shape();
+    if (shape.empty()) throw usage_at(site.where, "[scan] an array without dimensions has no elements to go through");
+    if (length < 0) length = shape[0];
+    if (shape[0] != length)
+      throw usage_at(site.where, fmt::format("[scan] one array has {} elements, another {}", length, shape[0]));
+  }
+  if (length < 0) throw usage_at(site.where, "[scan] no array says how many steps there are: give a length");
+  return length;
+}
+
+Tensors plain_scan(Site site, const Fn& f, const Tensors& args, size_t carries, int64_t length, bool reverse) {
+  Inputs in = inputs_of(args);
+  for (size_t i = carries; i < args.size(); ++i)
+    if (!args[i].empty()) in.types[i].shape.erase(in.types[i].shape.begin());
+  const Graph g = trace(site, Mode::staged, f, in);
+  check_carry(site, g, args, carries);
+  Captured captured;
+  captured.add(g);
+  Tensors operands = captured.all;
+  const Tensors leaves = given(g, args);
+  operands.insert(operands.end(), leaves.begin(), leaves.end());
+  const auto carried = std::ranges::count_if(g.leaves, [&](size_t i) { return i < carries; });
+  return g.outputs(applied("scan",
+                           {{"consts", static_cast<int64_t>(captured.all.size())},
+                            {"carries", static_cast<int64_t>(carried)},
+                            {"length", length},
+                            {"reverse", reverse}},
+                           {captured.over(g, 0, 0)}, operands, site.where));
+}
+
+// The least b with b^d ≥ n.
+int64_t root(int64_t n, int d) {
+  const auto reaches = [&](int64_t b) {
+    int64_t power = 1;
+    for (int i = 0; i < d && power < n; ++i) power *= b;
+    return power >= n;
+  };
+  auto b = static_cast<int64_t>(std::pow(static_cast<double>(n), 1.0 / d));
+  while (reaches(b - 1)) --b;
+  while (!reaches(b)) ++b;
+  return b;
+}
+
+// Elements start … stop - 1 of the arrays, in blocks where rows are given; the carries as they are.
+Tensors elements(Tensors args, size_t carries, int64_t start, int64_t stop, int64_t rows, Where where) {
+  for (size_t i = carries; i < args.size(); ++i) {
+    if (args[i].empty()) continue;
+    args[i] = part(args[i], 0, start, stop, where);
+    Shape shape = args[i].shape();
+    if (rows == 0) continue;
+    shape[0] /= rows;
+    shape.insert(shape.begin(), rows);
+    args[i] = reshaped(args[i], shape, where);
+  }
+  return args;
+}
+
+// Blocks of equal length in a scan whose step is checkpointed, then the remainder, as one block that is shorter.
+Tensors nested_scan(Site site, const Fn& f, const Tensors& args, size_t carries, int64_t n,
+                    const ScanOptions& options) {
+  const int64_t blocks = root(n, options.levels), each = (n + blocks - 1) / blocks, whole = n / each, rest = n % each;
+  const auto block_of = [&](int64_t length) -> Fn {
+    const Fn inner = [=, &f](const Tensors& a) {
+      return scan(site, f, a, carries, {options.reverse, length, options.levels - 1});
+    };
+    return [=](const Tensors& a) { return checkpoint(site, inner, a, Keep{}); };
+  };
+  const int64_t from = options.reverse ? rest : 0, other = options.reverse ? 0 : n - rest;
+  Tensors out = plain_scan(site, block_of(each), elements(args, carries, from, from + n - rest, whole, site.where),
+                           carries, whole, options.reverse);
+  for (size_t i = carries; i < out.size(); ++i) {
+    if (out[i].empty()) continue;
+    Shape shape = out[i].shape();
+    shape.erase(shape.begin());
+    shape[0] = n - rest;
+    out[i] = reshaped(out[i], shape, site.where);
+  }
+  if (rest == 0) return out;
+  Tensors last = elements(args, carries, other, other + rest, 0, site.where);
+  std::copy_n(out.begin(), carries, last.begin());
+  last = block_of(rest)(last);
+  const Line line(site.where);
+  for (size_t i = carries; i < out.size(); ++i)
+    if (!out[i].empty())
+      last[i] = concatenate(options.reverse ? Tensors{last[i], out[i]} : Tensors{out[i], last[i]}, 0);
+  return last;
+}
+
 }  // namespace
 
 Tensors cond(Site site, const Arg& predicate, const Fn& on_true, const Fn& on_false, const Tensors& args) {
@@ -59,32 +153,10 @@ Tensors cond(Site site, const Arg& predicate, const Fn& on_true, const Fn& on_fa
 }
 
 Tensors scan(Site site, const Fn& f, const Tensors& args, size_t carries, const ScanOptions& options) {
-  Inputs in = inputs_of(args);
-  int64_t length = options.length;
-  for (size_t i = carries; i < args.size(); ++i) {
-    if (args[i].empty()) continue;
-    Shape& shape = in.types[i].shape;
-    if (shape.empty()) throw usage_at(site.where, "[scan] an array without dimensions has no elements to go through");
-    if (length < 0) length = shape[0];
-    if (shape[0] != length)
-      throw usage_at(site.where, fmt::format("[scan] one array has {} elements, another {}", length, shape[0]));
-    shape.erase(shape.begin());
-  }
-  if (length < 0) throw usage_at(site.where, "[scan] no array says how many steps there are: give a length");
-  const Graph g = trace(site, Mode::staged, f, in);
-  check_carry(site, g, args, carries);
-  Captured captured;
-  captured.add(g);
-  Tensors operands = captured.all;
-  const Tensors leaves = given(g, args);
-  operands.insert(operands.end(), leaves.begin(), leaves.end());
-  const auto carried = std::ranges::count_if(g.leaves, [&](size_t i) { return i < carries; });
-  return g.outputs(applied("scan",
-                           {{"consts", static_cast<int64_t>(captured.all.size())},
-                            {"carries", static_cast<int64_t>(carried)},
-                            {"length", length},
-                            {"reverse", options.reverse}},
-                           {captured.over(g, 0, 0)}, operands, site.where));
+  if (options.levels < 1) throw usage_at(site.where, fmt::format("[scan] {} levels: give 1 or more", options.levels));
+  const int64_t n = steps_of(site, args, carries, options);
+  if (options.levels == 1 || n < 2) return plain_scan(site, f, args, carries, n, options.reverse);
+  return nested_scan(site, f, args, carries, n, options);
 }
 
 Tensors while_loop(Site site, const Fn& predicate, const Fn& step, const Tensors& init, const WhileOptions& options) {

@@ -8,6 +8,7 @@ namespace viva {
 using tracing::as_tensor;
 using tracing::axis_in;
 using tracing::emit;
+using tracing::part;
 using tracing::usage_at;
 
 Tensor reshape(const Arg& x, const Shape& shape) {
@@ -95,17 +96,6 @@ Tensor flip(const Arg& x, const Axes& axes) {
   const Ints dims = tracing::axes_in(axes, t.rank(), "flip", x.where);
   return dims.empty() ? t : emit("reverse", {&t}, {{"dims", dims}}, x.where);
 }
-
-namespace {
-
-// The part [start, stop) of an axis.
-Tensor part(const Tensor& t, int64_t axis, int64_t start, int64_t stop, Where where) {
-  Ints low(static_cast<size_t>(t.rank()), 0), high = t.shape();
-  low[static_cast<size_t>(axis)] = start, high[static_cast<size_t>(axis)] = stop;
-  return emit("slice", {&t}, {{"start", low}, {"limit", high}, {"strides", Ints(low.size(), 1)}}, where);
-}
-
-}  // namespace
 
 Tensor roll(const Arg& x, int64_t by, int64_t axis) {
   const tracing::Line line(x.where);

@@ -10,6 +10,7 @@ using tracing::as_float;
 using tracing::as_tensor;
 using tracing::axis_in;
 using tracing::Line;
+using tracing::part;
 
 namespace {
 
@@ -19,19 +20,14 @@ Tensor root(const Tensor& v) {
   return where(positive, sqrt(where(positive, v, 1)), stop_gradient(v));
 }
 
-Tensor part(const Tensor& x, int64_t axis, int64_t from, int64_t to) {
-  Ints start(x.shape().size(), 0), limit = x.shape();
-  start[static_cast<size_t>(axis)] = from, limit[static_cast<size_t>(axis)] = to;
-  return tracing::emit("slice", {&x}, {{"start", start}, {"limit", limit}, {"strides", Ints(limit.size(), 1)}}, {});
-}
-
 // x combined with all before it along the axis, in logarithmically many steps.
 template <class F> Tensor running(const Arg& a, int64_t given, std::string_view what, const F& combine) {
   const Line line(a.where);
   Tensor x = as_tensor(a);
   const int64_t axis = axis_in(given, x.rank(), what, a.where), n = x.dim(axis);
   for (int64_t step = 1; step < n; step *= 2)
-    x = concatenate({part(x, axis, 0, step), combine(part(x, axis, step, n), part(x, axis, 0, n - step))}, axis);
+    x = concatenate({part(x, axis, 0, step, {}), combine(part(x, axis, step, n, {}), part(x, axis, 0, n - step, {}))},
+                    axis);
   return x;
 }
 
@@ -112,7 +108,7 @@ Tensor diff(const Arg& a, int64_t times, int64_t given) {
   if (times < 0) throw tracing::usage_at(a.where, fmt::format("[diff] {} times", times));
   for (; times > 0 && x.dim(axis) > 0; --times) {
     const int64_t n = x.dim(axis);
-    const Tensor above = part(x, axis, 1, n), below = part(x, axis, 0, n - 1);
+    const Tensor above = part(x, axis, 1, n, {}), below = part(x, axis, 0, n - 1, {});
     x = is_bool(x.dtype()) ? above ^ below : above - below;
   }
   return x;
@@ -124,9 +120,9 @@ Tensor gradient(const Arg& a, double spacing, int64_t given) {
   if (n < 2)
     throw tracing::usage_at(a.where,
                             fmt::format("[gradient] {}: at least 2 points along axis {}", to_string(x.type()), axis));
-  const Tensor inner = (part(x, axis, 2, n) - part(x, axis, 0, n - 2)) * (0.5 / spacing);
-  const Tensor first = (part(x, axis, 1, 2) - part(x, axis, 0, 1)) * (1 / spacing);
-  const Tensor last = (part(x, axis, n - 1, n) - part(x, axis, n - 2, n - 1)) * (1 / spacing);
+  const Tensor inner = (part(x, axis, 2, n, {}) - part(x, axis, 0, n - 2, {})) * (0.5 / spacing);
+  const Tensor first = (part(x, axis, 1, 2, {}) - part(x, axis, 0, 1, {})) * (1 / spacing);
+  const Tensor last = (part(x, axis, n - 1, n, {}) - part(x, axis, n - 2, n - 1, {})) * (1 / spacing);
   return concatenate({first, inner, last}, axis);
 }
 Tensor trapezoid(const Arg& a, double spacing, int64_t given) {
@@ -134,7 +130,7 @@ Tensor trapezoid(const Arg& a, double spacing, int64_t given) {
   const Tensor y = as_float(a);
   const int64_t axis = axis_in(given, y.rank(), "trapezoid", a.where), n = y.dim(axis);
   if (n < 1) return sum(y, Axes(axis));
-  return sum(part(y, axis, 1, n) + part(y, axis, 0, n - 1), Axes(axis)) * (0.5 * spacing);
+  return sum(part(y, axis, 1, n, {}) + part(y, axis, 0, n - 1, {}), Axes(axis)) * (0.5 * spacing);
 }
 
 }  // namespace viva

@@ -105,6 +105,12 @@ Tensor reshaped(const Tensor& t, const Shape& shape, Where where) {
   return t.shape() == shape ? t : emit("reshape", {&t}, {{"shape", shape}}, where);
 }
 
+Tensor part(const Tensor& t, int64_t axis, int64_t start, int64_t stop, Where where) {
+  Ints low(static_cast<size_t>(t.rank()), 0), high = t.shape();
+  low[static_cast<size_t>(axis)] = start, high[static_cast<size_t>(axis)] = stop;
+  return emit("slice", {&t}, {{"start", low}, {"limit", high}, {"strides", Ints(low.size(), 1)}}, where);
+}
+
 Tensor permuted(const Tensor& t, const Ints& permutation, Where where) {
   if (permutation == iota_ints(t.rank())) return t;
   return emit("transpose", {&t}, {{"permutation", permutation}}, where);

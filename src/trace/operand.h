@@ -25,6 +25,8 @@ Tensor stretched(const Tensor& t, const Shape& shape, Where where);
 // Dimension i of t becomes dimension dims[i].
 Tensor spread(const Tensor& t, const Shape& shape, const Ints& dims, Where where);
 Tensor reshaped(const Tensor& t, const Shape& shape, Where where);
+// Elements start … stop - 1 along an axis.
+Tensor part(const Tensor& t, int64_t axis, int64_t start, int64_t stop, Where where);
 Tensor permuted(const Tensor& t, const Ints& permutation, Where where);
 bool holds(Dtype d, const Number& v);                  // true but for an integer outside an integer dtype
 Tensor number(const Number& v, Dtype d, Where where);  // a scalar

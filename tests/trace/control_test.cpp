@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
 
+#include "graph/graph.h"
+#include "graph/opdef.h"
 #include "trace/values.h"
 
 namespace viva {
@@ -46,6 +49,65 @@ TEST(Control, ScanDifferentiatesWhatItCaptures) {
   EXPECT_EQ(all(0).item(), 3);
   EXPECT_EQ(all(1).item(), 2);
   EXPECT_DOUBLE_EQ(all(2).item(), 3 * a * a - 4 * a + 3);
+}
+
+// Values to the bit, derivatives to rounding: what steps share is summed block by block.
+TEST(Control, NestedScansAreTheScan) {
+  for (const int64_t n : {0, 1, 2, 3, 17, 100, 1000})
+    for (const int levels : {2, 3})
+      for (const bool reverse : {false, true}) {
+        const Tensor xs = sin(arange(n, f64));
+        const auto run = [&](int d) {
+          return [=](const Tensor& a, const Tensor& x) {
+            const auto step = [&](const Tensor& c, const Tensor& e) {
+              const Tensor next = sin(a * c + e);
+              return std::pair(next, next * e);
+            };
+            const auto [last, ys] = scan(step, a, x, {.reverse = reverse, .levels = d});
+            return last + sum(ys * ys);
+          };
+        };
+        const auto near = [&](const Tensor& x, const Tensor& y) {
+          return max(abs(x - y)).item() <= 1e-12 * (1 + max(abs(y)).item());
+        };
+        const Tensor a = scalar(0.7, f64);
+        EXPECT_EQ(run(levels)(a, xs).item(), run(1)(a, xs).item()) << n;
+        const auto [da, dx] = grad(run(levels), wrt<0, 1>)(a, xs);
+        const auto [ea, ex] = grad(run(1), wrt<0, 1>)(a, xs);
+        EXPECT_TRUE(near(da, ea)) << n << ' ' << levels;
+        if (n > 0) { EXPECT_TRUE(near(dx, ex)) << n << ' ' << levels; }
+        EXPECT_TRUE(near(hvp(run(levels))(a, xs, a), hvp(run(1))(a, xs, a))) << n;
+      }
+}
+
+// Elements that scans stack, each function counted once: what reverse mode keeps, since a block's are gone with it.
+int64_t stacked(const Function& f, std::set<const Function*>& seen) {
+  int64_t n = 0;
+  if (!seen.insert(&f).second) return n;
+  for (const Node& node : f.nodes()) {
+    for (const Body& b : node.bodies) n += stacked(*b, seen);
+    if (!node.op || node.op->name != "scan") continue;
+    const auto carries = static_cast<size_t>(node.attrs.integer("carries"));
+    for (size_t i = carries; i < node.types.size(); ++i) n += numel(node.types[i].shape);
+  }
+  return n;
+}
+
+TEST(Control, NestedScansKeepRootsOfTheSteps) {
+  constexpr int64_t n = 4096;
+  const auto kept = [&](int levels) {
+    const auto f = [=](const Tensor& a) {
+      const auto step = [&](const Tensor& c, std::tuple<>) { return std::pair(sin(a * c), std::tuple<>()); };
+      return scan(step, a, std::tuple<>(), {.length = n, .levels = levels}).first;
+    };
+    std::set<const Function*> seen;
+    return stacked(*trace(grad(f), scalar(0.7, f64)), seen);
+  };
+  const int64_t once = kept(1), squared = kept(2), cubed = kept(3);
+  EXPECT_GE(once, n);
+  const int64_t step = once / n;
+  EXPECT_LE(squared, 64 + 64 * step);
+  EXPECT_LE(cubed, 16 + 16 + 16 * step);
 }
 
 const auto newton = [](const Tensor& a) {
