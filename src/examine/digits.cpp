@@ -103,6 +103,12 @@ std::string number(double v) {
   return s;
 }
 
+std::string in_sentence(double v) {
+  const std::string s = shown(v);
+  const size_t e = s.find('e');
+  return minus(s.substr(0, e)) + (e == std::string::npos ? "" : "×" + power_of_ten(std::stoi(s.substr(e + 1))));
+}
+
 std::string confidence(double v) { return v > .999 && v < 1 ? "> 0.999" : number(v, Digits{3}); }
 
 }  // namespace viva

@@ -32,6 +32,8 @@ std::string ends(const Interval& i, const std::optional<double>& estimate = {},
                  const std::optional<double>& claimed = {});
 // Without an interval: three significant digits, at most four decimals, whole numbers grouped.
 std::string number(double v);
+// In sentences: as shown (words.h), with ×10⁻³ for e-03.
+std::string in_sentence(double v);
 std::string power_of_ten(int power);  // "10⁻³"
 // Rounding does not make it certain: "> 0.999".
 std::string confidence(double v);

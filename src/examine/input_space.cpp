@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "examine/words.h"
+#include "examine/digits.h"
 
 namespace viva {
 namespace {
@@ -100,7 +100,7 @@ FoundSpace found_space(const Context& x) {
   if (v.outside)
     return {std::nullopt,
             fmt::format("give --range LO,HI: the values lie between {} and {}, and nothing says what is valid",
-                        shown(v.least), shown(v.greatest))};
+                        in_sentence(v.least), in_sentence(v.greatest))};
   InputSpace s{.unit = raw_units(row.shape, x.options),
                .low = {},
                .high = {},

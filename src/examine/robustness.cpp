@@ -37,10 +37,10 @@ constexpr Quantity quantities[] = {
 };
 
 std::string range_in_words(const InputSpace& s) {
-  return fmt::format("values between {} and {} are valid{}", shown(s.raw.low), shown(s.raw.high),
+  return fmt::format("values between {} and {} are valid{}", in_sentence(s.raw.low), in_sentence(s.raw.high),
                      s.assumed ? ": assumed, because all rows keep to it"
                                : fmt::format(", as --range says; those of the rows lie between {} and {}",
-                                             shown(s.seen.low), shown(s.seen.high)));
+                                             in_sentence(s.seen.low), in_sentence(s.seen.high)));
 }
 
 // Such as rows in [0, 1] under a range of 0 to 255.
@@ -65,7 +65,7 @@ Measure accuracy(const Context& x, const Attacked& a, const InputSpace& s, const
     f.limits.push_back(fmt::format(
         "the rows lie between {} and {}, in less than a tenth of the range that --range states: where it is in other "
         "units than the rows, the radii are too",
-        shown(s.seen.low), shown(s.seen.high)));
+        in_sentence(s.seen.low), in_sentence(s.seen.high)));
   f.limits.emplace_back("an upper bound: a stronger attack may break more rows, and nothing is certified from below");
   return m;
 }
@@ -214,7 +214,7 @@ std::vector<Measure> run(Context& x) {
         m.finding.assumptions.push_back(fmt::format(
             "attack: the worse of cross-entropy of scores / {} and of the margin, each {} steps of 2.5 eps / {} from a "
             "random start, eps ascending; every point found was fed to the network again",
-            shown(a.scale), Attacker::steps, Attacker::steps));
+            in_sentence(a.scale), Attacker::steps, Attacker::steps));
     if (!e.nan_rows.empty())
       for (Measure& m : out)
         m.finding.limits.push_back(fmt::format("{} NaN: they count as wrong where they are attacked",

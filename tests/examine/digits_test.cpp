@@ -62,5 +62,12 @@ TEST(Digits, EstimateAndEndsTogether) {
   EXPECT_EQ(in_digits(1, -INFINITY, std::nullopt).low, "–");
 }
 
+TEST(Digits, SentencesSpellPowersOfTen) {
+  EXPECT_EQ(in_sentence(255), "255");
+  EXPECT_EQ(in_sentence(-2.1179), "−2.118");
+  EXPECT_EQ(in_sentence(7.9824e19), "7.982×10¹⁹");
+  EXPECT_EQ(in_sentence(-8e-28), "−8×10⁻²⁸");
+}
+
 }  // namespace
 }  // namespace viva
