@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "data/duplicates.h"
+#include "examine/groups.h"
 #include "examine/measure.h"
 #include "examine/statistics.h"
 #include "examine/words.h"
@@ -227,10 +228,12 @@ double flops_of(const Context& x) {
           2. * static_cast<double>(asked_rows(x)));
 }
 
-Measure measured(const Context& x, const Asked& asked, int64_t right, const Baseline& b) {
+// right: 1 or 0 of each row asked about.
+Measure measured(const Context& x, const Asked& asked, std::vector<double> right, const Baseline& b) {
   Measure m = make_measure("baseline", quantities, b.name, x.data);
   m.from_outputs = false;
-  set_proportion(m, right, asked.count(), "correct", x.data, finding_alpha);
+  set_proportion(m, std::ranges::count(right, 1.), asked.count(), "correct", x.data, finding_alpha);
+  if (!x.data.groups.empty()) set_grouped_mean(m, std::move(right), asked.rows, x.data);
   if (asked.count() < x.data.size()) m.finding.rows_used->which = "drawn without replacement";
   m.finding.assumptions.push_back(b.how);
   m.finding.limits.emplace_back("a plain method with fixed settings, not the best of its kind");
@@ -251,7 +254,8 @@ std::vector<Measure> fit_and_measure(Context& x) {
       "where it was fitted to them"};
   const Baseline nearest{"nearest", "Euclidean, among " + rows, "where the neighbour is the row itself"};
   if (asked.known == asked.count()) {
-    std::vector<Measure> out = {measured(x, asked, 0, logistic), measured(x, asked, 0, nearest)};
+    const std::vector<double> none(asked.rows.size(), 0);
+    std::vector<Measure> out = {measured(x, asked, none, logistic), measured(x, asked, none, nearest)};
     for (Measure& m : out) {
       m.finding.evidence.counts.clear();
       withhold(m.finding, m.finding.why);
@@ -262,9 +266,9 @@ std::vector<Measure> fit_and_measure(Context& x) {
   const Centring centre(fitted);
   centre(fitted), centre(q);
   const auto right = [&](const std::vector<int64_t>& named) {
-    int64_t n = 0;
-    for (size_t i = 0; i < named.size(); ++i) n += named[i] == q.labels[i];
-    return n;
+    std::vector<double> each;
+    for (size_t i = 0; i < named.size(); ++i) each.push_back(named[i] == q.labels[i]);
+    return each;
   };
   std::vector<Measure> out;
   const Array w = fit_logistic(x, fitted, classes_of(x.subject));

@@ -46,6 +46,19 @@ double log_gamma(double x) {
   return ::lgamma_r(x, &sign);
 }
 
+namespace {
+
+constexpr double farthest_boost = 1e9;  // below -2³¹ it overflows an int
+
+// ψ⁽ⁿ⁾(x) - (-1)ⁿ ψ⁽ⁿ⁾(1 - x) has period 1 (DLMF 5.15.6), and is 0 in the middle for even n.
+double reflected_polygamma(int n, double x) {
+  const double part = x - std::floor(x), sign = n % 2 ? -1 : 1;
+  const double periodic = n % 2 == 0 && part == .5 ? 0 : polygamma(n, part) - sign * polygamma(n, 1 - part);
+  return periodic + sign * polygamma(n, 1 - x);
+}
+
+}  // namespace
+
 double polygamma(int order, double x) {
   const bool odd = order % 2 != 0;
   if (std::isnan(x) || x == -infinity) return nan;
@@ -60,6 +73,7 @@ double polygamma(int order, double x) {
     default:
       break;
   }
+  if (x < -farthest_boost) return reflected_polygamma(order, x);
   if (x < 0) return boost::math::polygamma(order, x, Quiet());
   const bool far = order * std::log(x) > 640;
   // Boost loses the sign where it overflows.

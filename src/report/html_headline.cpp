@@ -32,7 +32,8 @@ std::string accuracies(const Report& r, const Finding& accuracy) {
   for (const Finding& f : r.findings)
     if (f.id == "risk.baseline" || f.id.starts_with("baseline."))
       rows.push_back(measured_row(
-          f, escape(f.title) + (f.status == Status::run && !f.why.empty() ? element("small", "", f.why) : "")));
+          f,
+          escape(f.title) + (f.status == Status::run && !f.why.empty() ? "<br>" + element("small", "", f.why) : "")));
   return markup::table("accuracies", {"Accuracy of", "Estimate", "Interval", "Rows"}, rows);
 }
 

@@ -83,5 +83,23 @@ TEST(Baseline, NoSpread) {
   EXPECT_EQ(get(r, "baseline.logistic").estimate, 1);
 }
 
+// A proportion over groups, as the network's accuracy is.
+TEST(Baseline, HasIntervalsOverGroups) {
+  GraphSubject net(3, 2, linear({1, 0, 0}, 0));
+  RowSource data = gaussians(300, 1, 1, "data");
+  for (int64_t i = 0; i < 300; ++i) data.groups.push_back(i / 3);
+  data.record.groups = 100;
+  const RowSource train = gaussians(200, 1, 2, "train");
+  const Report r = testing::examined(net, data, {}, &train);
+  for (const char* id : {"baseline.logistic", "baseline.nearest"}) {
+    const Finding& f = get(r, id);
+    EXPECT_EQ(f.unit, "group");
+    EXPECT_EQ(f.n, 100);
+    ASSERT_TRUE(f.interval) << id;
+    EXPECT_LT(*f.interval->low, *f.estimate);
+    EXPECT_GT(*f.interval->high, *f.estimate);
+  }
+}
+
 }  // namespace
 }  // namespace viva

@@ -68,6 +68,18 @@ TEST(Special, PolesAndOutside) {
     }
 }
 
+// In the middle the third derivative of -π·cot(πx) is 2π⁴, and of even orders none is left but that of 1 - x.
+TEST(Special, FarBelowZero) {
+  const auto at = [](int64_t order, double x) { return both({vec<double>({x})}, polygamma(order)).at(0); };
+  const double pi = M_PI;
+  for (const double x : {1e9, 3e9, 1e12, 1e15}) {
+    EXPECT_DOUBLE_EQ(at(3, -x - .5), 2 * std::pow(pi, 4)) << x;
+    EXPECT_NEAR(at(2, -x - .5) * x * x, -1, 1e-8) << x;
+  }
+  for (const double x : {3e9, 1e12})
+    for (const int64_t order : {2, 3, 7}) EXPECT_DOUBLE_EQ(at(order, -x + .25), at(order, -1e8 + .25)) << order << x;
+}
+
 // The reflection and recurrence formulas, for which no table is needed.
 TEST(Special, RecurrenceAndReflection) {
   for (const double x : {0.3, 1.7, 4.2, 11.0})
