@@ -376,6 +376,14 @@ TEST(Program, AReaderMayLeave) {
 }
 
 TEST(Program, AFullDiskIsAnError) { EXPECT_EQ(program("examine --help > /dev/full 2> /dev/null"), 3); }
+TEST(Program, ALimitOnSizesOfFilesIsAnError) {
+  TempDir dir;
+  const std::string limited =
+      std::string("sh -c 'ulimit -f 1; ") + VIVA_PROGRAM + " ops > " + (dir / "ops") + " 2> /dev/null'";
+  const int status = std::system(limited.c_str());
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 3);
+}
 
 }  // namespace
 }  // namespace viva
