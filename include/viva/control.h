@@ -70,10 +70,9 @@ X associative_scan(F f, const X& xs, AssociativeScanOptions options = {}, Loc l 
   using C = tracing::Call<F, X, X>;
   static_assert(std::is_same_v<typename C::Result, X>, "viva: the function of associative_scan returns what it takes");
   C call(f, xs, xs);
-  tracing::Tensors out = tracing::associative_scan(
-      {"associative_scan", l}, call.function(),
-      tracing::Tensors(call.given.begin(), call.given.begin() + static_cast<long>(call.leaves_of(0))), options);
-  out.insert(out.end(), call.given.begin(), call.given.begin() + static_cast<long>(call.leaves_of(0)));
+  const tracing::Tensors leaves(call.given.begin(), call.given.begin() + static_cast<long>(call.leaves_of(0)));
+  tracing::Tensors out = tracing::associative_scan({"associative_scan", l}, call.function(), leaves, options);
+  out.insert(out.end(), leaves.begin(), leaves.end());
   return call.template arguments<0>(out);
 }
 

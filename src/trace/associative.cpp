@@ -11,19 +11,6 @@ namespace {
 
 constexpr int64_t most_for_tree = 512;  // numbers in an element
 
-int64_t elements_of(Site site, const Tensors& xs) {
-  int64_t n = -1;
-  for (const Tensor& x : xs) {
-    if (x.empty()) continue;
-    if (x.shape().empty())
-      throw usage_at(site.where, "[associative_scan] an array without dimensions has no elements to go through");
-    if (n < 0) n = x.dim(0);
-    if (x.dim(0) != n)
-      throw usage_at(site.where, fmt::format("[associative_scan] one array has {} elements, another {}", n, x.dim(0)));
-  }
-  return n;
-}
-
 template <class F> Tensors each(const Tensors& xs, const F& f) {
   Tensors all(xs.size());
   for (size_t i = 0; i < xs.size(); ++i)
@@ -78,11 +65,7 @@ class Tree {
   }
   // count elements from `from` on, one in two.
   Tensors every_second(const Tensors& xs, int64_t from, int64_t count) const {
-    return each(xs, [&](size_t i) {
-      Ints start(static_cast<size_t>(xs[i].rank()), 0), strides(start.size(), 1), limit = xs[i].shape();
-      start[0] = from, limit[0] = from + 2 * count - 1, strides[0] = 2;
-      return emit("slice", {&xs[i]}, {{"start", start}, {"limit", limit}, {"strides", strides}}, site_.where);
-    });
+    return each(xs, [&](size_t i) { return part(xs[i], 0, from, from + 2 * count - 1, site_.where, 2); });
   }
   // even[0], odd[0], even[1], …, n in all.
   Tensor interleaved(const Tensor& even, const Tensor& odd, int64_t n) const {
@@ -118,7 +101,7 @@ Tensors in_steps(Site site, const Fn& f, const Tensors& xs, int64_t n) {
 
 Tensors associative_scan(Site site, const Fn& f, const Tensors& xs, const AssociativeScanOptions& options) {
   const Line line(site.where);
-  const int64_t n = elements_of(site, xs);
+  const int64_t n = leading_extent(xs, 0, -1, "associative_scan", site.where);
   if (n < 2) return xs;
   int64_t numbers = 0;
   for (const Tensor& x : xs)

@@ -36,21 +36,6 @@ void check_carry(Site site, const Graph& g, const Tensors& init, size_t carries)
   }
 }
 
-// The steps of a scan: its length, or the leading extent of its arrays.
-int64_t steps_of(Site site, const Tensors& args, size_t carries, const ScanOptions& options) {
-  int64_t length = options.length;
-  for (size_t i = carries; i < args.size(); ++i) {
-    if (args[i].empty()) continue;
-    const Shape& shape = args[i].shape();
-    if (shape.empty()) throw usage_at(site.where, "[scan] an array without dimensions has no elements to go through");
-    if (length < 0) length = shape[0];
-    if (shape[0] != length)
-      throw usage_at(site.where, fmt::format("[scan] one array has {} elements, another {}", length, shape[0]));
-  }
-  if (length < 0) throw usage_at(site.where, "[scan] no array says how many steps there are: give a length");
-  return length;
-}
-
 Tensors plain_scan(Site site, const Fn& f, const Tensors& args, size_t carries, int64_t length, bool reverse) {
   Inputs in = inputs_of(args);
   for (size_t i = carries; i < args.size(); ++i)
@@ -154,7 +139,8 @@ Tensors cond(Site site, const Arg& predicate, const Fn& on_true, const Fn& on_fa
 
 Tensors scan(Site site, const Fn& f, const Tensors& args, size_t carries, const ScanOptions& options) {
   if (options.levels < 1) throw usage_at(site.where, fmt::format("[scan] {} levels: give 1 or more", options.levels));
-  const int64_t n = steps_of(site, args, carries, options);
+  const int64_t n = leading_extent(args, carries, options.length, "scan", site.where);
+  if (n < 0) throw usage_at(site.where, "[scan] no array says how many steps there are: give a length");
   if (options.levels == 1 || n < 2) return plain_scan(site, f, args, carries, n, options.reverse);
   return nested_scan(site, f, args, carries, n, options);
 }

@@ -26,8 +26,7 @@ template <class F> Tensor running(const Arg& a, int64_t given, std::string_view 
   Tensor x = as_tensor(a);
   const int64_t axis = axis_in(given, x.rank(), what, a.where), n = x.dim(axis);
   for (int64_t step = 1; step < n; step *= 2)
-    x = concatenate({part(x, axis, 0, step, {}), combine(part(x, axis, step, n, {}), part(x, axis, 0, n - step, {}))},
-                    axis);
+    x = concatenate({part(x, axis, 0, step), combine(part(x, axis, step, n), part(x, axis, 0, n - step))}, axis);
   return x;
 }
 
@@ -108,7 +107,7 @@ Tensor diff(const Arg& a, int64_t times, int64_t given) {
   if (times < 0) throw tracing::usage_at(a.where, fmt::format("[diff] {} times", times));
   for (; times > 0 && x.dim(axis) > 0; --times) {
     const int64_t n = x.dim(axis);
-    const Tensor above = part(x, axis, 1, n, {}), below = part(x, axis, 0, n - 1, {});
+    const Tensor above = part(x, axis, 1, n), below = part(x, axis, 0, n - 1);
     x = is_bool(x.dtype()) ? above ^ below : above - below;
   }
   return x;
@@ -120,9 +119,9 @@ Tensor gradient(const Arg& a, double spacing, int64_t given) {
   if (n < 2)
     throw tracing::usage_at(a.where,
                             fmt::format("[gradient] {}: at least 2 points along axis {}", to_string(x.type()), axis));
-  const Tensor inner = (part(x, axis, 2, n, {}) - part(x, axis, 0, n - 2, {})) * (0.5 / spacing);
-  const Tensor first = (part(x, axis, 1, 2, {}) - part(x, axis, 0, 1, {})) * (1 / spacing);
-  const Tensor last = (part(x, axis, n - 1, n, {}) - part(x, axis, n - 2, n - 1, {})) * (1 / spacing);
+  const Tensor inner = (part(x, axis, 2, n) - part(x, axis, 0, n - 2)) * (0.5 / spacing);
+  const Tensor first = (part(x, axis, 1, 2) - part(x, axis, 0, 1)) * (1 / spacing);
+  const Tensor last = (part(x, axis, n - 1, n) - part(x, axis, n - 2, n - 1)) * (1 / spacing);
   return concatenate({first, inner, last}, axis);
 }
 Tensor trapezoid(const Arg& a, double spacing, int64_t given) {
@@ -130,7 +129,7 @@ Tensor trapezoid(const Arg& a, double spacing, int64_t given) {
   const Tensor y = as_float(a);
   const int64_t axis = axis_in(given, y.rank(), "trapezoid", a.where), n = y.dim(axis);
   if (n < 1) return sum(y, Axes(axis));
-  return sum(part(y, axis, 1, n, {}) + part(y, axis, 0, n - 1, {}), Axes(axis)) * (0.5 * spacing);
+  return sum(part(y, axis, 1, n) + part(y, axis, 0, n - 1), Axes(axis)) * (0.5 * spacing);
 }
 
 }  // namespace viva

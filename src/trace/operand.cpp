@@ -105,10 +105,25 @@ Tensor reshaped(const Tensor& t, const Shape& shape, Where where) {
   return t.shape() == shape ? t : emit("reshape", {&t}, {{"shape", shape}}, where);
 }
 
-Tensor part(const Tensor& t, int64_t axis, int64_t start, int64_t stop, Where where) {
-  Ints low(static_cast<size_t>(t.rank()), 0), high = t.shape();
-  low[static_cast<size_t>(axis)] = start, high[static_cast<size_t>(axis)] = stop;
-  return emit("slice", {&t}, {{"start", low}, {"limit", high}, {"strides", Ints(low.size(), 1)}}, where);
+Tensor part(const Tensor& t, int64_t axis, int64_t start, int64_t stop, Where where, int64_t stride) {
+  const auto k = static_cast<size_t>(axis);
+  Ints low(static_cast<size_t>(t.rank()), 0), high = t.shape(), strides(low.size(), 1);
+  low[k] = start, high[k] = stop, strides[k] = stride;
+  return emit("slice", {&t}, {{"start", low}, {"limit", high}, {"strides", strides}}, where);
+}
+
+int64_t leading_extent(const std::vector<Tensor>& xs, size_t first, int64_t extent, std::string_view what,
+                       Where where) {
+  for (size_t i = first; i < xs.size(); ++i) {
+    if (xs[i].empty()) continue;
+    const Shape& shape = xs[i].shape();
+    if (shape.empty())
+      throw usage_at(where, fmt::format("[{}] an array without dimensions has no elements to go through", what));
+    if (extent < 0) extent = shape[0];
+    if (shape[0] != extent)
+      throw usage_at(where, fmt::format("[{}] one array has {} elements, another {}", what, extent, shape[0]));
+  }
+  return extent;
 }
 
 Tensor permuted(const Tensor& t, const Ints& permutation, Where where) {

@@ -25,11 +25,14 @@ Tensor stretched(const Tensor& t, const Shape& shape, Where where);
 // Dimension i of t becomes dimension dims[i].
 Tensor spread(const Tensor& t, const Shape& shape, const Ints& dims, Where where);
 Tensor reshaped(const Tensor& t, const Shape& shape, Where where);
-// Elements start … stop - 1 along an axis.
-Tensor part(const Tensor& t, int64_t axis, int64_t start, int64_t stop, Where where);
+// Elements start, start + stride, … below stop along an axis.
+Tensor part(const Tensor& t, int64_t axis, int64_t start, int64_t stop, Where where = {}, int64_t stride = 1);
 Tensor permuted(const Tensor& t, const Ints& permutation, Where where);
 bool holds(Dtype d, const Number& v);                  // true but for an integer outside an integer dtype
 Tensor number(const Number& v, Dtype d, Where where);  // a scalar
+// The leading extent that arrays from `first` on have in common with `extent`, where that is not negative; empty ones
+// aside. Throws where one has another, or no dimension.
+int64_t leading_extent(const std::vector<Tensor>& xs, size_t first, int64_t extent, std::string_view what, Where where);
 Shape broadcast_shape(const Shape& a, const Shape& b, std::string_view what, Where where);
 
 // axis in 0 … rank - 1; throws where it is outside.
